@@ -1,0 +1,5 @@
+//! remint rebuilds a published package from its source in a pinned container,
+//! compares the result with the published file bit for bit, and signs what it
+//! found. `ARCHITECTURE.md` draws the rooms; each imports only those below it.
+
+pub mod model;

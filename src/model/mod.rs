@@ -1,0 +1,35 @@
+//! The vocabulary that every other room speaks.
+//!
+//! Plain data with the rules that make wrong values impossible to hold. It
+//! imports nothing of this project and it never touches a disk, a network or a
+//! clock: whoever needs one of those is a room above.
+
+mod artifact;
+mod comparison;
+mod config;
+mod digest;
+mod event;
+mod plan;
+mod purl;
+mod rebuild;
+mod source;
+mod text;
+mod verdict;
+
+pub use artifact::{Artifact, ArtifactKind, FetchedArtifact, PublishedAt, Release, TimeSource};
+pub use comparison::{Comparison, Difference, DifferenceKind, Severity};
+pub use config::{Config, ConfigError, RegistryConfig, SourceConfig};
+pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
+pub use event::{Event, EventSink, Station};
+pub use plan::{
+    Input, InputOrigin, Limits, Network, Plan, PlanSource, RELAY_PORT, Recipe, RecipeError,
+    RecoveredFact, Step, WORK_DIR,
+};
+pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
+pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
+pub use source::{
+    CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint, SdistSource,
+    Source, SourceHints,
+};
+pub use text::printable;
+pub use verdict::{BuildFailure, BuildStage, Verdict, VerdictKind};

@@ -1,0 +1,428 @@
+//! How an artifact is rebuilt, as data that can be printed, edited and hashed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{CommitId, Digest, Purl, Sha256Digest};
+
+/// The folder inside a build container that holds source, home and output.
+pub const WORK_DIR: &str = "/build";
+
+/// The loopback port on which a build container sees remint's mirror.
+pub const RELAY_PORT: u16 = 8417;
+
+/// What a step's container can reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Network {
+    /// Nothing at all.
+    None,
+    /// remint's own mirror on [`RELAY_PORT`], and nothing else.
+    Mirror,
+}
+
+/// One command. An argument vector, never a line for a shell to split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The program and its arguments.
+    pub run: Vec<String>,
+    /// The working directory, relative to [`WORK_DIR`].
+    pub cwd: String,
+}
+
+/// Where an input file comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputOrigin {
+    /// An artifact of another release, named by package URL and file name.
+    Package {
+        /// The package with its version.
+        purl: Purl,
+        /// The file's name.
+        name: String,
+    },
+}
+
+/// A file that is put into the container before the first step (a toolchain).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Where it comes from.
+    pub origin: InputOrigin,
+    /// Its digest. The farm refuses anything else.
+    pub digest: Digest,
+    /// The folder, relative to [`WORK_DIR`], into which a tarball is unpacked
+    /// without its first path component.
+    pub unpack_to: String,
+}
+
+/// What a container may use. Every limit is enforced by the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Memory in MiB; swap is not allowed on top.
+    pub memory_mib: u64,
+    /// Processor share, in thousandths of a core.
+    pub cpu_millis: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Wall time of each phase, in seconds.
+    pub seconds: u64,
+    /// Disk that the build may fill, in MiB.
+    pub disk_mib: u64,
+    /// Log that is kept, in KiB; what comes after is dropped and said so.
+    pub log_kib: u64,
+}
+
+impl Default for Limits {
+    /// Enough for packaging steps of common packages on a small machine.
+    fn default() -> Self {
+        Self {
+            memory_mib: 4096,
+            cpu_millis: 2000,
+            pids: 512,
+            seconds: 900,
+            disk_mib: 4096,
+            log_kib: 4096,
+        }
+    }
+}
+
+/// A harmless fact that was read out of the published artifact and steers the
+/// build: a *recovered input*. None can carry a payload: each is a time, a
+/// version or a member of a closed set, and the build that uses it is still
+/// made from the source alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum RecoveredFact {
+    /// The build backend and its version (`WHEEL`, field `Generator`).
+    Generator {
+        /// The backend's distribution name.
+        name: String,
+        /// Its version.
+        version: String,
+    },
+    /// The value of SOURCE_DATE_EPOCH, in seconds, that the member times imply.
+    SourceDateEpoch {
+        /// Seconds since the Unix epoch.
+        seconds: i64,
+    },
+    /// The toolchain, told from marks that its versions leave in the artifact.
+    Toolchain {
+        /// Its name, such as `cargo` or `npm`.
+        name: String,
+        /// Its version.
+        version: String,
+    },
+    /// The publisher's umask, told from member modes.
+    Umask {
+        /// The mask, such as `0o002`.
+        mask: u32,
+    },
+}
+
+/// The source that a recipe fixes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "kebab-case")]
+pub enum PlanSource {
+    /// A commit of a git repository.
+    Git {
+        /// The upstream address.
+        repository: String,
+        /// The commit.
+        commit: CommitId,
+        /// The package's folder below the root; empty for the root.
+        #[serde(default)]
+        directory: String,
+    },
+    /// The release's own source distribution.
+    Sdist {
+        /// The file's name.
+        name: String,
+        /// SHA-256 of the file.
+        sha256: Sha256Digest,
+    },
+}
+
+/// How one artifact is rebuilt. Pure data: the same plan on the same image gives
+/// the same commands on any machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The image definition's name; the lock file turns it into an image ID.
+    pub image: String,
+    /// The instant as of which the mirror shows the registry.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cutoff: Option<Timestamp>,
+    /// What the build steps can reach. The prepare steps reach the mirror.
+    pub build_network: Network,
+    /// Where the rebuilt file is found, relative to [`WORK_DIR`].
+    pub output: String,
+    /// Commands that fetch and install what the build needs.
+    #[serde(default)]
+    pub prepare: Vec<Step>,
+    /// Commands that make the artifact.
+    pub build: Vec<Step>,
+    /// Environment variables of every step.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Small text files put into the container first, by path relative to
+    /// [`WORK_DIR`].
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// Files put into the container first, each checked by its digest.
+    #[serde(default)]
+    pub inputs: Vec<Input>,
+    /// Facts that were read out of the published artifact.
+    #[serde(default)]
+    pub recovered: Vec<RecoveredFact>,
+    /// What the containers may use.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+impl Plan {
+    /// The plan's identity: SHA-256 of its JSON form, whose fields are in the
+    /// fixed order of the type and whose maps are sorted.
+    pub fn hash(&self) -> Sha256Digest {
+        Sha256Digest::of(serde_json::to_vec(self).expect("a plan is plain data and serialises"))
+    }
+}
+
+/// A plan that a person can read, keep and edit: with its source, and with the
+/// reason for each line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The format's version; this is [`Recipe::VERSION`].
+    pub recipe: u32,
+    /// The package with its version.
+    pub purl: Purl,
+    /// The artifact's file name.
+    pub artifact: String,
+    /// The source.
+    pub source: PlanSource,
+    /// The plan.
+    pub plan: Plan,
+    /// Why each line was chosen, by the line's name; printed as comments.
+    #[serde(skip)]
+    pub reasons: BTreeMap<String, String>,
+}
+
+/// Why a recipe cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// Not TOML, or not the shape of a recipe.
+    #[error("{origin}: {message}")]
+    Shape {
+        /// The file.
+        origin: String,
+        /// What the parser says, with line and column.
+        message: String,
+    },
+    /// A version of the format that this remint does not read.
+    #[error("{origin}: recipe format {found} is not known here; this remint reads format 1")]
+    Version {
+        /// The file.
+        origin: String,
+        /// The format's number.
+        found: u32,
+    },
+    /// A path that leaves the work folder.
+    #[error("{origin}: `{path}` in `{field}` leaves the work folder; write a path below it")]
+    Path {
+        /// The file.
+        origin: String,
+        /// The line's name.
+        field: &'static str,
+        /// The path.
+        path: String,
+    },
+    /// A plan without a build step.
+    #[error("{origin}: `plan.build` is empty; at least one step must make the artifact")]
+    NoBuild {
+        /// The file.
+        origin: String,
+    },
+    /// A recipe for something else.
+    #[error("{origin} is a recipe for {found}, not for {wanted}")]
+    OtherArtifact {
+        /// The file.
+        origin: String,
+        /// What it is for.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+}
+
+impl Recipe {
+    /// The version of the format that this remint writes and reads.
+    pub const VERSION: u32 = 1;
+
+    /// Reads a recipe; `origin` names the file in errors.
+    ///
+    /// # Errors
+    /// Every variant of [`RecipeError`] but `OtherArtifact`.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, RecipeError> {
+        let recipe: Self = toml::from_str(text).map_err(|error| RecipeError::Shape {
+            origin: origin.to_owned(),
+            message: error.to_string(),
+        })?;
+        if recipe.recipe != Self::VERSION {
+            return Err(RecipeError::Version {
+                origin: origin.to_owned(),
+                found: recipe.recipe,
+            });
+        }
+        if recipe.plan.build.is_empty() {
+            return Err(RecipeError::NoBuild {
+                origin: origin.to_owned(),
+            });
+        }
+        recipe.check_paths(origin)?;
+        Ok(recipe)
+    }
+
+    fn check_paths(&self, origin: &str) -> Result<(), RecipeError> {
+        let plan = &self.plan;
+        let steps = plan.prepare.iter().chain(&plan.build);
+        let paths = std::iter::once(("plan.output", plan.output.as_str()))
+            .chain(steps.map(|step| ("cwd", step.cwd.as_str())))
+            .chain(plan.files.keys().map(|path| ("plan.files", path.as_str())))
+            .chain(
+                plan.inputs
+                    .iter()
+                    .map(|i| ("unpack_to", i.unpack_to.as_str())),
+            );
+        for (field, path) in paths {
+            if !is_below(path) {
+                return Err(RecipeError::Path {
+                    origin: origin.to_owned(),
+                    field,
+                    path: path.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The recipe as TOML, each line under its reason.
+    pub fn to_toml(&self) -> String {
+        let text = toml::to_string_pretty(self).expect("a recipe is plain data and serialises");
+        let mut table = String::new();
+        let mut out = String::new();
+        for line in text.lines() {
+            if let Some(header) = line.strip_prefix('[') {
+                table = header.trim_matches(['[', ']']).to_owned();
+            }
+            let key = match line.split_once(" = ") {
+                Some((key, _)) if !line.starts_with([' ', '"', ']']) => {
+                    if table.is_empty() {
+                        key.to_owned()
+                    } else {
+                        format!("{table}.{key}")
+                    }
+                }
+                _ if line.starts_with('[') => table.clone(),
+                _ => String::new(),
+            };
+            if let Some(reason) = self.reasons.get(&key) {
+                for row in reason.lines() {
+                    out.push_str(&format!("# {}\n", super::printable(row, false)));
+                }
+            }
+            out.push_str(line);
+            out.push('\n');
+        }
+        out
+    }
+}
+
+/// Whether a relative path stays below the folder that it is taken from.
+fn is_below(path: &str) -> bool {
+    !path.starts_with('/')
+        && !path.contains(['\0', '\\'])
+        && path.split('/').all(|part| part != "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe() -> Recipe {
+        Recipe {
+            recipe: Recipe::VERSION,
+            purl: "pkg:cargo/itoa@1.0.18".parse().expect("valid"),
+            artifact: "itoa-1.0.18.crate".into(),
+            source: PlanSource::Git {
+                repository: "https://git.example/itoa".into(),
+                commit: "a".repeat(40).parse().expect("valid"),
+                directory: String::new(),
+            },
+            plan: Plan {
+                image: "rust-trixie".into(),
+                cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
+                build_network: Network::Mirror,
+                output: "src/target/package/itoa-1.0.18.crate".into(),
+                prepare: vec![],
+                build: vec![Step {
+                    run: vec!["cargo".into(), "package".into()],
+                    cwd: "src".into(),
+                }],
+                env: BTreeMap::from([("A".into(), "b = c".into())]),
+                files: BTreeMap::from([("home/.cargo/config.toml".into(), "[a]\nb = 1\n".into())]),
+                inputs: vec![],
+                recovered: vec![RecoveredFact::SourceDateEpoch { seconds: 1 }],
+                limits: Limits::default(),
+            },
+            reasons: BTreeMap::from([("plan.image".into(), "because\nof this".into())]),
+        }
+    }
+
+    #[test]
+    fn a_recipe_survives_printing_and_shows_its_reasons() {
+        let printed = recipe().to_toml();
+        assert!(
+            printed.contains("# because\n# of this\nimage = \"rust-trixie\""),
+            "{printed}"
+        );
+        let mut read = Recipe::parse(&printed, "test").expect("reads back");
+        read.reasons = recipe().reasons;
+        assert_eq!(read, recipe());
+    }
+
+    #[test]
+    fn the_hash_of_a_plan_moves_with_every_field() {
+        let plan = recipe().plan;
+        let mut other = plan.clone();
+        other.env.insert("X".into(), "1".into());
+        assert_ne!(plan.hash(), other.hash());
+        assert_eq!(plan.hash(), recipe().plan.hash());
+    }
+
+    #[test]
+    fn a_recipe_with_a_path_that_leaves_the_work_folder_is_refused() {
+        for bad in ["../x", "/etc/passwd", "a/../../b"] {
+            let mut evil = recipe();
+            evil.plan.output = bad.into();
+            let error = Recipe::parse(&evil.to_toml(), "evil.toml").expect_err(bad);
+            assert!(matches!(error, RecipeError::Path { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_with_an_unknown_line_is_refused_with_its_place() {
+        let text = recipe().to_toml().replace("build_network", "bild_network");
+        let error = Recipe::parse(&text, "r.toml")
+            .expect_err("unknown line")
+            .to_string();
+        assert!(
+            error.contains("r.toml") && error.contains("bild_network"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! Text from outside, made safe to show to a person.
+
+/// Returns `text` with everything that a terminal would act on, or that would
+/// change the reading order, written as an escape: control characters, the
+/// bidirectional controls of Unicode (UAX #9, section 2) and invisible format
+/// characters. Line feeds and tabs stay where `multiline` allows them.
+pub fn printable(text: &str, multiline: bool) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let harmless = match c {
+                '\n' | '\t' => multiline,
+                c => !c.is_control() && !is_invisible_format(c),
+            };
+            let escaped: Box<dyn Iterator<Item = char>> = if harmless {
+                Box::new(std::iter::once(c))
+            } else {
+                Box::new(c.escape_unicode())
+            };
+            escaped
+        })
+        .collect()
+}
+
+/// Format characters that hide or reorder text: soft hyphen, zero-width
+/// characters, bidirectional marks, embeddings, overrides and isolates, the
+/// line and paragraph separators, the byte order mark, and the tag block.
+fn is_invisible_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_and_bidirectional_controls_are_marked() {
+        assert_eq!(printable("a\x1b[31mb", false), "a\\u{1b}[31mb");
+        assert_eq!(printable("x\u{202e}y", false), "x\\u{202e}y");
+        assert_eq!(printable("a\nb", false), "a\\u{a}b");
+        assert_eq!(printable("a\nb", true), "a\nb");
+        assert_eq!(printable("Zoë – 日本", false), "Zoë – 日本");
+    }
+}

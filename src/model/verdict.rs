@@ -1,0 +1,277 @@
+//! What remint says of an artifact: a closed set.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Comparison, RecoveredFact, Severity, Sha256Digest};
+
+/// Where in the line a build failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildStage {
+    /// No plan could be made.
+    Plan,
+    /// A prepare step failed.
+    Prepare,
+    /// A build step failed.
+    Build,
+    /// The steps succeeded and the artifact was not where the plan says.
+    Output,
+}
+
+/// Why a build failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum BuildFailure {
+    /// A step ended with a status other than 0.
+    Exit {
+        /// The status.
+        code: i64,
+        /// The step's command, for a person.
+        step: String,
+    },
+    /// The memory limit was hit.
+    OutOfMemory {
+        /// The limit in MiB.
+        limit_mib: u64,
+    },
+    /// The time limit was hit.
+    TimedOut {
+        /// The limit in seconds.
+        limit_seconds: u64,
+    },
+    /// The disk limit was hit.
+    DiskLimit {
+        /// The limit in MiB.
+        limit_mib: u64,
+    },
+    /// The output is missing, or is no regular file.
+    NoOutput {
+        /// The path that the plan names.
+        path: String,
+        /// What was in its folder instead.
+        found: Vec<String>,
+    },
+    /// The artifact lacks what inference needs, or asks for what is not there.
+    NoPlan {
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl fmt::Display for BuildFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit { code, step } => write!(f, "`{step}` ended with status {code}"),
+            Self::OutOfMemory { limit_mib } => {
+                write!(f, "the memory limit of {limit_mib} MiB was hit")
+            }
+            Self::TimedOut { limit_seconds } => {
+                write!(f, "the time limit of {limit_seconds} s was hit")
+            }
+            Self::DiskLimit { limit_mib } => write!(f, "the disk limit of {limit_mib} MiB was hit"),
+            Self::NoOutput { path, found } if found.is_empty() => {
+                write!(f, "the build left no `{path}`")
+            }
+            Self::NoOutput { path, found } => {
+                write!(f, "the build left no `{path}` but {}", found.join(", "))
+            }
+            Self::NoPlan { reason } => f.write_str(reason),
+        }
+    }
+}
+
+/// The verdict on one artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "kebab-case")]
+pub enum Verdict {
+    /// The rebuilt file and the published file have the same SHA-256.
+    Reproduced {
+        /// SHA-256 of both.
+        sha256: Sha256Digest,
+        /// Facts read out of the published artifact that steered the build.
+        recovered: Vec<RecoveredFact>,
+    },
+    /// The contents differ.
+    Different {
+        /// Where, worst first.
+        comparison: Comparison,
+    },
+    /// No plan produced the artifact.
+    BuildFailed {
+        /// Where.
+        stage: BuildStage,
+        /// Why.
+        failure: BuildFailure,
+    },
+    /// No source can be tied to the release.
+    SourceNotFound {
+        /// What was tried, and what it lacked.
+        reason: String,
+    },
+    /// A kind of artifact that remint cannot rebuild yet.
+    Unsupported {
+        /// What is not supported.
+        reason: String,
+    },
+    /// The farm's own fault. Says nothing about the package; never signed.
+    InfraError {
+        /// What went wrong, and what to do.
+        reason: String,
+    },
+}
+
+/// A verdict's name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictKind {
+    /// See [`Verdict::Reproduced`].
+    Reproduced,
+    /// See [`Verdict::Different`].
+    Different,
+    /// See [`Verdict::BuildFailed`].
+    BuildFailed,
+    /// See [`Verdict::SourceNotFound`].
+    SourceNotFound,
+    /// See [`Verdict::Unsupported`].
+    Unsupported,
+    /// See [`Verdict::InfraError`].
+    InfraError,
+}
+
+impl VerdictKind {
+    /// The name in reports, records and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reproduced => "reproduced",
+            Self::Different => "different",
+            Self::BuildFailed => "build-failed",
+            Self::SourceNotFound => "source-not-found",
+            Self::Unsupported => "unsupported",
+            Self::InfraError => "infra-error",
+        }
+    }
+
+    /// Whether a statement about it is signed. An infra-error says nothing
+    /// about the package, so there is nothing to sign.
+    pub const fn is_signed(self) -> bool {
+        !matches!(self, Self::InfraError)
+    }
+}
+
+impl fmt::Display for VerdictKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Verdict {
+    /// The one road from two files to `reproduced`: a comparison that found the
+    /// same bytes. Everything else is `different`.
+    pub fn of(comparison: Comparison, recovered: Vec<RecoveredFact>) -> Self {
+        match comparison {
+            Comparison::Identical { sha256 } => Self::Reproduced { sha256, recovered },
+            differs @ Comparison::Differs { .. } => Self::Different {
+                comparison: differs,
+            },
+        }
+    }
+
+    /// The verdict's name.
+    pub const fn kind(&self) -> VerdictKind {
+        match self {
+            Self::Reproduced { .. } => VerdictKind::Reproduced,
+            Self::Different { .. } => VerdictKind::Different,
+            Self::BuildFailed { .. } => VerdictKind::BuildFailed,
+            Self::SourceNotFound { .. } => VerdictKind::SourceNotFound,
+            Self::Unsupported { .. } => VerdictKind::Unsupported,
+            Self::InfraError { .. } => VerdictKind::InfraError,
+        }
+    }
+
+    /// The reason, in one line for a person.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Reproduced { recovered, .. } if recovered.is_empty() => {
+                "the rebuilt file has the same SHA-256".into()
+            }
+            Self::Reproduced { recovered, .. } => format!(
+                "the rebuilt file has the same SHA-256, with {} recovered input{}",
+                recovered.len(),
+                if recovered.len() == 1 { "" } else { "s" }
+            ),
+            Self::Different { comparison } => different_reason(comparison),
+            Self::BuildFailed { failure, .. } => failure.to_string(),
+            Self::SourceNotFound { reason }
+            | Self::Unsupported { reason }
+            | Self::InfraError { reason } => reason.clone(),
+        }
+    }
+}
+
+fn different_reason(comparison: &Comparison) -> String {
+    let Comparison::Differs {
+        differences,
+        omitted,
+        ..
+    } = comparison
+    else {
+        return "the comparison found no difference".into();
+    };
+    let severity = match comparison.severity() {
+        Some(Severity::Payload) | None => "payload",
+        Some(Severity::Generated) => "generated content",
+        Some(Severity::Metadata) => "metadata only",
+    };
+    let total = differences.len() + omitted;
+    let first = differences.first().map_or(String::new(), |d| {
+        let at = if d.path.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", d.path)
+        };
+        format!("; first: {at}{}", d.detail)
+    });
+    format!(
+        "{total} difference{} ({severity}){first}",
+        if total == 1 { "" } else { "s" }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unequal_bytes_never_become_reproduced() {
+        let comparison = Comparison::Differs {
+            published: Sha256Digest::of(b"a"),
+            rebuilt: Sha256Digest::of(b"b"),
+            differences: vec![],
+            omitted: 0,
+        };
+        let verdict = Verdict::of(comparison, vec![]);
+        assert_eq!(verdict.kind(), VerdictKind::Different);
+    }
+
+    #[test]
+    fn an_infra_error_is_the_only_verdict_that_is_not_signed() {
+        for kind in [
+            VerdictKind::Reproduced,
+            VerdictKind::Different,
+            VerdictKind::BuildFailed,
+            VerdictKind::SourceNotFound,
+            VerdictKind::Unsupported,
+        ] {
+            assert!(kind.is_signed(), "{kind}");
+        }
+        assert!(!VerdictKind::InfraError.is_signed());
+    }
+
+    #[test]
+    fn a_verdict_says_its_name_in_json() {
+        let json = serde_json::to_value(Verdict::Unsupported { reason: "x".into() }).expect("json");
+        assert_eq!(json["verdict"], VerdictKind::Unsupported.name());
+    }
+}
