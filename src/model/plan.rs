@@ -44,6 +44,13 @@ pub enum InputOrigin {
         /// The file's name.
         name: String,
     },
+    /// A toolchain that the farm keeps (see the image room), packed as a tarball.
+    Toolchain {
+        /// Its name, such as `cargo`.
+        name: String,
+        /// Its version.
+        version: String,
+    },
 }
 
 /// A file that is put into the container before the first step (a toolchain).
@@ -117,10 +124,18 @@ pub enum RecoveredFact {
         /// Its version.
         version: String,
     },
-    /// The publisher's umask, told from member modes.
-    Umask {
-        /// The mask, such as `0o002`.
-        mask: u32,
+    /// The modification time of the publisher's checkout, told from member times.
+    CheckoutTime {
+        /// Seconds since the Unix epoch.
+        seconds: i64,
+    },
+    /// The publisher's lock file, whose every entry was found in the registry's
+    /// index with the same checksum and no later than the release.
+    LockFile {
+        /// SHA-256 of the lock file as the artifact holds it.
+        sha256: Sha256Digest,
+        /// How many packages of the registry it names.
+        entries: usize,
     },
 }
 
@@ -170,7 +185,7 @@ pub struct Plan {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Small text files put into the container first, by path relative to
-    /// [`WORK_DIR`].
+    /// [`WORK_DIR`]. One that begins with `#!` is executable.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
     /// Files put into the container first, each checked by its digest.
@@ -315,6 +330,7 @@ impl Recipe {
         let text = toml::to_string_pretty(self).expect("a recipe is plain data and serialises");
         let mut table = String::new();
         let mut out = String::new();
+        let mut reasons = self.reasons.clone();
         for line in text.lines() {
             if let Some(header) = line.strip_prefix('[') {
                 table = header.trim_matches(['[', ']']).to_owned();
@@ -330,7 +346,8 @@ impl Recipe {
                 _ if line.starts_with('[') => table.clone(),
                 _ => String::new(),
             };
-            if let Some(reason) = self.reasons.get(&key) {
+            // Each reason once: before the first of a list of tables.
+            if let Some(reason) = reasons.remove(&key) {
                 for row in reason.lines() {
                     out.push_str(&format!("# {}\n", super::printable(row, false)));
                 }

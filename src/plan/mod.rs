@@ -1,0 +1,235 @@
+//! Inference: from a release, its artifact and its source to an ordered list of
+//! plans, each with the reason for every line.
+//!
+//! A pure function over facts that it is handed ([`Facts`]): it never fetches,
+//! never reads a clock and never runs anything. It may import `store` (for the
+//! shape of what was read out of an archive) and `model`. To teach it something
+//! new, add a candidate to the list that an ecosystem's file returns; the line
+//! tries them in order and stops at the first exact one.
+
+mod cargo;
+mod npm;
+mod pypi;
+mod recipes;
+mod stamps;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Artifact, ArtifactKind, Digest, Ecosystem, Input, InputOrigin, Plan, Purl, RecoveredFact,
+    Release, Source,
+};
+use crate::store::archive::MemberStamp;
+
+pub use cargo::{LockEntry, LockError, registry_entries};
+pub use recipes::{
+    RecipeFileError, load as load_recipe, lookup as lookup_recipe, path_of as recipe_path,
+};
+
+/// A cargo that the farm can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CargoToolchain {
+    /// Its release.
+    pub version: semver::Version,
+    /// Where it is: in an image of its own, or kept as a tarball with this digest.
+    pub home: CargoHome,
+}
+
+/// Where a cargo is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CargoHome {
+    /// Installed in the image of this name.
+    Image(String),
+    /// A tarball that the farm keeps, by digest.
+    Kept(Digest),
+}
+
+/// The two bytes of a gzip header that tell who compressed (RFC 1952, section
+/// 2.3: XFL and OS, bytes 8 and 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GzipMarks {
+    /// Extra flags: 2 for the slowest compression.
+    pub xfl: u8,
+    /// The operating system's number.
+    pub os: u8,
+}
+
+impl GzipMarks {
+    /// Reads them from a file's first bytes; nothing where it is no gzip file.
+    pub fn read(head: &[u8]) -> Option<Self> {
+        match head {
+            [0x1f, 0x8b, 8, _, _, _, _, _, xfl, os, ..] => Some(Self { xfl: *xfl, os: *os }),
+            _ => None,
+        }
+    }
+}
+
+/// A tool that a plan takes from a registry, looked up by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryTool {
+    /// The package with its version.
+    pub purl: Purl,
+    /// Its artifact.
+    pub name: String,
+    /// The registry's digest of it.
+    pub digest: Digest,
+}
+
+impl RegistryTool {
+    fn input(&self, unpack_to: &str) -> Input {
+        Input {
+            origin: InputOrigin::Package {
+                purl: self.purl.clone(),
+                name: self.name.clone(),
+            },
+            digest: self.digest,
+            unpack_to: unpack_to.to_owned(),
+        }
+    }
+}
+
+/// Everything that inference may know.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The release.
+    pub release: &'a Release,
+    /// The artifact to rebuild.
+    pub artifact: &'a Artifact,
+    /// Small members of the published artifact, by name (see [`wanted_member`]).
+    pub members: &'a BTreeMap<String, Vec<u8>>,
+    /// Times and modes of every member of the published artifact.
+    pub stamps: &'a [MemberStamp],
+    /// The artifact's first bytes, where it is a gzip file: its fixed header.
+    pub gzip: Option<GzipMarks>,
+    /// The source that the plan builds from.
+    pub source: &'a Source,
+    /// Files of the source tree, by path below the package's folder, or with
+    /// `/` before it below the repository's root (see [`wanted_source_file`]).
+    pub tree: &'a BTreeMap<String, Vec<u8>>,
+    /// Cargo releases that the farm can run.
+    pub cargos: &'a [CargoToolchain],
+    /// Tools that the caller looked up because [`wanted_tools`] asked.
+    pub tools: &'a [RegistryTool],
+}
+
+impl Facts<'_> {
+    /// The instant at which the release was published, where anything says so.
+    fn published(&self) -> Option<Timestamp> {
+        self.artifact.published_at.map(|p| p.time)
+    }
+
+    /// The package's folder inside the checkout, relative to the work folder.
+    fn package_dir(&self) -> String {
+        match self.source {
+            Source::Git { git, .. } if !git.directory.is_empty() => {
+                format!("src/{}", git.directory)
+            }
+            Source::Git { .. } | Source::Sdist { .. } => "src".into(),
+        }
+    }
+}
+
+/// A plan to try, with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The plan.
+    pub plan: Plan,
+    /// Why each line was chosen, by the recipe's name of the line.
+    pub reasons: BTreeMap<String, String>,
+}
+
+/// Why no plan can be made.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Error {
+    /// A kind of artifact that no plan exists for yet.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The artifact or the source lacks something that a plan needs.
+    #[error("{0}")]
+    Incomplete(String),
+}
+
+/// The plans to try, best first. Never empty.
+///
+/// # Errors
+/// [`Error::Unsupported`] for kinds that remint cannot rebuild,
+/// [`Error::Incomplete`] where a fact that every plan needs is missing.
+pub fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
+    supported(facts.artifact)?;
+    let found = match facts.release.purl.ecosystem() {
+        Ecosystem::Cargo => cargo::candidates(facts)?,
+        Ecosystem::Pypi => pypi::candidates(facts)?,
+        Ecosystem::Npm => npm::candidates(facts)?,
+    };
+    let mut seen = BTreeSet::new();
+    Ok(found
+        .into_iter()
+        .filter(|candidate| seen.insert(candidate.plan.hash()))
+        .collect())
+}
+
+/// Whether remint can rebuild this kind of artifact at all, before anything is
+/// fetched for it.
+///
+/// # Errors
+/// [`Error::Unsupported`] with the reason.
+pub fn supported(artifact: &Artifact) -> Result<(), Error> {
+    let why = match artifact.kind {
+        ArtifactKind::Crate | ArtifactKind::PureWheel | ArtifactKind::NpmTarball => return Ok(()),
+        ArtifactKind::PlatformWheel => {
+            "wheels with an ABI or platform tag hold compiled code, which remint cannot rebuild yet"
+        }
+        ArtifactKind::Sdist => "source distributions cannot be rebuilt yet; verify the wheel",
+        ArtifactKind::Other => "this kind of file is not one that remint can rebuild",
+    };
+    Err(Error::Unsupported(format!("{}: {why}", artifact.name)))
+}
+
+/// Whether inference wants to read the member `name` of a published artifact.
+pub fn wanted_member(ecosystem: Ecosystem, name: &str) -> bool {
+    match ecosystem {
+        Ecosystem::Cargo => cargo::wanted_member(name),
+        Ecosystem::Pypi => pypi::wanted_member(name),
+        Ecosystem::Npm => name == "package.json",
+    }
+}
+
+/// The files of a source tree that inference wants to read: below the package's
+/// folder, or with `/` first below the repository's root.
+pub fn wanted_source_files(ecosystem: Ecosystem) -> &'static [&'static str] {
+    match ecosystem {
+        Ecosystem::Cargo => &["Cargo.lock", "/Cargo.lock", "/Cargo.toml"],
+        Ecosystem::Pypi => &["pyproject.toml", "setup.py", "setup.cfg"],
+        Ecosystem::Npm => &["package.json", "package-lock.json", "npm-shrinkwrap.json"],
+    }
+}
+
+/// The registry packages that a plan for this release will take as tools. The
+/// caller looks them up and hands them back in [`Facts::tools`].
+pub fn wanted_tools(release: &Release, gzip: Option<GzipMarks>) -> Vec<Purl> {
+    match release.purl.ecosystem() {
+        Ecosystem::Npm => npm::wanted_tools(release, gzip),
+        Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
+    }
+}
+
+/// The lock file that a plan took from the published artifact, where it did:
+/// its entries must be checked against the registry's index before the plan's
+/// outcome counts.
+pub fn lock_file_of(plan: &Plan) -> Option<&str> {
+    plan.recovered
+        .iter()
+        .any(|fact| matches!(fact, RecoveredFact::LockFile { .. }))
+        .then(|| {
+            plan.files
+                .iter()
+                .find(|(path, _)| path.ends_with("/Cargo.lock"))
+        })
+        .flatten()
+        .map(|(_, text)| text.as_str())
+}
+
+#[cfg(test)]
+mod testing;

