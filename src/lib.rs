@@ -3,3 +3,5 @@
 //! found. `ARCHITECTURE.md` draws the rooms; each imports only those below it.
 
 pub mod model;
+pub mod plan;
+pub mod store;

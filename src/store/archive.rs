@@ -1,0 +1,336 @@
+//! Bounded reading of named members out of archives that outsiders made: enough
+//! for inference, never the comparison. Nothing is unpacked to disk.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::model::ArtifactKind;
+
+/// All that may come out of one archive, in bytes: more than any package that
+/// registries accept, less than what a bomb makes.
+const MAX_INFLATED: u64 = 2 << 30;
+/// The largest member that is read whole, in bytes: manifests and lock files are
+/// far smaller.
+const MAX_MEMBER: u64 = 8 << 20;
+/// Members in one archive: the largest packages have some tens of thousands.
+const MAX_MEMBERS: usize = 200_000;
+
+/// When a member was changed, and its mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberStamp {
+    /// The member's name as [`read_members`] gives it.
+    pub name: String,
+    /// Seconds since the Unix epoch; a zip's local time is read as if it were UTC.
+    pub mtime: i64,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+/// Why an archive cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be opened.
+    #[error("cannot open it: {0}")]
+    Open(std::io::Error),
+    /// Not the archive that its name says, truncated, or corrupt.
+    #[error("it is not a whole {expected}: {reason}")]
+    Malformed {
+        /// What its name says.
+        expected: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// More than the limits allow.
+    #[error("it exceeds the limit of {limit} {what}")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+    },
+    /// Two members of one name, one of which was asked for: which one a tool
+    /// would take is not for us to guess.
+    #[error("it holds the member `{0}` more than once")]
+    Duplicate(String),
+}
+
+/// Reads the members that `wanted` asks for. A tarball's names are given without
+/// their first component (the package's folder), a wheel's whole.
+///
+/// # Errors
+/// [`Error`] for anything but a whole archive within the limits.
+pub fn read_members(
+    path: &Path,
+    kind: ArtifactKind,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let mut found = BTreeMap::new();
+    visit(path, kind, &mut |stamp, size, content| {
+        if !wanted(&stamp.name) {
+            return Ok(());
+        }
+        if size > MAX_MEMBER {
+            return Err(Error::Limit {
+                what: "bytes in a member that must be read whole",
+                limit: MAX_MEMBER,
+            });
+        }
+        let mut bytes = Vec::new();
+        content
+            .take(MAX_MEMBER + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| malformed(kind, &error))?;
+        match found.insert(stamp.name.clone(), bytes) {
+            Some(_) => Err(Error::Duplicate(stamp.name.clone())),
+            None => Ok(()),
+        }
+    })?;
+    Ok(found)
+}
+
+/// Times and modes of every regular member, in the archive's order.
+///
+/// # Errors
+/// [`Error`] for anything but a whole archive within the limits.
+pub fn member_times(path: &Path, kind: ArtifactKind) -> Result<Vec<MemberStamp>, Error> {
+    let mut stamps = Vec::new();
+    visit(path, kind, &mut |stamp, _, _| {
+        stamps.push(stamp.clone());
+        Ok(())
+    })?;
+    Ok(stamps)
+}
+
+type Visitor<'a> = dyn FnMut(&MemberStamp, u64, &mut dyn Read) -> Result<(), Error> + 'a;
+
+fn visit(path: &Path, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+    let file = File::open(path).map_err(Error::Open)?;
+    match kind {
+        ArtifactKind::Crate | ArtifactKind::NpmTarball | ArtifactKind::Sdist => {
+            visit_tar(file, kind, visitor)
+        }
+        ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => visit_zip(file, kind, visitor),
+        ArtifactKind::Other => Err(Error::Malformed {
+            expected: format_of(kind),
+            reason: "remint reads no archives of this kind".into(),
+        }),
+    }
+}
+
+fn visit_tar(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+    // One byte more than the limit: reading it is how the limit is noticed.
+    let inflated = MultiGzDecoder::new(BufReader::new(file)).take(MAX_INFLATED + 1);
+    let mut archive = tar::Archive::new(inflated);
+    let mut count = 0;
+    for entry in archive.entries().map_err(|error| malformed(kind, &error))? {
+        let mut entry = entry.map_err(|error| malformed(kind, &error))?;
+        count += 1;
+        check_count(count)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let below = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
+        let stamp = MemberStamp {
+            name: below.to_owned(),
+            mtime: entry
+                .header()
+                .mtime()
+                .ok()
+                .and_then(|t| i64::try_from(t).ok())
+                .unwrap_or(0),
+            mode: entry.header().mode().unwrap_or(0),
+        };
+        let size = entry.size();
+        visitor(&stamp, size, &mut entry)?;
+    }
+    if archive.into_inner().limit() == 0 {
+        return Err(Error::Limit {
+            what: "bytes when inflated",
+            limit: MAX_INFLATED,
+        });
+    }
+    if count == 0 {
+        return Err(Error::Malformed {
+            expected: format_of(kind),
+            reason: "it has no members".into(),
+        });
+    }
+    Ok(())
+}
+
+fn visit_zip(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+    let mut archive =
+        zip::ZipArchive::new(BufReader::new(file)).map_err(|error| malformed(kind, &error))?;
+    check_count(archive.len())?;
+    let mut inflated: u64 = 0;
+    for index in 0..archive.len() {
+        let mut member = archive
+            .by_index(index)
+            .map_err(|error| malformed(kind, &error))?;
+        inflated = inflated.saturating_add(member.size());
+        if inflated > MAX_INFLATED {
+            return Err(Error::Limit {
+                what: "bytes when inflated",
+                limit: MAX_INFLATED,
+            });
+        }
+        if member.is_dir() {
+            continue;
+        }
+        let stamp = MemberStamp {
+            name: member
+                .name()
+                .map_err(|error| malformed(kind, &error))?
+                .into_owned(),
+            mtime: member.last_modified().map_or(0, zip_seconds),
+            mode: member.unix_mode().unwrap_or(0) & 0o7777,
+        };
+        let size = member.size();
+        visitor(&stamp, size, &mut member)?;
+    }
+    Ok(())
+}
+
+/// A zip's local date and time as seconds since the epoch, read as if it were UTC.
+fn zip_seconds(time: zip::DateTime) -> i64 {
+    let date = jiff::civil::DateTime::new(
+        i16::try_from(time.year()).unwrap_or(1980),
+        i8::try_from(time.month()).unwrap_or(1),
+        i8::try_from(time.day()).unwrap_or(1),
+        i8::try_from(time.hour()).unwrap_or(0),
+        i8::try_from(time.minute()).unwrap_or(0),
+        i8::try_from(time.second()).unwrap_or(0),
+        0,
+    );
+    date.and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC))
+        .map_or(0, |zoned| zoned.timestamp().as_second())
+}
+
+fn check_count(count: usize) -> Result<(), Error> {
+    if count > MAX_MEMBERS {
+        return Err(Error::Limit {
+            what: "members",
+            limit: MAX_MEMBERS as u64,
+        });
+    }
+    Ok(())
+}
+
+const fn format_of(kind: ArtifactKind) -> &'static str {
+    match kind {
+        ArtifactKind::Crate | ArtifactKind::NpmTarball | ArtifactKind::Sdist => "gzipped tarball",
+        ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => "zip archive",
+        ArtifactKind::Other => "archive",
+    }
+}
+
+fn malformed(kind: ArtifactKind, error: &dyn std::error::Error) -> Error {
+    Error::Malformed {
+        expected: format_of(kind),
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    fn tarball(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        for (name, content) in members {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_mtime(7);
+            header.as_ustar_mut().expect("ustar").name[..name.len()]
+                .copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            tar.append(&header, *content).expect("append");
+        }
+        tar.into_inner().expect("tar").finish().expect("gzip")
+    }
+
+    fn on_disk(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().expect("temp");
+        file.write_all(bytes).expect("write");
+        file
+    }
+
+    fn read(bytes: &[u8], kind: ArtifactKind) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+        read_members(on_disk(bytes).path(), kind, &|_| true)
+    }
+
+    #[test]
+    fn members_of_a_tarball_are_named_below_its_folder() {
+        let bytes = tarball(&[("demo-1.0/Cargo.toml", b"x")]);
+        let found = read(&bytes, ArtifactKind::Crate).expect("reads");
+        assert_eq!(found["Cargo.toml"], b"x");
+        let stamps = member_times(on_disk(&bytes).path(), ArtifactKind::Crate).expect("reads");
+        assert_eq!((stamps[0].mtime, stamps[0].mode), (7, 0o644));
+    }
+
+    #[test]
+    fn members_of_a_wheel_keep_their_names_and_times() {
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let time = zip::DateTime::from_date_and_time(2020, 2, 2, 0, 0, 0).expect("valid");
+        let options = zip::write::SimpleFileOptions::default()
+            .last_modified_time(time)
+            .unix_permissions(0o664);
+        zip.start_file("demo-1.dist-info/WHEEL", options)
+            .expect("start");
+        zip.write_all(b"w").expect("write");
+        let bytes = zip.finish().expect("zip").into_inner();
+        let found = read(&bytes, ArtifactKind::PureWheel).expect("reads");
+        assert_eq!(found["demo-1.dist-info/WHEEL"], b"w");
+        let stamps = member_times(on_disk(&bytes).path(), ArtifactKind::PureWheel).expect("reads");
+        assert_eq!((stamps[0].mtime, stamps[0].mode), (1_580_601_600, 0o664));
+    }
+
+    #[test]
+    fn what_is_no_archive_or_cut_short_is_said_to_be() {
+        for kind in [ArtifactKind::Crate, ArtifactKind::PureWheel] {
+            assert!(matches!(
+                read(b"no archive", kind),
+                Err(Error::Malformed { .. })
+            ));
+        }
+        let whole = tarball(&[("demo/a", &[9; 4000]), ("demo/b", &[8; 4000])]);
+        let cut = &whole[..whole.len() / 2];
+        assert!(matches!(
+            read(cut, ArtifactKind::Crate),
+            Err(Error::Malformed { .. })
+        ));
+        assert!(matches!(
+            read(&tarball(&[]), ArtifactKind::Crate),
+            Err(Error::Malformed { .. })
+        ));
+    }
+
+    #[test]
+    fn a_member_that_is_there_twice_is_refused() {
+        let bytes = tarball(&[("demo/a", b"1"), ("demo/a", b"2")]);
+        assert!(matches!(
+            read(&bytes, ArtifactKind::Crate),
+            Err(Error::Duplicate(_))
+        ));
+    }
+
+    #[test]
+    fn a_member_past_the_limit_is_not_held_in_memory() {
+        let large = vec![0; usize::try_from(MAX_MEMBER).expect("fits") + 1];
+        let bytes = tarball(&[("demo/a", &large)]);
+        assert!(matches!(
+            read(&bytes, ArtifactKind::Crate),
+            Err(Error::Limit { .. })
+        ));
+        assert!(read_members(on_disk(&bytes).path(), ArtifactKind::Crate, &|_| false).is_ok());
+    }
+}

@@ -1,0 +1,62 @@
+//! What lasts: blobs by digest, durable writes, and the bounded reading of
+//! archives that outsiders made. Imports `model` alone; it never decides what a
+//! file means.
+
+pub mod archive;
+mod blobs;
+mod durable;
+
+use std::path::{Path, PathBuf};
+
+pub use blobs::{Blob, BlobWriter, Blobs};
+pub use durable::{free_bytes, make_folder, write_durably};
+
+/// Why something could not be stored or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk is full.
+    #[error(
+        "cannot {action} {path}: no space is left; free some space or name another data folder with --data-dir"
+    )]
+    Full {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {path}: {error}; check the folder and its permissions")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// More bytes than the writer was told to take.
+    #[error("{what} has more than {limit} bytes, the limit for it")]
+    TooLarge {
+        /// What was being stored.
+        what: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+impl Error {
+    /// Wraps what the system says, telling a full disk from the rest.
+    pub fn io(action: &'static str, path: &Path, error: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::Full { action, path }
+            }
+            _ => Self::Io {
+                action,
+                path,
+                error,
+            },
+        }
+    }
+}
