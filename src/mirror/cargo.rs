@@ -1,0 +1,81 @@
+//! The sparse index and the downloads that cargo asks for (cargo book, "Registry
+//! Index"), below `/cargo/`.
+
+use super::{Refusal, Reply, Shared, inside, metadata, package};
+use crate::model::{Ecosystem, PublishedAt, TimeSource};
+use crate::registry::IndexEntry;
+
+pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal> {
+    if path == "index/config.json" {
+        return Ok(metadata(config(), "application/json"));
+    }
+    if let Some(place) = path.strip_prefix("index/") {
+        let name = place.rsplit('/').next().unwrap_or_default();
+        return index(shared, name).await;
+    }
+    if let Some(rest) = path.strip_prefix("dl/") {
+        let mut parts = rest.split('/');
+        if let (Some(name), Some(version), Some("download"), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        {
+            return download(shared, name, version).await;
+        }
+    }
+    Err(Refusal::Absent)
+}
+
+fn config() -> String {
+    format!(
+        "{{\"dl\":\"{}\"}}",
+        inside("/cargo/dl/{crate}/{version}/download")
+    )
+}
+
+async fn index(shared: &Shared, name: &str) -> Result<Reply, Refusal> {
+    if crate::model::Purl::new(Ecosystem::Cargo, name, None).is_err() {
+        return Err(Refusal::Absent);
+    }
+    let bytes = shared.registries.cargo().index_of(name).await?;
+    // Lines are passed on as they came, so that what cargo reads is what the
+    // registry wrote.
+    let mut shown = Vec::with_capacity(bytes.len());
+    for line in bytes.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()) {
+        let Ok(entry) = serde_json::from_slice::<IndexEntry>(line) else {
+            continue;
+        };
+        if is_shown(shared, &entry) {
+            shown.extend_from_slice(line);
+            shown.push(b'\n');
+        }
+    }
+    if shown.is_empty() {
+        return Err(Refusal::Absent);
+    }
+    Ok(metadata(shown, "text/plain; charset=utf-8"))
+}
+
+fn is_shown(shared: &Shared, entry: &IndexEntry) -> bool {
+    let published = entry.pubtime.map(|time| PublishedAt {
+        time,
+        source: TimeSource::Registry,
+    });
+    shared.view.shows(published)
+        && !shared
+            .view
+            .refuses(Ecosystem::Cargo, &entry.name, &entry.vers)
+}
+
+async fn download(shared: &Shared, name: &str, version: &str) -> Result<Reply, Refusal> {
+    if shared.view.refuses(Ecosystem::Cargo, name, version) {
+        return Err(Refusal::UnderTest);
+    }
+    let bytes = shared.registries.cargo().index_of(name).await?;
+    let entry = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<IndexEntry>(line).ok())
+        .find(|entry| entry.vers == version)
+        .filter(|entry| is_shown(shared, entry))
+        .ok_or(Refusal::Absent)?;
+    let artifact = shared.registries.cargo().artifact(&entry).await?;
+    package(shared, &artifact).await
+}

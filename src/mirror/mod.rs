@@ -1,0 +1,367 @@
+//! The registries as of a time, for builds: on a unix socket, recording every
+//! file that it hands out, and refusing the very release that is being rebuilt.
+//! Imports `registry` and `model`; it never shows a byte that the registry room
+//! did not check, and never an address outside.
+//!
+//! What has no publish time is shown whatever the cut-off is, since nothing says
+//! that it was not there; a registry behind a proxy may give the time at which
+//! the proxy first saw a file, which hides what was there.
+
+mod cargo;
+mod npm;
+mod pypi;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use jiff::Timestamp;
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Ecosystem, PublishedAt, Purl, RELAY_PORT, ServedFile, Sha256Digest};
+use crate::registry::{self, Registries};
+
+/// The longest path that is answered, in bytes.
+const MAX_PATH: usize = 2048;
+
+/// What one build may see.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The instant as of which the registries are shown; the present if none.
+    pub cutoff: Option<Timestamp>,
+    /// Releases that are not shown and not handed out.
+    pub refuse: Vec<Purl>,
+}
+
+impl View {
+    /// Whether something of this publish time is shown.
+    fn shows(&self, published: Option<PublishedAt>) -> bool {
+        match (published, self.cutoff) {
+            (Some(published), Some(cutoff)) => published.time <= cutoff,
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// Whether this is a release that must not be handed out.
+    fn refuses(&self, ecosystem: Ecosystem, name: &str, version: &str) -> bool {
+        self.refuse.iter().any(|purl| {
+            purl.ecosystem() == ecosystem
+                && Purl::new(ecosystem, name, None).is_ok_and(|p| p.name() == purl.name())
+                && purl
+                    .version()
+                    .is_some_and(|v| same_version(ecosystem, v.as_str(), version))
+        })
+    }
+}
+
+fn same_version(ecosystem: Ecosystem, a: &str, b: &str) -> bool {
+    let parsed = |text: &str| text.parse::<pep440_rs::Version>().ok();
+    a == b || (ecosystem == Ecosystem::Pypi && parsed(a).is_some() && parsed(a) == parsed(b))
+}
+
+/// Why the mirror could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The socket cannot be made.
+    #[error(
+        "cannot listen on {path}: {error}; check that the temporary folder can be written and that its path is short"
+    )]
+    Listen {
+        /// The socket.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+/// The mirror; each build gets a session of its own.
+pub struct Mirror {
+    registries: Arc<Registries>,
+}
+
+impl Mirror {
+    /// A mirror of these registries.
+    pub fn new(registries: Arc<Registries>) -> Self {
+        Self { registries }
+    }
+
+    /// Serves a view on a unix socket until the session is stopped.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] where the socket cannot be made.
+    pub async fn serve(&self, view: View, socket: &Path) -> Result<MirrorSession, Error> {
+        let listen = |error| Error::Listen {
+            path: socket.to_owned(),
+            error,
+        };
+        let listener = UnixListener::bind(socket).map_err(listen)?;
+        open_to_relay(socket).map_err(listen)?;
+        let shared = Arc::new(Shared {
+            registries: self.registries.clone(),
+            view,
+            log: Mutex::default(),
+        });
+        let stop = CancellationToken::new();
+        let router = Router::new().fallback(answer).with_state(shared.clone());
+        let stopped = stop.clone();
+        let task = tokio::spawn(async move {
+            let served = axum::serve(listener, router)
+                .with_graceful_shutdown(stopped.cancelled_owned())
+                .await;
+            if let Err(error) = served {
+                tracing::warn!(%error, "the mirror stopped");
+            }
+        });
+        Ok(MirrorSession {
+            shared,
+            stop,
+            task,
+            socket: socket.to_owned(),
+        })
+    }
+}
+
+/// The relay runs as another user; the folder that holds the socket is private,
+/// so opening the socket itself lets nobody else in.
+fn open_to_relay(socket: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o666))
+}
+
+/// One build's view, while it is served.
+pub struct MirrorSession {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    socket: PathBuf,
+}
+
+impl MirrorSession {
+    /// Where it listens.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Every file that was handed out so far, sorted, without repeats.
+    pub fn served(&self) -> Vec<ServedFile> {
+        self.shared.log().served.iter().cloned().collect()
+    }
+
+    /// The paths that were refused because they are the release under test.
+    pub fn refused(&self) -> Vec<String> {
+        self.shared.log().refused.iter().cloned().collect()
+    }
+
+    /// Stops serving and takes the socket away.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // A connection that a build left open must not hold up the farm.
+        self.task.abort();
+        let _ = self.task.await;
+        // The folder goes with the try in any case.
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    served: BTreeSet<ServedFile>,
+    refused: BTreeSet<String>,
+}
+
+struct Shared {
+    registries: Arc<Registries>,
+    view: View,
+    log: Mutex<Log>,
+}
+
+impl Shared {
+    fn log(&self) -> std::sync::MutexGuard<'_, Log> {
+        // The log is two sets; a panic elsewhere leaves them whole.
+        self.log
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// An answer before it becomes HTTP.
+struct Reply {
+    body: Vec<u8>,
+    content_type: &'static str,
+    is_package: bool,
+}
+
+/// Why there is no answer.
+enum Refusal {
+    /// No such thing, or not yet at the cut-off.
+    Absent,
+    /// The release under test.
+    UnderTest,
+    /// The registry failed.
+    Upstream(registry::Error),
+}
+
+impl From<registry::Error> for Refusal {
+    fn from(error: registry::Error) -> Self {
+        if error.is_upstream_fault() {
+            Self::Upstream(error)
+        } else {
+            Self::Absent
+        }
+    }
+}
+
+/// An address inside the build container.
+fn inside(path: &str) -> String {
+    format!("http://127.0.0.1:{RELAY_PORT}{path}")
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
+    match route(&shared, &path, &accept).await {
+        Ok(reply) => {
+            shared.log().served.insert(ServedFile {
+                path,
+                sha256: Sha256Digest::of(&reply.body),
+                is_package: reply.is_package,
+            });
+            response(StatusCode::OK, reply.content_type, reply.body)
+        }
+        Err(Refusal::Absent) => text(StatusCode::NOT_FOUND, "not there as of the cut-off time"),
+        Err(Refusal::UnderTest) => {
+            shared.log().refused.insert(path);
+            text(
+                StatusCode::FORBIDDEN,
+                "this is the release that is being rebuilt; a rebuild may not start from its own result",
+            )
+        }
+        Err(Refusal::Upstream(error)) => {
+            tracing::warn!(%error, path, "the mirror could not answer");
+            text(StatusCode::BAD_GATEWAY, "the registry could not be read")
+        }
+    }
+}
+
+async fn route(shared: &Shared, path: &str, accept: &str) -> Result<Reply, Refusal> {
+    if path.len() > MAX_PATH {
+        return Err(Refusal::Absent);
+    }
+    let decoded = percent_decoded(path).ok_or(Refusal::Absent)?;
+    let mut parts = decoded.trim_start_matches('/').splitn(2, '/');
+    match (parts.next(), parts.next()) {
+        (Some("cargo"), Some(rest)) => cargo::answer(shared, rest).await,
+        (Some("pypi"), Some(rest)) => pypi::answer(shared, rest, accept).await,
+        (Some("npm"), Some(rest)) => npm::answer(shared, rest).await,
+        _ => Err(Refusal::Absent),
+    }
+}
+
+/// Percent-decoding (RFC 3986, section 2.1); nothing where it is malformed or
+/// no UTF-8.
+fn percent_decoded(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let pair = [rest.next()?, rest.next()?];
+                u8::from_str_radix(std::str::from_utf8(&pair).ok()?, 16).ok()?
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The bytes of an artifact that the registry room has checked.
+async fn package(shared: &Shared, artifact: &crate::model::Artifact) -> Result<Reply, Refusal> {
+    let file = shared.registries.fetch(artifact).await?;
+    let body = tokio::fs::read(&file.path).await.map_err(|error| {
+        Refusal::Upstream(crate::store::Error::io("read", &file.path, error).into())
+    })?;
+    Ok(Reply {
+        body,
+        content_type: "application/octet-stream",
+        is_package: true,
+    })
+}
+
+fn metadata(body: impl Into<Vec<u8>>, content_type: &'static str) -> Reply {
+    Reply {
+        body: body.into(),
+        content_type,
+        is_package: false,
+    }
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response {
+    response(status, "text/plain; charset=utf-8", body.into())
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(content_type),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::TimeSource;
+
+    fn view(refuse: &str) -> View {
+        View {
+            cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
+            refuse: vec![refuse.parse().expect("valid")],
+        }
+    }
+
+    #[test]
+    fn what_was_published_at_the_cut_off_is_shown_and_a_second_later_is_not() {
+        let view = view("pkg:cargo/demo@1.0.0");
+        let at = |time: &str| {
+            Some(PublishedAt {
+                time: time.parse().expect("valid"),
+                source: TimeSource::Registry,
+            })
+        };
+        assert!(view.shows(at("2026-01-01T00:00:00Z")));
+        assert!(!view.shows(at("2026-01-01T00:00:01Z")));
+        assert!(view.shows(None));
+    }
+
+    #[test]
+    fn the_release_under_test_is_refused_in_every_spelling_and_others_are_not() {
+        let cargo = view("pkg:cargo/demo@1.0.0");
+        assert!(cargo.refuses(Ecosystem::Cargo, "demo", "1.0.0"));
+        assert!(!cargo.refuses(Ecosystem::Cargo, "demo", "1.0.1"));
+        assert!(!cargo.refuses(Ecosystem::Npm, "demo", "1.0.0"));
+        let pypi = view("pkg:pypi/my-demo@1.0");
+        assert!(pypi.refuses(Ecosystem::Pypi, "My_Demo", "1.0.0"));
+        assert!(!pypi.refuses(Ecosystem::Pypi, "My_Demo", "1.0.1"));
+    }
+
+    #[test]
+    fn a_malformed_path_is_no_path() {
+        assert_eq!(percent_decoded("/npm/@a%2fb").as_deref(), Some("/npm/@a/b"));
+        assert!(percent_decoded("/%").is_none());
+        assert!(percent_decoded("/%zz").is_none());
+        assert!(percent_decoded("/%ff").is_none());
+    }
+}

@@ -1,0 +1,147 @@
+//! Packuments and tarballs that npm asks for (npm registry documentation,
+//! "Package Metadata"), below `/npm/`.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Refusal, Reply, Shared, View, inside, metadata, package};
+use crate::model::{Ecosystem, PublishedAt, Purl, TimeSource};
+
+/// What stands between a package's name and its tarball.
+const TARBALL: &str = "/-/";
+
+pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal> {
+    match path.split_once(TARBALL) {
+        Some((name, file)) => download(shared, name, file).await,
+        None => {
+            let packument = view(shared, path).await?;
+            Ok(metadata(packument.to_string(), "application/json"))
+        }
+    }
+}
+
+async fn view(shared: &Shared, name: &str) -> Result<Value, Refusal> {
+    Purl::new(Ecosystem::Npm, name, None).map_err(|_| Refusal::Absent)?;
+    let packument = shared.registries.npm().packument(name).await?;
+    as_of(packument, name, &shared.view).ok_or(Refusal::Absent)
+}
+
+/// The packument as of the view: versions published later and the release under
+/// test are left out, `latest` points to the newest stable one that is left, and
+/// tarballs are on the mirror. Nothing where no version is left.
+fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
+    let times = packument["time"].clone();
+    let published = |version: &str| {
+        let time: Timestamp = times[version].as_str()?.parse().ok()?;
+        Some(PublishedAt {
+            time,
+            source: TimeSource::Registry,
+        })
+    };
+    let shown = |version: &str| {
+        view.shows(published(version)) && !view.refuses(Ecosystem::Npm, name, version)
+    };
+    let versions = packument.get_mut("versions")?.as_object_mut()?;
+    versions.retain(|version, _| shown(version));
+    for (version, entry) in versions.iter_mut() {
+        let file = entry["dist"]["tarball"]
+            .as_str()
+            .and_then(|url| url.rsplit('/').next())
+            .map_or_else(|| format!("{version}.tgz"), str::to_owned);
+        entry["dist"]["tarball"] = Value::String(inside(&format!("/npm/{name}{TARBALL}{file}")));
+    }
+    let left: Vec<String> = versions.keys().cloned().collect();
+    let latest = left
+        .iter()
+        .filter_map(|text| semver::Version::parse(text).ok())
+        .max_by(|a, b| (a.pre.is_empty(), a).cmp(&(b.pre.is_empty(), b)))?;
+    if let Some(times) = packument.get_mut("time").and_then(Value::as_object_mut) {
+        times.retain(|version, _| left.iter().any(|l| l == version));
+    }
+    if let Some(tags) = packument
+        .get_mut("dist-tags")
+        .and_then(Value::as_object_mut)
+    {
+        tags.retain(|_, version| {
+            version
+                .as_str()
+                .is_some_and(|v| left.iter().any(|l| l == v))
+        });
+        let still = tags.get("latest").is_some();
+        if !still {
+            tags.insert("latest".into(), Value::String(latest.to_string()));
+        }
+    }
+    Some(packument)
+}
+
+async fn download(shared: &Shared, name: &str, file: &str) -> Result<Reply, Refusal> {
+    let packument = shared.registries.npm().packument(name).await?;
+    let versions = packument["versions"].as_object().ok_or(Refusal::Absent)?;
+    let artifact = versions
+        .keys()
+        .filter_map(|version| {
+            let artifact = shared.registries.npm().artifact(&packument, version).ok()?;
+            (artifact.name == file).then_some((version, artifact))
+        })
+        .next();
+    let (version, artifact) = artifact.ok_or(Refusal::Absent)?;
+    if shared.view.refuses(Ecosystem::Npm, name, version) {
+        return Err(Refusal::UnderTest);
+    }
+    if !shared.view.shows(artifact.published_at) {
+        return Err(Refusal::Absent);
+    }
+    package(shared, &artifact).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn packument() -> Value {
+        let dist = |v: &str| json!({"dist": {"tarball": format!("http://127.0.0.1:1/demo/-/demo-{v}.tgz")}});
+        json!({
+            "name": "demo",
+            "dist-tags": {"latest": "3.0.0", "next": "4.0.0-rc.1"},
+            "versions": {"1.0.0": dist("1.0.0"), "2.0.0": dist("2.0.0"), "3.0.0": dist("3.0.0"), "4.0.0-rc.1": dist("4.0.0-rc.1")},
+            "time": {"1.0.0": "2026-01-01T00:00:00Z", "2.0.0": "2026-02-01T00:00:00Z", "3.0.0": "2026-03-01T00:00:00Z"}
+        })
+    }
+
+    fn seen(cutoff: &str, refuse: &str) -> Option<Value> {
+        let view = View {
+            cutoff: Some(cutoff.parse().expect("valid")),
+            refuse: vec![refuse.parse().expect("valid")],
+        };
+        as_of(packument(), "demo", &view)
+    }
+
+    #[test]
+    fn later_versions_are_left_out_and_latest_follows() {
+        let packument = seen("2026-02-01T00:00:00Z", "pkg:npm/other@1.0.0").expect("some left");
+        let versions = packument["versions"].as_object().expect("versions");
+        assert!(versions.contains_key("2.0.0") && !versions.contains_key("3.0.0"));
+        assert_eq!(packument["dist-tags"]["latest"], "2.0.0");
+        assert!(packument["time"]["3.0.0"].is_null());
+    }
+
+    #[test]
+    fn the_release_under_test_is_not_listed() {
+        let packument = seen("2026-02-01T00:00:00Z", "pkg:npm/demo@2.0.0").expect("some left");
+        assert!(packument["versions"]["2.0.0"].is_null());
+        assert_eq!(packument["dist-tags"]["latest"], "1.0.0");
+    }
+
+    #[test]
+    fn tarballs_are_on_the_mirror() {
+        let packument = seen("2026-02-01T00:00:00Z", "pkg:npm/other@1.0.0").expect("some left");
+        let tarball = packument["versions"]["1.0.0"]["dist"]["tarball"]
+            .as_str()
+            .expect("text");
+        assert!(tarball.ends_with("/npm/demo/-/demo-1.0.0.tgz"), "{tarball}");
+        assert!(!tarball.contains("127.0.0.1:1/"), "{tarball}");
+    }
+}

@@ -1,0 +1,274 @@
+//! crates.io and registries that speak cargo's sparse index protocol (cargo book,
+//! "Registry Index").
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Deserialize;
+use url::Url;
+
+use super::address::{Address, required};
+use super::http::Http;
+use super::{Error, Registry};
+use crate::model::{
+    Artifact, ArtifactKind, Digest, Ecosystem, PublishedAt, Purl, Release, Sha256Digest, TimeSource,
+};
+
+/// A cargo registry.
+pub struct CargoRegistry {
+    http: Arc<Http>,
+    index: Address,
+}
+
+/// One line of the index, as far as it is read here.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IndexEntry {
+    /// The crate's name.
+    pub name: String,
+    /// The version.
+    pub vers: String,
+    /// SHA-256 of the `.crate` file.
+    pub cksum: Sha256Digest,
+    /// Whether the version is yanked.
+    #[serde(default)]
+    pub yanked: bool,
+    /// When it was published; older registries do not say.
+    pub pubtime: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct IndexConfig {
+    dl: String,
+}
+
+impl CargoRegistry {
+    pub(super) fn new(http: Arc<Http>, index: Address) -> Self {
+        Self { http, index }
+    }
+
+    async fn index_file(&self, path: &str, what: &str) -> Result<Bytes, Error> {
+        let index = required(Ecosystem::Cargo, &self.index)?;
+        let url = index.join(path).map_err(|error| Error::Malformed {
+            what: what.to_owned(),
+            reason: error.to_string(),
+        })?;
+        self.http.metadata(&url, "*/*", what).await
+    }
+
+    /// The index file of a crate as it came: one JSON document a line.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] where there is no such crate.
+    pub async fn index_of(&self, name: &str) -> Result<Bytes, Error> {
+        self.index_file(&index_path(name), &format!("the index of {name}"))
+            .await
+    }
+
+    /// The artifact of an index line.
+    ///
+    /// # Errors
+    /// [`Error`] where the index's configuration cannot be read.
+    pub async fn artifact(&self, entry: &IndexEntry) -> Result<Artifact, Error> {
+        let malformed = |reason: String| Error::Malformed {
+            what: "the index's config.json".into(),
+            reason,
+        };
+        let bytes = self
+            .index_file("config.json", "the index's config.json")
+            .await?;
+        let config: IndexConfig =
+            serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))?;
+        let url = download_url(&config.dl, entry).map_err(|error| malformed(error.to_string()))?;
+        Ok(Artifact {
+            name: format!("{}-{}.crate", entry.name, entry.vers),
+            kind: ArtifactKind::Crate,
+            url,
+            digests: vec![Digest::Sha256(entry.cksum)],
+            size: None,
+            published_at: entry.pubtime.map(|time| PublishedAt {
+                time,
+                source: TimeSource::Registry,
+            }),
+            yanked: entry.yanked,
+        })
+    }
+}
+
+/// Reads an index file; a line that is none is an error, never passed over.
+pub(crate) fn parse_index(name: &str, bytes: &[u8]) -> Result<Vec<IndexEntry>, Error> {
+    bytes
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            serde_json::from_slice(line).map_err(|error| Error::Malformed {
+                what: format!("the index of {name}"),
+                reason: error.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Where a crate's file lies in the index (cargo book, "Index files").
+pub(crate) fn index_path(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    format!("{}/{lower}", prefix(&lower))
+}
+
+fn prefix(name: &str) -> String {
+    let part = |from: usize, to: usize| name.get(from..to).unwrap_or_default();
+    match name.len() {
+        1 => "1".into(),
+        2 => "2".into(),
+        3 => format!("3/{}", part(0, 1)),
+        _ => format!("{}/{}", part(0, 2), part(2, 4)),
+    }
+}
+
+/// The download address (cargo book, "Index Configuration", key `dl`): with
+/// markers, or with `/{crate}/{version}/download` added.
+fn download_url(dl: &str, entry: &IndexEntry) -> Result<Url, url::ParseError> {
+    let (name, version) = (&entry.name, &entry.vers);
+    let markers = [
+        ("{crate}", name.clone()),
+        ("{version}", version.clone()),
+        ("{prefix}", prefix(name)),
+        ("{lowerprefix}", prefix(&name.to_ascii_lowercase())),
+        ("{sha256-checksum}", entry.cksum.to_string()),
+    ];
+    let mut text = dl.to_owned();
+    if markers.iter().any(|(marker, _)| dl.contains(marker)) {
+        for (marker, value) in markers {
+            text = text.replace(marker, &value);
+        }
+    } else {
+        text = format!("{}/{name}/{version}/download", dl.trim_end_matches('/'));
+    }
+    Url::parse(&text)
+}
+
+#[async_trait]
+impl Registry for CargoRegistry {
+    async fn release(&self, purl: &Purl) -> Result<Release, Error> {
+        let name = purl.name().as_str();
+        let bytes = match self.index_of(name).await {
+            Err(Error::Absent { .. }) => {
+                return Err(Error::NotFound {
+                    purl: purl.clone(),
+                    hint: String::new(),
+                });
+            }
+            other => other?,
+        };
+        let entries = parse_index(name, &bytes)?;
+        let entry = match purl.version() {
+            Some(version) => entries
+                .iter()
+                .find(|entry| entry.vers == version.as_str())
+                .ok_or_else(|| Error::NotFound {
+                    purl: purl.clone(),
+                    hint: newest_hint(&entries),
+                })?,
+            None => newest_stable(&entries)
+                .ok_or_else(|| Error::NoStableVersion { purl: purl.clone() })?,
+        };
+        let found =
+            Purl::new(Ecosystem::Cargo, &entry.name, Some(&entry.vers)).map_err(|error| {
+                Error::Malformed {
+                    what: format!("the index of {name}"),
+                    reason: error.to_string(),
+                }
+            })?;
+        Ok(Release {
+            purl: found,
+            artifacts: vec![self.artifact(entry).await?],
+            repositories: vec![],
+            git_head: None,
+            publisher_tools: vec![],
+        })
+    }
+
+    async fn check(&self) -> Result<String, Error> {
+        self.index_file("config.json", "the index's config.json")
+            .await?;
+        Ok("the index answers".into())
+    }
+}
+
+fn newest_stable(entries: &[IndexEntry]) -> Option<&IndexEntry> {
+    entries
+        .iter()
+        .filter(|entry| !entry.yanked)
+        .filter_map(|entry| Some((semver::Version::parse(&entry.vers).ok()?, entry)))
+        .filter(|(version, _)| version.pre.is_empty())
+        .max_by(|(a, _), (b, _)| a.cmp(b))
+        .map(|(_, entry)| entry)
+}
+
+fn newest_hint(entries: &[IndexEntry]) -> String {
+    newest_stable(entries).map_or(String::new(), |entry| {
+        format!("; the newest stable version is {}", entry.vers)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(vers: &str, yanked: bool) -> IndexEntry {
+        IndexEntry {
+            name: "Demo".into(),
+            vers: vers.into(),
+            cksum: Sha256Digest::of(vers),
+            yanked,
+            pubtime: None,
+        }
+    }
+
+    #[test]
+    fn index_paths_follow_the_length_of_the_name() {
+        for (name, path) in [
+            ("a", "1/a"),
+            ("ab", "2/ab"),
+            ("abc", "3/a/abc"),
+            ("Itoa", "it/oa/itoa"),
+            ("serde_json", "se/rd/serde_json"),
+        ] {
+            assert_eq!(index_path(name), path);
+        }
+    }
+
+    #[test]
+    fn the_download_address_is_made_from_markers_or_from_the_default_form() {
+        let entry = entry("1.0.0", false);
+        let url = |dl| download_url(dl, &entry).expect("an address").to_string();
+        assert_eq!(
+            url("http://127.0.0.1/dl"),
+            "http://127.0.0.1/dl/Demo/1.0.0/download"
+        );
+        assert_eq!(
+            url("http://127.0.0.1/{lowerprefix}/{crate}-{version}.crate"),
+            "http://127.0.0.1/de/mo/Demo-1.0.0.crate"
+        );
+        assert!(url("http://127.0.0.1/{sha256-checksum}").ends_with(&entry.cksum.to_string()));
+    }
+
+    #[test]
+    fn the_newest_stable_version_is_neither_yanked_nor_a_pre_release() {
+        let entries = [
+            entry("1.2.0", false),
+            entry("1.10.0", false),
+            entry("1.11.0", true),
+            entry("2.0.0-rc.1", false),
+        ];
+        assert_eq!(newest_stable(&entries).expect("one").vers, "1.10.0");
+        assert!(newest_stable(&entries[2..]).is_none());
+    }
+
+    #[test]
+    fn a_broken_index_line_is_an_error() {
+        assert!(parse_index("demo", b"{\"name\":\"demo\"}\n").is_err());
+        assert!(parse_index("demo", b"").expect("empty").is_empty());
+    }
+}

@@ -1,0 +1,267 @@
+//! The npm registry and those that speak its packument protocol (npm registry
+//! documentation, "Package Metadata").
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::address::{Address, required};
+use super::http::Http;
+use super::{Error, Registry, plain_file_name};
+use crate::model::{
+    Artifact, ArtifactKind, Digest, Ecosystem, EvidenceKind, PublishedAt, Purl, Release,
+    RepositoryHint, TimeSource,
+};
+
+/// An npm registry.
+pub struct NpmRegistry {
+    http: Arc<Http>,
+    root: Address,
+}
+
+impl NpmRegistry {
+    pub(super) fn new(http: Arc<Http>, root: Address) -> Self {
+        Self { http, root }
+    }
+
+    /// A package's metadata document, whole.
+    ///
+    /// # Errors
+    /// [`Error::Absent`] where there is no such package.
+    pub async fn packument(&self, name: &str) -> Result<Value, Error> {
+        let root = required(Ecosystem::Npm, &self.root)?;
+        let what = format!("the packument of {name}");
+        let malformed = |reason: String| Error::Malformed {
+            what: what.clone(),
+            reason,
+        };
+        // A scope's slash is escaped, as npm itself asks for it.
+        let url = root
+            .join(&name.replace('/', "%2f"))
+            .map_err(|error| malformed(error.to_string()))?;
+        let bytes = self.http.metadata(&url, "application/json", &what).await?;
+        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
+    }
+
+    /// The artifact of one version of a packument.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] where the version's `dist` cannot be used.
+    pub fn artifact(&self, packument: &Value, version: &str) -> Result<Artifact, Error> {
+        artifact(packument, version)
+    }
+}
+
+fn artifact(packument: &Value, version: &str) -> Result<Artifact, Error> {
+    let name = packument["name"].as_str().unwrap_or_default();
+    let malformed = |reason: &str| Error::Malformed {
+        what: format!("{name} {version}"),
+        reason: reason.to_owned(),
+    };
+    let entry = &packument["versions"][version];
+    let dist = &entry["dist"];
+    let url: url::Url = dist["tarball"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| malformed("its dist.tarball is no address"))?;
+    let file = url
+        .path_segments()
+        .and_then(|mut parts| parts.next_back())
+        .and_then(plain_file_name)
+        .ok_or_else(|| malformed("its dist.tarball names no file"))?;
+    // `integrity` may hold several hashes (Subresource Integrity); those of
+    // algorithms that are not accepted are left out, SHA-1 among them.
+    let digests: Vec<_> = dist["integrity"]
+        .as_str()
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|text| Digest::from_integrity(text).ok())
+        .collect();
+    if digests.is_empty() {
+        return Err(malformed(
+            "it has no integrity that can be checked (SHA-1 alone is not enough)",
+        ));
+    }
+    let time: Option<Timestamp> = packument["time"][version]
+        .as_str()
+        .and_then(|text| text.parse().ok());
+    Ok(Artifact {
+        name: file,
+        kind: ArtifactKind::NpmTarball,
+        url,
+        digests,
+        size: None,
+        published_at: time.map(|time| PublishedAt {
+            time,
+            source: TimeSource::Registry,
+        }),
+        yanked: entry["deprecated"].is_string(),
+    })
+}
+
+fn release(purl: &Purl, packument: &Value) -> Result<Release, Error> {
+    let version = match purl.version() {
+        Some(version) => version.as_str().to_owned(),
+        None => {
+            newest_stable(packument).ok_or_else(|| Error::NoStableVersion { purl: purl.clone() })?
+        }
+    };
+    let entry = &packument["versions"][version.as_str()];
+    if !entry.is_object() {
+        return Err(Error::NotFound {
+            purl: purl.clone(),
+            hint: newest_stable(packument).map_or(String::new(), |v| {
+                format!("; the newest stable version is {v}")
+            }),
+        });
+    }
+    let tools = [("npm", "_npmVersion"), ("node", "_nodeVersion")]
+        .into_iter()
+        .filter_map(|(tool, key)| Some((tool.to_owned(), entry[key].as_str()?.to_owned())))
+        .collect();
+    Ok(Release {
+        purl: purl.at(&version).map_err(|error| Error::Malformed {
+            what: purl.to_string(),
+            reason: error.to_string(),
+        })?,
+        artifacts: vec![artifact(packument, &version)?],
+        repositories: repository(entry).into_iter().collect(),
+        git_head: entry["gitHead"].as_str().and_then(|text| text.parse().ok()),
+        publisher_tools: tools,
+    })
+}
+
+/// `repository` is a text or an object with `url` and `directory` (npm
+/// documentation, "package.json").
+fn repository(entry: &Value) -> Option<RepositoryHint> {
+    let field = &entry["repository"];
+    let url = field.as_str().or_else(|| field["url"].as_str())?;
+    Some(RepositoryHint {
+        url: url.to_owned(),
+        directory: field["directory"].as_str().map(str::to_owned),
+        kind: EvidenceKind::RegistryMetadata,
+        detail: "the packument's `repository`".into(),
+    })
+}
+
+/// The version that `latest` points to, where it is stable; else the highest.
+fn newest_stable(packument: &Value) -> Option<String> {
+    let stable = |text: &str| {
+        let version = semver::Version::parse(text).ok()?;
+        version.pre.is_empty().then_some(version)
+    };
+    let versions = packument["versions"].as_object()?;
+    if let Some(latest) = packument["dist-tags"]["latest"].as_str()
+        && stable(latest).is_some()
+        && versions.contains_key(latest)
+    {
+        return Some(latest.to_owned());
+    }
+    versions
+        .iter()
+        .filter(|(_, entry)| !entry["deprecated"].is_string())
+        .filter_map(|(text, _)| stable(text))
+        .max()
+        .map(|version| version.to_string())
+}
+
+#[async_trait]
+impl Registry for NpmRegistry {
+    async fn release(&self, purl: &Purl) -> Result<Release, Error> {
+        match self.packument(purl.name().as_str()).await {
+            Err(Error::Absent { .. }) => Err(Error::NotFound {
+                purl: purl.clone(),
+                hint: String::new(),
+            }),
+            other => release(purl, &other?),
+        }
+    }
+
+    async fn check(&self) -> Result<String, Error> {
+        // npm is what this registry's own client is installed from.
+        self.packument("npm").await?;
+        Ok("the registry answers".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Sha512Digest;
+
+    fn integrity() -> String {
+        let raw = Sha512Digest::of(b"x");
+        format!(
+            "sha512-{}",
+            base64::engine::general_purpose::STANDARD.encode(raw.as_bytes())
+        )
+    }
+
+    fn packument() -> Value {
+        json!({
+            "name": "demo",
+            "dist-tags": {"latest": "1.1.0"},
+            "versions": {
+                "1.0.0": {"dist": {"tarball": "http://127.0.0.1/demo/-/demo-1.0.0.tgz", "integrity": integrity()}},
+                "1.1.0": {
+                    "dist": {"tarball": "http://127.0.0.1/demo/-/demo-1.1.0.tgz", "integrity": integrity()},
+                    "gitHead": "a".repeat(40), "_npmVersion": "10.1.0", "_nodeVersion": "20.0.0",
+                    "repository": {"type": "git", "url": "git+https://git.example/o/demo.git", "directory": "packages/demo"}
+                },
+                "2.0.0-rc.1": {"dist": {}}
+            },
+            "time": {"1.1.0": "2026-01-01T00:00:00.000Z"}
+        })
+    }
+
+    #[test]
+    fn a_packument_with_the_publishers_facts_gives_them() {
+        let release =
+            release(&"pkg:npm/demo".parse().expect("valid"), &packument()).expect("reads");
+        assert_eq!(release.purl.to_string(), "pkg:npm/demo@1.1.0");
+        assert_eq!(release.git_head.expect("named").as_str(), "a".repeat(40));
+        assert_eq!(release.publisher_tools.len(), 2);
+        assert_eq!(
+            release.repositories[0].directory.as_deref(),
+            Some("packages/demo")
+        );
+        assert!(release.artifacts[0].published_at.is_some());
+    }
+
+    #[test]
+    fn a_packument_without_them_does_too() {
+        let purl = "pkg:npm/demo@1.0.0".parse().expect("valid");
+        let release = release(&purl, &packument()).expect("reads");
+        assert!(release.git_head.is_none() && release.publisher_tools.is_empty());
+        assert!(release.artifacts[0].published_at.is_none());
+        assert_eq!(release.artifacts[0].name, "demo-1.0.0.tgz");
+    }
+
+    #[test]
+    fn a_version_that_is_not_there_is_named_with_the_newest() {
+        let purl = "pkg:npm/demo@9.0.0".parse().expect("valid");
+        let error = release(&purl, &packument())
+            .expect_err("absent")
+            .to_string();
+        assert!(
+            error.contains("9.0.0") && error.contains("1.1.0"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_artifact_with_sha1_alone_is_refused() {
+        let mut packument = packument();
+        packument["versions"]["1.0.0"]["dist"] =
+            json!({"tarball": "http://127.0.0.1/demo-1.0.0.tgz", "shasum": "a".repeat(40)});
+        let error = artifact(&packument, "1.0.0")
+            .expect_err("no digest")
+            .to_string();
+        assert!(error.contains("integrity"), "{error}");
+    }
+}
