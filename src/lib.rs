@@ -2,8 +2,10 @@
 //! compares the result with the published file bit for bit, and signs what it
 //! found. `ARCHITECTURE.md` draws the rooms; each imports only those below it.
 
+pub mod image;
 pub mod mirror;
 pub mod model;
 pub mod plan;
 pub mod registry;
+pub mod sandbox;
 pub mod store;

@@ -1,0 +1,176 @@
+//! Cargos that the farm can run beside those of the images: the ones of an
+//! installed rustup, each packed once as a tarball of one program and kept in
+//! the blob store, so that a plan can name it by digest. May import `plan`,
+//! `store` and `model`; runs `cargo -V` of what it finds and nothing else.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+
+use super::Images;
+use crate::model::{Digest, Sha256Digest};
+use crate::plan::{CargoHome, CargoToolchain};
+use crate::store::{self, Blobs};
+
+/// The list of kept toolchains, in the data folder.
+const LIST: &str = "toolchains.json";
+
+/// One kept cargo.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    /// The release that `cargo -V` named.
+    version: semver::Version,
+    /// SHA-256 of the program itself.
+    program: Sha256Digest,
+    /// SHA-256 of the tarball that holds it.
+    tarball: Sha256Digest,
+}
+
+/// The file of a kept toolchain.
+pub fn toolchain_file(blobs: &Blobs, digest: &Digest) -> Option<PathBuf> {
+    match digest {
+        Digest::Sha256(sha256) => blobs.get(sha256),
+        Digest::Sha512(_) => None,
+    }
+}
+
+/// The stable cargos that the farm keeps, taking in those of an installed
+/// rustup that it does not have yet.
+///
+/// # Errors
+/// [`store::Error`] where the data folder cannot be written.
+pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, store::Error> {
+    let list = data.join(LIST);
+    let mut kept: Vec<Kept> = std::fs::read(&list)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default();
+    kept.retain(|k| blobs.get(&k.tarball).is_some());
+    let before = kept.clone();
+    for program in installed_cargos() {
+        take_in(blobs, &program, &mut kept)?;
+    }
+    if kept != before {
+        let text = serde_json::to_vec_pretty(&kept).expect("a list of plain data serialises");
+        store::write_durably(&list, &text)?;
+    }
+    Ok(kept
+        .into_iter()
+        .map(|k| CargoToolchain {
+            version: k.version,
+            home: CargoHome::Kept(Digest::Sha256(k.tarball)),
+        })
+        .collect())
+}
+
+fn take_in(blobs: &Blobs, program: &Path, kept: &mut Vec<Kept>) -> Result<(), store::Error> {
+    let read = |error| store::Error::io("read", program, error);
+    let bytes = std::fs::read(program).map_err(read)?;
+    let digest = Sha256Digest::of(&bytes);
+    if kept.iter().any(|k| k.program == digest) {
+        return Ok(());
+    }
+    // One cargo a release, and releases only: a nightly of the same number is
+    // another program.
+    let Some(version) = version_of(program) else {
+        return Ok(());
+    };
+    if !version.pre.is_empty() || kept.iter().any(|k| k.version == version) {
+        return Ok(());
+    }
+    let tarball = pack(&bytes).map_err(read)?;
+    kept.push(Kept {
+        version,
+        program: digest,
+        tarball: blobs.put(&tarball)?.sha256,
+    });
+    Ok(())
+}
+
+/// The cargo programs of an installed rustup (rustup book, "Toolchains": one
+/// folder each below `RUSTUP_HOME/toolchains`).
+fn installed_cargos() -> Vec<PathBuf> {
+    let home = std::env::var_os("RUSTUP_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".rustup")));
+    let Some(folder) = home.and_then(|home| std::fs::read_dir(home.join("toolchains")).ok()) else {
+        return vec![];
+    };
+    let mut programs: Vec<_> = folder
+        .flatten()
+        .map(|entry| entry.path().join("bin/cargo"))
+        .filter(|path| path.is_file())
+        .collect();
+    programs.sort();
+    programs
+}
+
+/// What `cargo -V` says: `cargo 1.95.0 (…)`.
+fn version_of(program: &Path) -> Option<semver::Version> {
+    let output = Command::new(program).arg("-V").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// A tarball of one program, the same for the same bytes.
+fn pack(program: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(program.len() as u64);
+    header.set_mode(0o755);
+    header.set_mtime(1);
+    header.set_entry_type(tar::EntryType::Regular);
+    let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    tar.append_data(&mut header, "cargo/bin/cargo", program)?;
+    let mut gzip = tar.into_inner()?;
+    gzip.flush()?;
+    gzip.finish()
+}
+
+/// The cargos of the images, told from the lock file's package versions.
+pub fn cargos_of_images(images: &Images) -> Vec<CargoToolchain> {
+    images
+        .locked_packages("cargo")
+        .into_iter()
+        .filter_map(|(image, version)| {
+            Some(CargoToolchain {
+                version: cargo_release(&version)?,
+                home: CargoHome::Image(image),
+            })
+        })
+        .collect()
+}
+
+/// The cargo release of a Debian package version: what stands before the first
+/// `+`, `~` or `-`. Up to 0.66 Debian counted as the cargo crate does, which is
+/// one minor number ahead of the release.
+fn cargo_release(package: &str) -> Option<semver::Version> {
+    let upstream = package.split(['+', '~', '-']).next()?;
+    let version: semver::Version = upstream.parse().ok()?;
+    Some(match version.major {
+        0 => semver::Version::new(1, version.minor.checked_sub(1)?, version.patch),
+        _ => version,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_debian_version_names_the_cargo_release() {
+        let release = |text| cargo_release(text).map(|v| v.to_string());
+        assert_eq!(release("1.85.0+dfsg3-1").as_deref(), Some("1.85.0"));
+        assert_eq!(release("0.66.0+ds1-1").as_deref(), Some("1.65.0"));
+        assert_eq!(release("nonsense"), None);
+    }
+
+    #[test]
+    fn the_same_program_packs_to_the_same_tarball() {
+        assert_eq!(pack(b"x").expect("packs"), pack(b"x").expect("packs"));
+        assert_ne!(pack(b"x").expect("packs"), pack(b"y").expect("packs"));
+    }
+}
