@@ -2,6 +2,8 @@
 //! compares the result with the published file bit for bit, and signs what it
 //! found. `ARCHITECTURE.md` draws the rooms; each imports only those below it.
 
+pub mod attest;
+pub mod compare;
 pub mod image;
 pub mod mirror;
 pub mod model;

@@ -12,6 +12,7 @@ mod event;
 mod plan;
 mod purl;
 mod rebuild;
+mod record;
 mod source;
 mod text;
 mod verdict;
@@ -27,6 +28,7 @@ pub use plan::{
 };
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
+pub use record::{ArtifactSummary, Attempt, Batch, ResultRecord};
 pub use source::{
     CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint, SdistSource,
     Source, SourceHints,

@@ -1,0 +1,151 @@
+//! What is kept of one verification, and of a batch of them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ArtifactKind, PhaseReport, PublishedAt, Purl, ServedFile, Sha256Digest, Sha512Digest, Source,
+    Verdict, VerdictKind,
+};
+
+/// The published artifact that a verdict is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArtifactSummary {
+    /// The file's name.
+    pub name: String,
+    /// What kind of file it is.
+    pub kind: ArtifactKind,
+    /// SHA-256 of the whole file.
+    pub sha256: Sha256Digest,
+    /// SHA-512 of the whole file.
+    pub sha512: Sha512Digest,
+    /// Size in bytes.
+    pub size: u64,
+    /// When it was published, and who says so.
+    pub published_at: Option<PublishedAt>,
+}
+
+/// One try of one plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The plan's identity; none where no plan could be made.
+    pub plan_hash: Option<Sha256Digest>,
+    /// The image's ID.
+    pub image: Option<String>,
+    /// How it ended.
+    pub verdict: VerdictKind,
+    /// Why, in one line.
+    pub outcome: String,
+}
+
+/// Everything that is kept of the verification of one artifact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResultRecord {
+    /// The package with its version, where one was found.
+    pub purl: Purl,
+    /// The published artifact; none where it could not be fetched.
+    pub artifact: Option<ArtifactSummary>,
+    /// What remint says of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The source that the plan built from.
+    pub source: Option<Source>,
+    /// The plan's identity.
+    pub plan_hash: Option<Sha256Digest>,
+    /// The plan with its source as a recipe (TOML) that can be run again.
+    pub recipe: Option<String>,
+    /// The image's ID.
+    pub image: Option<String>,
+    /// How each phase of the run went.
+    pub phases: Vec<PhaseReport>,
+    /// Every file that the build fetched.
+    pub served: Vec<ServedFile>,
+    /// Every plan that was tried, in order.
+    pub candidates: Vec<Attempt>,
+    /// When the verification began.
+    pub started: Timestamp,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+    /// remint's version.
+    pub remint_version: String,
+    /// The build's log, relative to the batch's folder.
+    pub log: Option<String>,
+    /// The attestation, relative to the data folder.
+    pub attestation: Option<String>,
+}
+
+impl ResultRecord {
+    /// The artifact's name, or the package URL where there is none.
+    pub fn subject(&self) -> String {
+        self.artifact
+            .as_ref()
+            .map_or_else(|| self.purl.to_string(), |artifact| artifact.name.clone())
+    }
+}
+
+/// One call of `remint verify`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The format's version; this is [`Batch::FORMAT`].
+    pub format: u32,
+    /// The batch's name: sortable, and safe as a folder's name.
+    pub id: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+    /// One record an artifact.
+    pub results: Vec<ResultRecord>,
+}
+
+impl Batch {
+    /// The version of the format of `results.json`.
+    pub const FORMAT: u32 = 1;
+
+    /// An empty batch, named by the time at which it begins and by the process,
+    /// so that two of one second do not share a folder.
+    pub fn begin(started: Timestamp) -> Self {
+        let time = started.strftime("%Y%m%dT%H%M%SZ");
+        Self {
+            format: Self::FORMAT,
+            id: format!("{time}-{}", std::process::id()),
+            started,
+            finished: started,
+            results: vec![],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_survives_json() {
+        let mut batch = Batch::begin("2026-01-02T03:04:05Z".parse().expect("valid"));
+        assert!(batch.id.starts_with("20260102T030405Z-"), "{}", batch.id);
+        batch.results.push(ResultRecord {
+            purl: "pkg:cargo/itoa@1.0.18".parse().expect("valid"),
+            artifact: None,
+            verdict: Verdict::SourceNotFound { reason: "x".into() },
+            source: None,
+            plan_hash: None,
+            recipe: None,
+            image: None,
+            phases: vec![],
+            served: vec![],
+            candidates: vec![],
+            started: batch.started,
+            millis: 1,
+            remint_version: "0".into(),
+            log: None,
+            attestation: None,
+        });
+        let text = serde_json::to_string(&batch).expect("json");
+        assert_eq!(
+            serde_json::from_str::<Batch>(&text).expect("reads back"),
+            batch
+        );
+        assert!(text.contains("\"verdict\":\"source-not-found\""), "{text}");
+    }
+}
