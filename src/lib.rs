@@ -3,3 +3,4 @@
 //! found. `ARCHITECTURE.md` draws the rooms; each imports only those below it.
 
 pub mod model;
+pub mod source;
