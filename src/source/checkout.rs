@@ -111,7 +111,7 @@ impl Sources {
                 commit: commit_id(id),
             })?
             .tree_id();
-        let entries = tree::list(upstream, root)?;
+        let entries = tree::list(upstream, &target.shown, root)?;
         budget.entries += entries.len();
         if budget.entries > tree::MAX_ENTRIES {
             return Err(Error::Limit {
@@ -119,9 +119,9 @@ impl Sources {
                 limit: tree::MAX_ENTRIES.to_string(),
             });
         }
-        budget.bytes = tree::total_bytes(upstream, &entries, budget.bytes)?;
+        budget.bytes = tree::total_bytes(upstream, &target.shown, &entries, budget.bytes)?;
 
-        let made = self.make_repository(upstream, id, dest)?;
+        let made = self.make_repository(upstream, id, target, dest)?;
         write_files(&made, root)?;
         self.lay_out_submodules(&made, &entries, target, dest, budget, depth)?;
         set_stamps(dest, &entries, budget.time)?;
@@ -136,6 +136,7 @@ impl Sources {
         &self,
         upstream: &Repository,
         id: Oid,
+        target: &Target,
         dest: &Path,
     ) -> Result<Repository, Error> {
         let opening = "making the checkout's repository";
@@ -150,7 +151,12 @@ impl Sources {
         Repository::init_opts(dest, &options).map_err(Error::git(opening))?;
 
         let git_dir = dest.join(".git");
-        let history = History::of(upstream, id)?;
+        // libgit2 leaves an empty folder for hooks.
+        let hooks = git_dir.join("hooks");
+        if hooks.exists() {
+            fs::remove_dir_all(&hooks).map_err(Error::io("removing", &hooks))?;
+        }
+        let history = History::of(upstream, &target.shown, id)?;
         history.install(upstream, &self.cache, &git_dir)?;
         for (name, text) in [
             ("config", CONFIG.to_owned()),

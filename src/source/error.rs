@@ -244,6 +244,16 @@ impl Error {
         }
     }
 
+    /// For an object that a commit refers to and that the copy does not have:
+    /// a fault of the copy, since a whole clone has it.
+    pub(super) fn incomplete(repository: &str) -> impl FnOnce(git2::Error) -> Self {
+        let repository = repository.to_owned();
+        move |error| Self::CannotRead {
+            repository,
+            reason: format!("the copy that was read is not whole ({})", error.message()),
+        }
+    }
+
     pub(super) fn git(doing: &'static str) -> impl FnOnce(git2::Error) -> Self {
         move |source| Self::Git { doing, source }
     }

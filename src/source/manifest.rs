@@ -69,7 +69,7 @@ impl<'r> Manifests<'r> {
     /// Opens the tree of `commit`; `shown` is how errors name the repository.
     ///
     /// # Errors
-    /// [`Error::Git`] where the commit's tree is missing.
+    /// [`Error::CannotRead`] where the copy lacks the commit's tree.
     pub(crate) fn at(
         repository: &'r Repository,
         commit: &git2::Commit<'r>,
@@ -78,9 +78,7 @@ impl<'r> Manifests<'r> {
     ) -> Result<Self, Error> {
         Ok(Self {
             repository,
-            tree: commit
-                .tree()
-                .map_err(Error::git("reading a commit's tree"))?,
+            tree: commit.tree().map_err(Error::incomplete(shown))?,
             purl,
             rules: packaging(purl.ecosystem()),
             shown,
@@ -156,7 +154,7 @@ impl<'r> Manifests<'r> {
     /// Folders that hold a manifest, the shallowest first.
     fn folders_with_manifests(&self) -> Result<Vec<String>, Error> {
         let mut folders = BTreeSet::new();
-        for entry in tree::list(self.repository, self.tree.id())? {
+        for entry in tree::list(self.repository, self.shown, self.tree.id())? {
             let Some(path) = entry.path.to_str() else {
                 continue;
             };
@@ -270,19 +268,21 @@ impl<'r> Manifests<'r> {
     }
 
     fn blob(&self, id: git2::Oid, path: &str) -> Result<String, Error> {
-        let doing = "reading a manifest";
         let (size, _) = self
             .repository
             .odb()
             .and_then(|objects| objects.read_header(id))
-            .map_err(Error::git(doing))?;
+            .map_err(Error::incomplete(self.shown))?;
         if size > MAX_MANIFEST {
             return Err(Error::Limit {
                 what: format!("the size of {path} in {}", self.shown),
                 limit: format!("{} KiB", MAX_MANIFEST >> 10),
             });
         }
-        let blob = self.repository.find_blob(id).map_err(Error::git(doing))?;
+        let blob = self
+            .repository
+            .find_blob(id)
+            .map_err(Error::incomplete(self.shown))?;
         Ok(String::from_utf8_lossy(blob.content()).into_owned())
     }
 

@@ -24,6 +24,8 @@ const PACK_THREADS: u32 = 2;
 
 /// The commits that lead to one commit, and the tags on them.
 pub(super) struct History {
+    /// How errors name the repository.
+    repository: String,
     commit: Oid,
     commits: usize,
     tags: Vec<Tag>,
@@ -37,19 +39,20 @@ struct Tag {
 }
 
 impl History {
-    /// Walks the history of `commit`.
+    /// Walks the history of `commit`; `shown` is how errors name the repository.
     ///
     /// # Errors
-    /// [`Error::Git`] where objects are missing.
-    pub(super) fn of(repository: &Repository, commit: Oid) -> Result<Self, Error> {
-        let doing = "walking the history of the commit";
-        let mut walk = repository.revwalk().map_err(Error::git(doing))?;
-        walk.push(commit).map_err(Error::git(doing))?;
-        let commits: HashSet<Oid> = walk.collect::<Result<_, _>>().map_err(Error::git(doing))?;
+    /// [`Error::CannotRead`] where the copy lacks objects.
+    pub(super) fn of(repository: &Repository, shown: &str, commit: Oid) -> Result<Self, Error> {
+        let mut walk = repository.revwalk().map_err(Error::incomplete(shown))?;
+        walk.push(commit).map_err(Error::incomplete(shown))?;
+        let commits: HashSet<Oid> = walk
+            .collect::<Result<_, _>>()
+            .map_err(Error::incomplete(shown))?;
         let mut tags = Vec::new();
         for reference in repository
             .references_glob("refs/tags/*")
-            .map_err(Error::git("reading the tags"))?
+            .map_err(Error::incomplete(shown))?
             .flatten()
         {
             // A tag of a tree, or of a later commit, is no part of this history.
@@ -66,6 +69,7 @@ impl History {
         }
         tags.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self {
+            repository: shown.to_owned(),
             commit,
             commits: commits.len(),
             tags,
@@ -88,7 +92,7 @@ impl History {
     /// Puts the history's objects into the repository at `git_dir`.
     ///
     /// # Errors
-    /// [`Error::Git`] and [`Error::Io`].
+    /// [`Error::CannotRead`] and [`Error::Io`].
     pub(super) fn install(
         &self,
         upstream: &Repository,
@@ -118,7 +122,7 @@ impl History {
         fs::create_dir_all(&base).map_err(Error::io("creating the folder", &base))?;
         let work = tempfile::tempdir_in(&base).map_err(Error::io("creating a folder in", &base))?;
         self.write_pack(upstream, work.path())
-            .map_err(Error::git("packing the history of the commit"))?;
+            .map_err(Error::incomplete(&self.repository))?;
         let made = work.keep();
         if let Err(error) = fs::rename(&made, &folder) {
             // Another worker was quicker, and its pack has the same content.

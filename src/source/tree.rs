@@ -53,28 +53,27 @@ pub(crate) struct Entry {
     pub(crate) id: Oid,
 }
 
-/// Lists a tree, folders before what is in them.
+/// Lists a tree, folders before what is in them; `shown` is how errors name the
+/// repository.
 ///
 /// # Errors
-/// [`Error::UnsafeTree`] and [`Error::Limit`]; [`Error::Git`] where objects are
-/// missing.
-pub(crate) fn list(repository: &Repository, root: Oid) -> Result<Vec<Entry>, Error> {
+/// [`Error::UnsafeTree`] and [`Error::Limit`]; [`Error::CannotRead`] where the
+/// copy lacks objects.
+pub(crate) fn list(repository: &Repository, shown: &str, root: Oid) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     let mut folders = vec![(Vec::new(), root, 0usize)];
     while let Some((prefix, id, depth)) = folders.pop() {
         if depth > MAX_DEPTH {
             return Err(limit("the depth of the tree", &MAX_DEPTH.to_string()));
         }
-        let tree = repository
-            .find_tree(id)
-            .map_err(Error::git("reading a tree"))?;
+        let tree = repository.find_tree(id).map_err(Error::incomplete(shown))?;
         let mut seen = HashSet::with_capacity(tree.len());
         for entry in tree.iter() {
             let name = entry.name_bytes();
             let path = join(&prefix, name);
-            let shown = || crate::model::printable(&String::from_utf8_lossy(&path), false);
+            let printed = || crate::model::printable(&String::from_utf8_lossy(&path), false);
             let refuse = |reason: &str| Error::UnsafeTree {
-                path: shown(),
+                path: printed(),
                 reason: reason.to_owned(),
             };
             if let Some(reason) = forbidden(name) {
@@ -112,21 +111,21 @@ pub(crate) fn list(repository: &Repository, root: Oid) -> Result<Vec<Entry>, Err
 /// Adds up what a checkout of `entries` writes.
 ///
 /// # Errors
-/// [`Error::Limit`] above [`MAX_BYTES`], with `already` written before.
+/// [`Error::Limit`] above [`MAX_BYTES`], with `already` written before;
+/// [`Error::CannotRead`] where the copy lacks objects.
 pub(crate) fn total_bytes(
     repository: &Repository,
+    shown: &str,
     entries: &[Entry],
     already: u64,
 ) -> Result<u64, Error> {
-    let objects = repository
-        .odb()
-        .map_err(Error::git("opening the object store"))?;
+    let objects = repository.odb().map_err(Error::incomplete(shown))?;
     let mut total = already;
     for entry in entries {
         if matches!(entry.kind, EntryKind::File { .. } | EntryKind::Link) {
             let (size, kind) = objects
                 .read_header(entry.id)
-                .map_err(Error::git("reading the size of a file"))?;
+                .map_err(Error::incomplete(shown))?;
             if kind != ObjectType::Blob {
                 return Err(Error::UnsafeTree {
                     path: entry.path.display().to_string(),
