@@ -12,6 +12,7 @@ mod checkout;
 mod ecosystem;
 mod error;
 mod hints;
+mod ladder;
 mod locate;
 mod manifest;
 mod npm;

@@ -11,7 +11,7 @@ use std::path::Path;
 use git2::{ObjectType, Oid, Repository};
 
 use super::Error;
-use super::locate::tag_name;
+use super::ladder::tag_name;
 use crate::model::Sha256Digest;
 
 /// A history of more commits than this is not packed anew (libgit2 searches

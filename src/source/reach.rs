@@ -26,7 +26,7 @@ const BRANCHES: [&str; 2] = ["refs/heads/*", "refs/remotes/origin/*"];
 const TAGS: &str = "refs/tags/*";
 
 /// The longest that a walk may take where it decides; several million commits.
-const MAX_WALK: Duration = Duration::from_secs(120);
+pub(crate) const MAX_WALK: Duration = Duration::from_secs(120);
 
 /// The longest that a walk may take where it only adds a remark.
 const MAX_REMARK: Duration = Duration::from_millis(500);
