@@ -72,9 +72,9 @@ fn member(entry: &mut tar::Entry<'_, impl Read>, budget: &mut Budget) -> io::Res
         "old"
     };
     let fields = vec![
-        ("mtime", header.mtime()?.to_string()),
-        ("uid", header.uid()?.to_string()),
-        ("gid", header.gid()?.to_string()),
+        ("mtime", number(header.mtime())),
+        ("uid", number(header.uid())),
+        ("gid", number(header.gid())),
         ("user", name(header.username_bytes())),
         ("group", name(header.groupname_bytes())),
         ("header format", format.to_owned()),
@@ -91,6 +91,11 @@ fn member(entry: &mut tar::Entry<'_, impl Read>, budget: &mut Budget) -> io::Res
         sha256,
         content,
     })
+}
+
+/// A numeric field as a person reads it; archives leave some blank.
+fn number(field: io::Result<u64>) -> String {
+    field.map_or_else(|_| "blank".to_owned(), |value| value.to_string())
 }
 
 /// The fixed header and what it announces.

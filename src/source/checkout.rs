@@ -1,0 +1,319 @@
+//! Laying a commit out as a work tree that builds can use.
+//!
+//! The tree is checked whole before the first byte is written. The `.git` is
+//! made new: the history that leads to the commit, its tags, a fixed
+//! configuration, no remotes, no hooks. libgit2 applies `.gitattributes` (line
+//! endings and `ident`) and runs no other filter. Every file has the commit's
+//! time and mode 0644 or 0755, so that a build does not see this machine's
+//! clock or umask. Links are written as they are and never followed; whoever
+//! reads the tree on the host must not follow them either.
+
+use std::fs;
+use std::path::Path;
+
+use git2::build::CheckoutBuilder;
+use git2::{IndexTime, Oid, Repository, RepositoryInitOptions};
+
+use super::address::Upstream;
+use super::locate::Sources;
+use super::pack::History;
+use super::place::{Target, target_of};
+use super::repository::{Freshness, Opened, open};
+use super::submodule;
+use super::tree::{self, Entry, EntryKind};
+use super::{Error, commit_id, stamp};
+use crate::model::Source;
+
+/// How deep submodules may hold submodules.
+const MAX_SUBMODULE_DEPTH: usize = 8;
+
+/// The configuration of every checkout. The last two lines make git compare the
+/// size and the whole second of a file's time only, so that a copy of the tree
+/// (into a volume, with other inodes) is still seen as unchanged.
+const CONFIG: &str = "\
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = false
+\tlogallrefupdates = false
+\tsymlinks = true
+\tautocrlf = false
+\ttrustctime = false
+\tcheckStat = minimal
+";
+
+/// What a checkout and its submodules share.
+struct Budget {
+    bytes: u64,
+    entries: usize,
+    /// The time of every file: the commit's.
+    time: i64,
+}
+
+impl Sources {
+    /// Lays a located commit out at `dest`, a folder that is empty or not there.
+    ///
+    /// # Errors
+    /// [`Error::UnsafeTree`], [`Error::Limit`] and [`Error::Submodule`] are facts
+    /// about the commit; the others are the farm's.
+    pub fn checkout(&self, source: &Source, dest: &Path) -> Result<(), Error> {
+        let git = match source {
+            Source::Git { git, .. } => git,
+            Source::Sdist { sdist, .. } => {
+                return Err(Error::NotGit {
+                    name: sdist.name.clone(),
+                });
+            }
+        };
+        let target = self.target(&git.repository)?;
+        let missing = || Error::CommitMissing {
+            repository: target.shown.clone(),
+            commit: git.commit.clone(),
+        };
+        let id = Oid::from_str(git.commit.as_str()).map_err(|_| missing())?;
+        let upstream = self.open_with(&target, id)?;
+        let time = upstream
+            .git
+            .find_commit(id)
+            .map_err(|_| missing())?
+            .time()
+            .seconds();
+        let mut budget = Budget {
+            bytes: 0,
+            entries: 0,
+            time,
+        };
+        self.lay_out(&upstream.git, id, &target, dest, &mut budget, 0)
+    }
+
+    /// Opens a repository that should hold a commit; asks upstream where it does not.
+    fn open_with(&self, target: &Target, commit: Oid) -> Result<Opened, Error> {
+        let opened = open(&self.cache, target, Freshness::Any)?;
+        if opened.fresh || opened.git.find_commit(commit).is_ok() {
+            return Ok(opened);
+        }
+        open(&self.cache, target, Freshness::Refetched)
+    }
+
+    fn lay_out(
+        &self,
+        upstream: &Repository,
+        id: Oid,
+        target: &Target,
+        dest: &Path,
+        budget: &mut Budget,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let root = upstream
+            .find_commit(id)
+            .map_err(|_| Error::CommitMissing {
+                repository: target.shown.clone(),
+                commit: commit_id(id),
+            })?
+            .tree_id();
+        let entries = tree::list(upstream, &target.shown, root)?;
+        budget.entries += entries.len();
+        if budget.entries > tree::MAX_ENTRIES {
+            return Err(Error::Limit {
+                what: "the number of files with submodules".into(),
+                limit: tree::MAX_ENTRIES.to_string(),
+            });
+        }
+        budget.bytes = tree::total_bytes(upstream, &target.shown, &entries, budget.bytes)?;
+
+        let made = self.make_repository(upstream, id, target, dest)?;
+        write_files(&made, root)?;
+        self.lay_out_submodules(&made, &entries, target, dest, budget, depth)?;
+        set_stamps(dest, &entries, budget.time)?;
+        refresh_index(&made, dest)?;
+        stamp::set_plain_modes(&dest.join(".git"))?;
+        // Last, since writing inside moved it.
+        stamp::set_time(dest, budget.time)
+    }
+
+    /// A new `.git` with the history of `id` and nothing of upstream's own.
+    fn make_repository(
+        &self,
+        upstream: &Repository,
+        id: Oid,
+        target: &Target,
+        dest: &Path,
+    ) -> Result<Repository, Error> {
+        let opening = "making the checkout's repository";
+        fs::create_dir_all(dest).map_err(Error::io("creating the folder", dest))?;
+        let mut inside = fs::read_dir(dest).map_err(Error::io("reading the folder", dest))?;
+        if inside.next().is_some() {
+            let full = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
+            return Err(Error::io("checking out into", dest)(full));
+        }
+        let mut options = RepositoryInitOptions::new();
+        options.external_template(false).no_reinit(true);
+        Repository::init_opts(dest, &options).map_err(Error::git(opening))?;
+
+        let git_dir = dest.join(".git");
+        // libgit2 leaves an empty folder for hooks.
+        let hooks = git_dir.join("hooks");
+        if hooks.exists() {
+            fs::remove_dir_all(&hooks).map_err(Error::io("removing", &hooks))?;
+        }
+        let history = History::of(upstream, &target.shown, id)?;
+        history.install(upstream, &self.cache, &git_dir)?;
+        for (name, text) in [
+            ("config", CONFIG.to_owned()),
+            ("HEAD", format!("{id}\n")),
+            ("packed-refs", history.packed_refs()),
+        ] {
+            let path = git_dir.join(name);
+            fs::write(&path, text).map_err(Error::io("writing", &path))?;
+        }
+        Repository::open(dest).map_err(Error::git(opening))
+    }
+
+    fn lay_out_submodules(
+        &self,
+        made: &Repository,
+        entries: &[Entry],
+        target: &Target,
+        dest: &Path,
+        budget: &mut Budget,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let submodules: Vec<_> = entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Submodule)
+            .collect();
+        if submodules.is_empty() {
+            return Ok(());
+        }
+        let addresses = read_gitmodules(made, entries)?;
+        for entry in submodules {
+            let folder = dest.join(&entry.path);
+            fs::create_dir_all(&folder).map_err(Error::io("creating the folder", &folder))?;
+            let path = entry.path.display().to_string();
+            // git leaves a commit that `.gitmodules` does not name an empty folder.
+            let Some(url) = addresses.get(&path) else {
+                tracing::debug!(path, "a submodule without an address stays empty");
+                continue;
+            };
+            self.lay_out_submodule(entry, url, target.upstream.as_ref(), &folder, budget, depth)
+                .map_err(|cause| Error::Submodule {
+                    path: crate::model::printable(&path, false),
+                    cause: Box::new(cause),
+                })?;
+        }
+        Ok(())
+    }
+
+    fn lay_out_submodule(
+        &self,
+        entry: &Entry,
+        url: &str,
+        holder: Option<&Upstream>,
+        folder: &Path,
+        budget: &mut Budget,
+        depth: usize,
+    ) -> Result<(), Error> {
+        if depth >= MAX_SUBMODULE_DEPTH {
+            return Err(Error::Limit {
+                what: "the nesting of submodules".into(),
+                limit: MAX_SUBMODULE_DEPTH.to_string(),
+            });
+        }
+        let target = target_of(&self.mirror, &submodule::resolve(url, holder)?)?;
+        let opened = self.open_with(&target, entry.id)?;
+        self.lay_out(&opened.git, entry.id, &target, folder, budget, depth + 1)
+    }
+}
+
+/// Writes the work tree. The index comes first: libgit2 then knows every
+/// `.gitattributes` of the tree before it writes the first file.
+fn write_files(made: &Repository, root: Oid) -> Result<(), Error> {
+    let doing = "writing the work tree";
+    let tree = made.find_tree(root).map_err(Error::git(doing))?;
+    let mut index = made.index().map_err(Error::git(doing))?;
+    index.read_tree(&tree).map_err(Error::git(doing))?;
+    index.write().map_err(Error::git(doing))?;
+    let mut options = CheckoutBuilder::new();
+    options
+        .force()
+        .update_index(false)
+        .disable_pathspec_match(true);
+    made.checkout_index(Some(&mut index), Some(&mut options))
+        .map_err(Error::git(doing))
+}
+
+/// The addresses of the submodules, from the object and not from the disk.
+fn read_gitmodules(
+    made: &Repository,
+    entries: &[Entry],
+) -> Result<std::collections::BTreeMap<String, String>, Error> {
+    let doing = "reading .gitmodules";
+    let Some(entry) = entries
+        .iter()
+        .find(|e| e.path.as_os_str() == ".gitmodules" && matches!(e.kind, EntryKind::File { .. }))
+    else {
+        return Ok(Default::default());
+    };
+    let (size, _) = made
+        .odb()
+        .and_then(|objects| objects.read_header(entry.id))
+        .map_err(Error::git(doing))?;
+    if size > submodule::MAX_GITMODULES {
+        return Err(Error::Limit {
+            what: "the size of .gitmodules".into(),
+            limit: format!("{} KiB", submodule::MAX_GITMODULES >> 10),
+        });
+    }
+    let blob = made.find_blob(entry.id).map_err(Error::git(doing))?;
+    Ok(submodule::parse(&String::from_utf8_lossy(blob.content())))
+}
+
+/// Modes and times of everything in the tree; folders last and the deepest
+/// first, since writing into one moves its time.
+fn set_stamps(dest: &Path, entries: &[Entry], time: i64) -> Result<(), Error> {
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = dest.join(&entry.path);
+        match entry.kind {
+            EntryKind::File { executable } => {
+                let mode = if executable {
+                    stamp::EXECUTABLE_MODE
+                } else {
+                    stamp::FILE_MODE
+                };
+                stamp::set_mode(&path, mode)?;
+                stamp::set_time(&path, time)?;
+            }
+            EntryKind::Link => stamp::set_time(&path, time)?,
+            EntryKind::Folder | EntryKind::Submodule => folders.push(path),
+        }
+    }
+    folders.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    for path in &folders {
+        stamp::set_mode(path, stamp::EXECUTABLE_MODE)?;
+        stamp::set_time(path, time)?;
+    }
+    stamp::set_mode(dest, stamp::EXECUTABLE_MODE)
+}
+
+/// Writes each file's size and time into the index, so that git sees the tree
+/// as unchanged without reading it. Nothing of this machine's inodes goes in.
+fn refresh_index(made: &Repository, dest: &Path) -> Result<(), Error> {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::MetadataExt;
+    let doing = "writing the checkout's index";
+    let mut index = made.index().map_err(Error::git(doing))?;
+    let entries: Vec<_> = index.iter().collect();
+    for mut entry in entries {
+        let path = dest.join(std::ffi::OsStr::from_bytes(&entry.path));
+        let meta = fs::symlink_metadata(&path).map_err(Error::io("reading", &path))?;
+        if meta.is_dir() {
+            continue;
+        }
+        // The index holds 32 bits of both (gitformat-index(5)).
+        entry.file_size = meta.size() as u32;
+        entry.mtime = IndexTime::new(meta.mtime() as i32, 0);
+        index.add(&entry).map_err(Error::git(doing))?;
+    }
+    index.write().map_err(Error::git(doing))
+}

@@ -1,0 +1,311 @@
+//! The ladder of evidence inside one repository: commit, tag, manifest.
+//!
+//! Reads an open repository and decides. Every rung leaves one entry of
+//! evidence, so that a reader sees what the answer rests on; what does not hold
+//! is an error and never a guess.
+
+use git2::Oid;
+
+use super::Error;
+use super::locate::Candidate;
+use super::manifest::{Folders, Found, Manifests};
+use super::reach::{MAX_WALK, Reach, reach};
+use super::repository::Opened;
+use super::tags::{self, TagRank};
+use crate::model::{CommitId, Evidence, EvidenceKind, GitSource, Source, SourceHints, printable};
+
+/// A tag that names the version.
+struct VersionTag {
+    name: String,
+    commit: Oid,
+    rank: TagRank,
+}
+
+/// What the ladder found in one repository.
+pub(super) struct Settled {
+    commit: Oid,
+    tag: Option<String>,
+    found: Found,
+    evidence: Vec<Evidence>,
+}
+
+/// How many tags an error names as those that are there.
+const SHOWN_TAGS: usize = 5;
+
+pub(super) fn cannot_read(candidate: &Candidate, reason: String) -> Error {
+    Error::CannotRead {
+        repository: candidate.target.shown.clone(),
+        reason,
+    }
+}
+
+pub(super) fn evidence(kind: EvidenceKind, detail: String) -> Evidence {
+    Evidence { kind, detail }
+}
+
+pub(super) fn settle(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+) -> Result<Settled, Error> {
+    let tags = version_tags(opened, hints)?;
+    match &hints.commit {
+        Some((commit, kind)) => settle_commit(opened, hints, at, commit, *kind, &tags),
+        None => settle_tag(opened, hints, at, &tags),
+    }
+}
+
+/// The commit was named: it must exist, be vouched for, and hold the package.
+fn settle_commit(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    named: &CommitId,
+    kind: EvidenceKind,
+    tags: &[VersionTag],
+) -> Result<Settled, Error> {
+    let repository = || at.target.shown.clone();
+    let commit = Oid::from_str(named.as_str())
+        .ok()
+        .and_then(|id| opened.git.find_commit(id).ok())
+        .ok_or_else(|| Error::CommitMissing {
+            repository: repository(),
+            commit: named.clone(),
+        })?;
+    let mut evidence_list = vec![
+        evidence(kind, format!("{} names commit {named}", who(kind))),
+        evidence(EvidenceKind::Reachable, vouched(opened, at, commit.id())?),
+    ];
+    if hints.dirty {
+        evidence_list.push(evidence(
+            kind,
+            "the artifact says that its work tree was changed when it was packed".into(),
+        ));
+    }
+    let tag = tags.iter().find(|tag| tag.commit == commit.id());
+    for other in tags {
+        let name = printable(&other.name, false);
+        let detail = if other.commit == commit.id() {
+            format!("tag {name} names the version and is that commit")
+        } else {
+            format!(
+                "tag {name} names the version and is another commit, {}: it was moved, or the artifact was not made from it",
+                other.commit
+            )
+        };
+        evidence_list.push(evidence(EvidenceKind::TagMatch, detail));
+    }
+    let found = manifests(opened, hints, at, &commit)?;
+    Ok(Settled {
+        commit: commit.id(),
+        tag: tag.map(|tag| tag.name.clone()),
+        found,
+        evidence: evidence_list,
+    })
+}
+
+/// No commit was named: the best tag whose manifest agrees.
+fn settle_tag(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tags: &[VersionTag],
+) -> Result<Settled, Error> {
+    let mut first_error = None;
+    for (index, tag) in tags.iter().enumerate() {
+        let commit = opened
+            .git
+            .find_commit(tag.commit)
+            .map_err(|e| cannot_read(at, e.message().to_owned()))?;
+        let found = match manifests(opened, hints, at, &commit) {
+            Ok(found) => found,
+            Err(error) => {
+                first_error.get_or_insert(error);
+                continue;
+            }
+        };
+        let mut list = vec![evidence(
+            EvidenceKind::TagMatch,
+            format!("tag {} names the version", printable(&tag.name, false)),
+        )];
+        for (other_index, other) in tags.iter().enumerate() {
+            if other.commit != tag.commit {
+                let why = if other_index < index {
+                    "its manifest does not agree"
+                } else {
+                    "it ranks lower"
+                };
+                list.push(evidence(
+                    EvidenceKind::TagMatch,
+                    format!(
+                        "tag {} names the version too and is another commit, {}; {why}",
+                        printable(&other.name, false),
+                        other.commit
+                    ),
+                ));
+            }
+        }
+        list.push(evidence(
+            EvidenceKind::Reachable,
+            vouched(opened, at, tag.commit)?,
+        ));
+        return Ok(Settled {
+            commit: tag.commit,
+            tag: Some(tag.name.clone()),
+            found,
+            evidence: list,
+        });
+    }
+    match first_error {
+        Some(error) => Err(error),
+        None => Err(no_tag(opened, hints, at)?),
+    }
+}
+
+fn manifests(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    commit: &git2::Commit<'_>,
+) -> Result<Found, Error> {
+    let folders = Folders {
+        certain: hints.directory.as_deref(),
+        likely: at.directory.as_deref(),
+    };
+    Manifests::at(&opened.git, commit, &at.target.shown, &hints.purl)?.find(folders)
+}
+
+/// What leads to the commit, for a person.
+fn vouched(opened: &Opened, at: &Candidate, commit: Oid) -> Result<String, Error> {
+    let reached =
+        reach(&opened.git, commit).map_err(|e| cannot_read(at, e.message().to_owned()))?;
+    let by = match reached {
+        Some(Reach::Branch) => "a branch leads to the commit",
+        Some(Reach::TagOnly) => "a tag leads to the commit, and no branch does",
+        Some(Reach::Tag) => "a tag leads to the commit",
+        Some(Reach::Nothing) => {
+            return Err(Error::Unreachable {
+                repository: at.target.shown.clone(),
+                commit: super::commit_id(commit),
+            });
+        }
+        None => {
+            return Err(Error::Limit {
+                what: format!("walking the history of {}", at.target.shown),
+                limit: format!("{} minutes", MAX_WALK.as_secs() / 60),
+            });
+        }
+    };
+    Ok(match &opened.stale {
+        Some(reason) => format!("{by}, in an older copy ({reason})"),
+        None => by.to_owned(),
+    })
+}
+
+/// Every tag that names the version, best first.
+fn version_tags(opened: &Opened, hints: &SourceHints) -> Result<Vec<VersionTag>, Error> {
+    let doing = "reading the tags";
+    let mut found = Vec::new();
+    for reference in opened
+        .git
+        .references_glob("refs/tags/*")
+        .map_err(Error::git(doing))?
+    {
+        let reference = reference.map_err(Error::git(doing))?;
+        let Some(name) = tag_name(&reference) else {
+            continue;
+        };
+        if let Some(rank) = tags::rank(&name, &hints.purl)
+            && let Ok(commit) = reference.peel_to_commit()
+        {
+            found.push(VersionTag {
+                name,
+                commit: commit.id(),
+                rank,
+            });
+        }
+    }
+    found.sort_by(|a, b| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
+    Ok(found)
+}
+
+/// The short name of a tag; tags that are not text name no version.
+pub(super) fn tag_name(reference: &git2::Reference<'_>) -> Option<String> {
+    let name = std::str::from_utf8(reference.name_bytes()).ok()?;
+    name.strip_prefix("refs/tags/").map(str::to_owned)
+}
+
+fn no_tag(opened: &Opened, hints: &SourceHints, at: &Candidate) -> Result<Error, Error> {
+    let mut names = Vec::new();
+    for reference in opened
+        .git
+        .references_glob("refs/tags/*")
+        .map_err(Error::git("reading the tags"))?
+        .flatten()
+    {
+        names.extend(tag_name(&reference));
+    }
+    let last: Vec<_> = names
+        .iter()
+        .rev()
+        .take(SHOWN_TAGS)
+        .map(|name| printable(name, false))
+        .collect();
+    Ok(Error::NoTag {
+        repository: at.target.shown.clone(),
+        version: hints.purl.version().map_or("", |v| v.as_str()).to_owned(),
+        tried: tags::forms(&hints.purl),
+        present: if names.is_empty() {
+            "it has no tags".into()
+        } else {
+            format!("it has {} tags, such as {}", names.len(), last.join(", "))
+        },
+    })
+}
+
+fn who(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::Operator => "the operator",
+        EvidenceKind::RegistryMetadata => "the registry's metadata",
+        EvidenceKind::ArtifactVcsInfo => "the artifact's version control information",
+        EvidenceKind::ArtifactMetadata => "the artifact's metadata",
+        EvidenceKind::TagMatch
+        | EvidenceKind::ManifestMatch
+        | EvidenceKind::Reachable
+        | EvidenceKind::SourceDistribution => "the source",
+    }
+}
+
+pub(super) fn finish(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    settled: Settled,
+) -> Result<Source, Error> {
+    let commit = opened
+        .git
+        .find_commit(settled.commit)
+        .map_err(Error::git("reading a commit"))?;
+    let mut list = at.evidence.clone();
+    list.extend(settled.evidence);
+    list.push(evidence(EvidenceKind::ManifestMatch, settled.found.detail));
+    if let Some(certain) = &hints.directory {
+        list.push(evidence(
+            EvidenceKind::ArtifactVcsInfo,
+            format!("the artifact names folder {}", printable(certain, false)),
+        ));
+    }
+    // Stable: within a kind the order of the ladder stays.
+    list.sort_by_key(|entry| entry.kind);
+    Ok(Source::Git {
+        git: GitSource {
+            repository: at.target.shown.clone(),
+            read_from_mirror: at.target.mirrored,
+            commit: super::commit_id(settled.commit),
+            commit_time: commit.time().seconds(),
+            tag: settled.tag,
+            directory: settled.found.directory,
+        },
+        evidence: list,
+    })
+}

@@ -1,0 +1,359 @@
+//! Finding a package's folder at a commit, by the manifest that names it.
+//!
+//! Reads a repository and writes nothing. A folder that the artifact names is
+//! held to its word; otherwise the folder that the registry names, the root,
+//! and then every manifest of the tree are asked for the name and the version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use git2::{ObjectType, Repository, Tree};
+
+use super::Error;
+use super::ecosystem::{Declared, DeclaredName, DeclaredVersion, Packaging, packaging};
+use super::tree::{self, EntryKind};
+use crate::model::{CommitId, Purl, printable};
+
+/// The largest manifest that is read; the largest known are some 100 KiB.
+const MAX_MANIFEST: usize = 1 << 20;
+
+/// The most folders with a manifest that are searched.
+const MAX_FOLDERS: usize = 5_000;
+
+/// A folder that holds other packages' copies and is never the package's own.
+const FOREIGN: &str = "node_modules";
+
+/// Where the package is, and what says so.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The folder below the root; empty for the root.
+    pub(crate) directory: String,
+    /// For a person: what the manifest declares.
+    pub(crate) detail: String,
+}
+
+/// Where to look first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Folders<'a> {
+    /// The folder that the artifact itself names; nowhere else is looked.
+    pub(crate) certain: Option<&'a str>,
+    /// The folder that came with the repository's address.
+    pub(crate) likely: Option<&'a str>,
+}
+
+/// What one folder's manifests say of the package.
+enum Answer {
+    /// They name it, with this remark.
+    Match(String),
+    /// They name it at another version.
+    OtherVersion { path: String, found: String },
+    /// They name another package.
+    OtherName { path: String, found: String },
+    /// They cannot be read.
+    Unreadable { path: String, found: String },
+    /// There are none.
+    Nothing,
+}
+
+/// One commit's tree, asked for one package.
+pub(crate) struct Manifests<'r> {
+    repository: &'r Repository,
+    tree: Tree<'r>,
+    purl: &'r Purl,
+    rules: &'static dyn Packaging,
+    shown: &'r str,
+    commit: CommitId,
+}
+
+impl<'r> Manifests<'r> {
+    /// Opens the tree of `commit`; `shown` is how errors name the repository.
+    ///
+    /// # Errors
+    /// [`Error::CannotRead`] where the copy lacks the commit's tree.
+    pub(crate) fn at(
+        repository: &'r Repository,
+        commit: &git2::Commit<'r>,
+        shown: &'r str,
+        purl: &'r Purl,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            repository,
+            tree: commit.tree().map_err(Error::incomplete(shown))?,
+            purl,
+            rules: packaging(purl.ecosystem()),
+            shown,
+            commit: super::commit_id(commit.id()),
+        })
+    }
+
+    /// Finds the package.
+    ///
+    /// # Errors
+    /// [`Error::ManifestMismatch`] and [`Error::NoManifest`].
+    pub(crate) fn find(&self, folders: Folders<'_>) -> Result<Found, Error> {
+        if let Some(certain) = folders.certain {
+            let Some(folder) = plain_folder(certain) else {
+                return Err(self.none(format!("`{}` is no folder", printable(certain, false))));
+            };
+            return match self.ask(&folder, true)? {
+                Answer::Match(detail) => Ok(Found {
+                    directory: folder,
+                    detail,
+                }),
+                answer => Err(self.refusal(vec![answer], format!("in folder `{folder}`"))),
+            };
+        }
+        let mut answers = Vec::new();
+        let mut asked = BTreeSet::new();
+        let likely = folders.likely.and_then(plain_folder);
+        for folder in likely.into_iter().chain([String::new()]) {
+            if !asked.insert(folder.clone()) {
+                continue;
+            }
+            match self.ask(&folder, true)? {
+                Answer::Match(detail) => {
+                    return Ok(Found {
+                        directory: folder,
+                        detail,
+                    });
+                }
+                answer => answers.push(answer),
+            }
+        }
+        self.search(&asked, answers)
+    }
+
+    /// Asks every other folder with a manifest, the shallowest first.
+    fn search(&self, asked: &BTreeSet<String>, mut answers: Vec<Answer>) -> Result<Found, Error> {
+        let mut hits = Vec::new();
+        let folders = self.folders_with_manifests()?;
+        for folder in folders.iter().filter(|folder| !asked.contains(*folder)) {
+            match self.ask(folder, false)? {
+                Answer::Match(detail) => hits.push((folder.clone(), detail)),
+                answer @ Answer::OtherVersion { .. } => answers.push(answer),
+                // Some other package of the repository, or a test's bait.
+                Answer::OtherName { .. } | Answer::Unreadable { .. } | Answer::Nothing => {}
+            }
+        }
+        let others: Vec<_> = hits.iter().skip(1).map(|(f, _)| format!("`{f}`")).collect();
+        match hits.into_iter().next() {
+            Some((directory, mut detail)) => {
+                if !others.is_empty() {
+                    detail.push_str(&format!("; so do the manifests in {}", others.join(", ")));
+                }
+                Ok(Found { directory, detail })
+            }
+            None => {
+                let searched =
+                    format!("the root and {} other folders were searched", folders.len());
+                Err(self.refusal(answers, searched))
+            }
+        }
+    }
+
+    /// Folders that hold a manifest, the shallowest first.
+    fn folders_with_manifests(&self) -> Result<Vec<String>, Error> {
+        let mut folders = BTreeSet::new();
+        for entry in tree::list(self.repository, self.shown, self.tree.id())? {
+            let Some(path) = entry.path.to_str() else {
+                continue;
+            };
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            if matches!(entry.kind, EntryKind::File { .. })
+                && self.rules.manifests().contains(&name)
+                && !folder.split('/').any(|part| part == FOREIGN)
+            {
+                folders.insert(folder.to_owned());
+            }
+        }
+        let mut folders: Vec<_> = folders.into_iter().filter(|f| !f.is_empty()).collect();
+        folders.sort_by_key(|folder| folder.matches('/').count());
+        if folders.len() > MAX_FOLDERS {
+            return Err(Error::Limit {
+                what: format!("the number of manifests in {}", self.shown),
+                limit: MAX_FOLDERS.to_string(),
+            });
+        }
+        Ok(folders)
+    }
+
+    /// Asks one folder. `pointed` says that something points to it, so that a
+    /// name which only running code could tell is given the benefit.
+    fn ask(&self, folder: &str, pointed: bool) -> Result<Answer, Error> {
+        let files = self.files(folder)?;
+        let Some(file) = self
+            .rules
+            .manifests()
+            .iter()
+            .find(|f| files.contains_key(**f))
+        else {
+            return Ok(Answer::Nothing);
+        };
+        let declared = match self.rules.declared(&files) {
+            Ok(Some(declared)) => declared,
+            Ok(None) => return Ok(Answer::Nothing),
+            Err(reason) => {
+                return Ok(Answer::Unreadable {
+                    path: join(folder, file),
+                    found: format!("nothing that can be read ({})", printable(&reason, false)),
+                });
+            }
+        };
+        let path = join(folder, declared.file);
+        let name = match &declared.name {
+            DeclaredName::Literal(name) => {
+                if !self.rules.is_same_name(name, self.purl.name().as_str()) {
+                    let found = format!("package `{}`", printable(name, false));
+                    return Ok(Answer::OtherName { path, found });
+                }
+                printable(name, false)
+            }
+            DeclaredName::Dynamic(how) if pointed => format!("a name that was not checked ({how})"),
+            DeclaredName::Dynamic(_) => return Ok(Answer::Nothing),
+        };
+        Ok(match self.version(folder, &declared)? {
+            DeclaredVersion::Dynamic(how) => Answer::Match(format!(
+                "{path} declares {name}; its version is dynamic ({how}) and was not checked"
+            )),
+            DeclaredVersion::Literal(version) => {
+                let version = printable(&version, false);
+                if self.rules.is_same_version(&version, self.version_text()) {
+                    Answer::Match(format!("{path} declares {name} {version}"))
+                } else {
+                    let found = format!("{name} {version}");
+                    Answer::OtherVersion { path, found }
+                }
+            }
+            DeclaredVersion::Inherited => Answer::Unreadable {
+                path,
+                found: "a version of a workspace that is not there".into(),
+            },
+        })
+    }
+
+    /// The declared version, with what a workspace's root hands down put in.
+    fn version(&self, folder: &str, declared: &Declared) -> Result<DeclaredVersion, Error> {
+        if declared.version != DeclaredVersion::Inherited {
+            return Ok(declared.version.clone());
+        }
+        let mut above = Some(folder);
+        while let Some(folder) = above {
+            if let Some(version) = self.rules.inherited_version(&self.files(folder)?) {
+                return Ok(DeclaredVersion::Literal(version));
+            }
+            above = match folder {
+                "" => None,
+                folder => Some(folder.rsplit_once('/').map_or("", |(parent, _)| parent)),
+            };
+        }
+        Ok(DeclaredVersion::Inherited)
+    }
+
+    /// The manifests in a folder, as text.
+    fn files(&self, folder: &str) -> Result<BTreeMap<String, String>, Error> {
+        let mut files = BTreeMap::new();
+        for name in self.rules.manifests() {
+            let path = join(folder, name);
+            let Ok(entry) = self.tree.get_path(Path::new(&path)) else {
+                continue;
+            };
+            // A link or a submodule of that name is no manifest.
+            if entry.kind() != Some(ObjectType::Blob) || entry.filemode() & 0o170_000 != 0o100_000 {
+                continue;
+            }
+            let blob = self.blob(entry.id(), &path)?;
+            files.insert((*name).to_owned(), blob);
+        }
+        Ok(files)
+    }
+
+    fn blob(&self, id: git2::Oid, path: &str) -> Result<String, Error> {
+        let (size, _) = self
+            .repository
+            .odb()
+            .and_then(|objects| objects.read_header(id))
+            .map_err(Error::incomplete(self.shown))?;
+        if size > MAX_MANIFEST {
+            return Err(Error::Limit {
+                what: format!("the size of {path} in {}", self.shown),
+                limit: format!("{} KiB", MAX_MANIFEST >> 10),
+            });
+        }
+        let blob = self
+            .repository
+            .find_blob(id)
+            .map_err(Error::incomplete(self.shown))?;
+        Ok(String::from_utf8_lossy(blob.content()).into_owned())
+    }
+
+    /// The best reason among refusals: a wrong version before a wrong name
+    /// before an unreadable file before none.
+    fn refusal(&self, answers: Vec<Answer>, searched: String) -> Error {
+        let rank = |answer: &Answer| match answer {
+            Answer::OtherVersion { .. } => 0,
+            Answer::Unreadable { .. } => 1,
+            Answer::OtherName { .. } => 2,
+            Answer::Match(_) | Answer::Nothing => 3,
+        };
+        match answers.into_iter().min_by_key(rank) {
+            Some(
+                Answer::OtherVersion { path, found }
+                | Answer::OtherName { path, found }
+                | Answer::Unreadable { path, found },
+            ) => Error::ManifestMismatch {
+                repository: self.shown.to_owned(),
+                path,
+                expected: format!("{} {}", self.purl.name(), self.version_text()),
+                found,
+                commit: self.commit.clone(),
+            },
+            Some(Answer::Match(_) | Answer::Nothing) | None => self.none(searched),
+        }
+    }
+
+    fn none(&self, searched: String) -> Error {
+        Error::NoManifest {
+            repository: self.shown.to_owned(),
+            package: self.purl.name().to_string(),
+            searched,
+            commit: self.commit.clone(),
+        }
+    }
+
+    fn version_text(&self) -> &str {
+        self.purl.version().map_or("", |v| v.as_str())
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+/// A folder as an artifact or a registry wrote it, without `./` and slashes at
+/// the ends; `None` where it would leave the root.
+fn plain_folder(text: &str) -> Option<String> {
+    let parts: Vec<_> = text
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .collect();
+    let inside = !text.contains(['\\', '\0']) && !parts.contains(&"..");
+    inside.then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_read_as_written_and_never_leaves_the_root() {
+        assert_eq!(plain_folder("./packages/a/").as_deref(), Some("packages/a"));
+        assert_eq!(plain_folder(".").as_deref(), Some(""));
+        assert_eq!(plain_folder("../x"), None);
+        assert_eq!(plain_folder("a/../../x"), None);
+        assert_eq!(plain_folder("a\\b"), None);
+    }
+}

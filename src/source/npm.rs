@@ -1,0 +1,149 @@
+//! Where an npm package says that its source is, and what `package.json` declares.
+//!
+//! Pure. Rules: npm documentation, "package.json", `repository`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::model::EvidenceKind;
+
+use super::Error;
+use super::ecosystem::{
+    ArtifactHints, Declared, DeclaredName, DeclaredVersion, Packaging, artifact_hint,
+};
+
+const MANIFEST: &str = "package.json";
+
+/// npm packages.
+pub(crate) struct Npm;
+
+impl Packaging for Npm {
+    fn is_wanted_member(&self, name: &str) -> bool {
+        name == MANIFEST
+    }
+
+    fn hints(&self, members: &BTreeMap<String, Vec<u8>>) -> Result<ArtifactHints, Error> {
+        let mut hints = ArtifactHints::default();
+        let Some(bytes) = members.get(MANIFEST) else {
+            return Ok(hints);
+        };
+        let manifest = parse(bytes).map_err(|reason| Error::MalformedMember {
+            member: MANIFEST.into(),
+            reason,
+        })?;
+        let directory = manifest.pointer("/repository/directory");
+        for (pointer, detail) in [
+            ("/repository", "repository"),
+            ("/repository/url", "repository.url"),
+            ("/homepage", "homepage"),
+            ("/bugs/url", "bugs.url"),
+        ] {
+            if let Some(url) = manifest.pointer(pointer).and_then(Value::as_str) {
+                let directory = directory
+                    .filter(|_| pointer == "/repository/url")
+                    .and_then(Value::as_str);
+                let detail = format!("{detail} of the published {MANIFEST}");
+                hints
+                    .repositories
+                    .push(artifact_hint(url, directory, detail));
+            }
+        }
+        // Old clients wrote the publisher's commit into the file itself. It is
+        // a convention and not a promise, so what is no commit is passed over.
+        hints.commit = manifest
+            .get("gitHead")
+            .and_then(Value::as_str)
+            .and_then(|text| text.parse().ok())
+            .map(|commit| (commit, EvidenceKind::ArtifactMetadata));
+        Ok(hints)
+    }
+
+    fn manifests(&self) -> &'static [&'static str] {
+        &[MANIFEST]
+    }
+
+    fn declared(&self, files: &BTreeMap<String, String>) -> Result<Option<Declared>, String> {
+        let Some(text) = files.get(MANIFEST) else {
+            return Ok(None);
+        };
+        let manifest = parse(text.as_bytes())?;
+        let text = |key| manifest.get(key).and_then(Value::as_str);
+        Ok(text("name").map(|name| Declared {
+            file: MANIFEST,
+            name: DeclaredName::Literal(name.to_owned()),
+            version: text("version").map_or_else(
+                || DeclaredVersion::Dynamic("there is no version in it".into()),
+                |version| DeclaredVersion::Literal(version.to_owned()),
+            ),
+        }))
+    }
+
+    /// npm strips what semver allows before a version (`v1.2.3`, `=1.2.3`).
+    fn is_same_version(&self, a: &str, b: &str) -> bool {
+        let bare = |v: &str| v.trim().trim_start_matches(['=', 'v']).to_owned();
+        bare(a) == bare(b)
+    }
+
+    fn tag_words(&self) -> &'static [&'static str] {
+        &["js", "node", "npm", "javascript", "typescript", "ts"]
+    }
+
+    fn has_shorthands(&self) -> bool {
+        true
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    serde_json::from_slice(bytes).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hints(json: &str) -> ArtifactHints {
+        let members = BTreeMap::from([(MANIFEST.to_owned(), json.as_bytes().to_vec())]);
+        Npm.hints(&members).expect("valid")
+    }
+
+    #[test]
+    fn a_repository_is_a_text_or_an_object_with_a_folder() {
+        let text = hints(r#"{"repository":"o/r"}"#);
+        assert_eq!(text.repositories[0].url, "o/r");
+        let object = hints(
+            r#"{"repository":{"type":"git","url":"git+https://git.example/o/r.git","directory":"packages/a"}}"#,
+        );
+        assert_eq!(
+            object.repositories[0].url,
+            "git+https://git.example/o/r.git"
+        );
+        assert_eq!(
+            object.repositories[0].directory.as_deref(),
+            Some("packages/a")
+        );
+    }
+
+    #[test]
+    fn a_commit_inside_the_file_is_the_artifacts_own_word() {
+        let named = hints(&format!(r#"{{"gitHead":"{}"}}"#, "b".repeat(40)));
+        assert_eq!(
+            named.commit.map(|(_, kind)| kind),
+            Some(EvidenceKind::ArtifactMetadata)
+        );
+        assert!(hints(r#"{"gitHead":"main"}"#).commit.is_none());
+    }
+
+    #[test]
+    fn the_manifest_declares_name_and_version() {
+        let declared = |text: &str| Npm.declared(&BTreeMap::from([(MANIFEST.into(), text.into())]));
+        let full = declared("\u{feff}{\"name\":\"@s/a\",\"version\":\"1.0.0\"}").expect("parses");
+        assert_eq!(
+            full.expect("a package").version,
+            DeclaredVersion::Literal("1.0.0".into())
+        );
+        assert_eq!(declared(r#"{"private":true}"#), Ok(None));
+        assert!(declared("{").is_err());
+    }
+}

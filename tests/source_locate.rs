@@ -1,0 +1,585 @@
+//! Finding the commit of a release: what ties the two, and what must not.
+
+#[path = "support/git.rs"]
+mod git;
+
+use git::{Content, Content::Text, FIRST_COMMIT, GitServer, TestRepository};
+use remint::model::{
+    CommitId, EvidenceKind, GitSource, RepositoryHint, Source, SourceConfig, SourceHints,
+};
+use remint::source::{Error, Sources};
+
+/// A farm with one upstream, `https://git.example/o/r`, mirrored in a folder.
+struct Situation {
+    dir: tempfile::TempDir,
+    upstream: TestRepository,
+    sources: Sources,
+}
+
+impl Situation {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let upstream = TestRepository::create(&dir.path().join("mirror/o/r.git"));
+        let location = dir.path().join("mirror").display().to_string();
+        let sources = Self::sources(&dir, &location);
+        Self {
+            dir,
+            upstream,
+            sources,
+        }
+    }
+
+    fn sources(dir: &tempfile::TempDir, location: &str) -> Sources {
+        let mut config = SourceConfig::default();
+        config
+            .mirror
+            .insert("https://git.example/".into(), location.into());
+        Sources::new(&config, dir.path().join("cache"))
+    }
+
+    fn crate_commit(&mut self, version: &str) -> git2::Oid {
+        let toml = format!("[package]\nname = \"x\"\nversion = \"{version}\"\n");
+        self.upstream.commit(&[("Cargo.toml", Text(&toml))])
+    }
+
+    fn locate(&self, hints: &SourceHints) -> Result<(GitSource, Vec<String>), Error> {
+        self.sources.locate(hints, None).map(parts)
+    }
+}
+
+fn parts(source: Source) -> (GitSource, Vec<String>) {
+    match source {
+        Source::Git { git, evidence } => {
+            let kinds: Vec<_> = evidence.iter().map(|e| e.kind).collect();
+            assert!(kinds.is_sorted(), "evidence is not ranked: {kinds:?}");
+            (git, evidence.into_iter().map(|e| e.detail).collect())
+        }
+        Source::Sdist { .. } => panic!("no sdist was asked for"),
+    }
+}
+
+fn hints(purl: &str) -> SourceHints {
+    SourceHints {
+        purl: purl.parse().expect("a package URL"),
+        repositories: vec![hint("https://git.example/o/r")],
+        commit: None,
+        directory: None,
+        dirty: false,
+    }
+}
+
+fn hint(url: &str) -> RepositoryHint {
+    RepositoryHint {
+        url: url.into(),
+        directory: None,
+        kind: EvidenceKind::ArtifactMetadata,
+        detail: "repository".into(),
+    }
+}
+
+fn naming(purl: &str, commit: git2::Oid) -> SourceHints {
+    SourceHints {
+        commit: Some((id(commit), EvidenceKind::ArtifactVcsInfo)),
+        ..hints(purl)
+    }
+}
+
+fn id(commit: git2::Oid) -> CommitId {
+    commit.to_string().parse().expect("a commit")
+}
+
+fn says(evidence: &[String], words: &str) -> bool {
+    evidence.iter().any(|line| line.contains(words))
+}
+
+#[test]
+fn a_named_commit_on_a_branch_is_the_source() {
+    let mut s = Situation::new();
+    s.crate_commit("0.9.0");
+    let commit = s.crate_commit("1.0.0");
+    s.crate_commit("1.1.0");
+    let (git, evidence) = s
+        .locate(&naming("pkg:cargo/x@1.0.0", commit))
+        .expect("found");
+    assert_eq!(git.commit, id(commit));
+    assert_eq!(git.repository, "https://git.example/o/r");
+    assert_eq!(git.commit_time, FIRST_COMMIT + 60);
+    assert!(git.read_from_mirror);
+    assert_eq!((git.tag, git.directory.as_str()), (None, ""));
+    assert!(
+        says(&evidence, "a branch leads to the commit"),
+        "{evidence:?}"
+    );
+    assert!(
+        says(&evidence, "Cargo.toml declares x 1.0.0"),
+        "{evidence:?}"
+    );
+}
+
+#[test]
+fn a_commit_that_only_a_pull_request_or_a_foreign_remote_holds_is_refused() {
+    let mut s = Situation::new();
+    let main = s.crate_commit("0.9.0");
+    let toml = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
+    let fork = s
+        .upstream
+        .commit_on(Some(main), &[("Cargo.toml", Text(toml))]);
+    for reference in ["refs/pull/1/head", "refs/remotes/fork/main", "refs/notes/x"] {
+        s.upstream.set(reference, fork);
+        let error = s
+            .locate(&naming("pkg:cargo/x@1.0.0", fork))
+            .expect_err("refused");
+        assert!(
+            matches!(error, Error::Unreachable { .. }),
+            "{reference}: {error}"
+        );
+        assert!(!error.is_farm_fault());
+    }
+    // The same commit is accepted as soon as upstream merges it.
+    s.upstream.set("refs/heads/release/1", fork);
+    s.locate(&naming("pkg:cargo/x@1.0.0", fork)).expect("found");
+}
+
+#[test]
+fn a_tag_vouches_for_a_commit_that_is_on_no_branch_and_says_so() {
+    let mut s = Situation::new();
+    let main = s.crate_commit("0.9.0");
+    let toml = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
+    let commit = s
+        .upstream
+        .commit_on(Some(main), &[("Cargo.toml", Text(toml))]);
+    let later = s.upstream.commit_on(Some(commit), &[("a", Text("a"))]);
+    s.upstream.annotated_tag("unrelated", later);
+    let (_, evidence) = s
+        .locate(&naming("pkg:cargo/x@1.0.0", commit))
+        .expect("found");
+    assert!(says(&evidence, "and no branch does"), "{evidence:?}");
+}
+
+#[test]
+fn a_commit_that_is_not_there_is_missing() {
+    let mut s = Situation::new();
+    s.crate_commit("1.0.0");
+    let nowhere = git2::Oid::from_str(&"ab".repeat(20)).expect("id");
+    let error = s
+        .locate(&naming("pkg:cargo/x@1.0.0", nowhere))
+        .expect_err("missing");
+    assert!(matches!(error, Error::CommitMissing { .. }), "{error}");
+    assert!(error.to_string().contains("--source"), "{error}");
+    // A tree is no commit, whatever names it.
+    let tree = s
+        .upstream
+        .git
+        .head()
+        .expect("head")
+        .peel_to_tree()
+        .expect("tree")
+        .id();
+    let error = s
+        .locate(&naming("pkg:cargo/x@1.0.0", tree))
+        .expect_err("no commit");
+    assert!(matches!(error, Error::CommitMissing { .. }), "{error}");
+}
+
+#[test]
+fn a_moved_tag_is_visible_and_does_not_move_the_source() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", commit);
+    let (git, evidence) = s
+        .locate(&naming("pkg:cargo/x@1.0.0", commit))
+        .expect("found");
+    assert_eq!(git.tag.as_deref(), Some("v1.0.0"));
+    assert!(
+        says(&evidence, "names the version and is that commit"),
+        "{evidence:?}"
+    );
+
+    let other = s.upstream.commit(&[("a", Text("a"))]);
+    s.upstream.tag("v1.0.0", other);
+    let (git, evidence) = s
+        .locate(&naming("pkg:cargo/x@1.0.0", commit))
+        .expect("found");
+    assert_eq!((git.commit, git.tag), (id(commit), None));
+    assert!(says(&evidence, "it was moved"), "{evidence:?}");
+    assert!(says(&evidence, &other.to_string()), "{evidence:?}");
+}
+
+#[test]
+fn without_a_commit_the_tag_that_names_the_version_is_the_source() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.annotated_tag("v1.0.0", commit);
+    s.crate_commit("1.0.1");
+    let (git, evidence) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
+    assert_eq!(
+        (git.commit, git.tag.as_deref()),
+        (id(commit), Some("v1.0.0"))
+    );
+    assert!(
+        says(&evidence, "tag v1.0.0 names the version"),
+        "{evidence:?}"
+    );
+}
+
+#[test]
+fn two_tags_on_different_commits_are_ranked_and_both_recorded() {
+    let mut s = Situation::new();
+    let bare = s.crate_commit("1.0.0");
+    let v = s.upstream.commit(&[("a", Text("a"))]);
+    s.upstream.tag("1.0.0", bare);
+    s.upstream.tag("v1.0.0", v);
+    let (git, evidence) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
+    assert_eq!(git.commit, id(v));
+    assert!(
+        says(&evidence, "tag 1.0.0 names the version too"),
+        "{evidence:?}"
+    );
+    assert!(says(&evidence, &bare.to_string()), "{evidence:?}");
+}
+
+#[test]
+fn a_tag_on_another_versions_manifest_is_a_mismatch_and_not_a_guess() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("0.9.9");
+    s.upstream.tag("v1.0.0", commit);
+    let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("mismatch");
+    match &error {
+        Error::ManifestMismatch {
+            expected,
+            found,
+            commit: at,
+            ..
+        } => {
+            assert_eq!((expected.as_str(), found.as_str()), ("x 1.0.0", "x 0.9.9"));
+            assert_eq!(*at, id(commit));
+        }
+        other => panic!("{other}"),
+    }
+    // The artifact's word does not help either.
+    let error = s
+        .locate(&naming("pkg:cargo/x@1.0.0", commit))
+        .expect_err("mismatch");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+}
+
+#[test]
+fn another_packages_repository_is_a_mismatch() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", commit);
+    let error = s.locate(&hints("pkg:cargo/y@1.0.0")).expect_err("mismatch");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    assert!(error.to_string().contains("package `x`"), "{error}");
+}
+
+#[test]
+fn without_a_tag_the_error_names_what_was_tried_and_what_is_there() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.tag("v0.9.0", commit);
+    let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("no tag");
+    let text = error.to_string();
+    assert!(matches!(error, Error::NoTag { .. }), "{text}");
+    for part in ["x-v1.0.0", "such as v0.9.0", "--source"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_package_of_a_monorepo_is_found_by_name_and_version() {
+    let mut s = Situation::new();
+    let root = r#"{"name":"x","version":"0.0.0","private":true}"#;
+    let commit = s.upstream.commit(&[
+        ("package.json", Text(root)),
+        (
+            "packages/y/package.json",
+            Text(r#"{"name":"@s/y","version":"1.0.0"}"#),
+        ),
+        (
+            "packages/x/package.json",
+            Text(r#"{"name":"x","version":"1.0.0"}"#),
+        ),
+        (
+            "packages/x/test/bait/package.json",
+            Text(r#"{"name":"x","version":"1.0.0"}"#),
+        ),
+        (
+            "packages/y/node_modules/x/package.json",
+            Text(r#"{"name":"x","version":"1.0.0"}"#),
+        ),
+        ("packages/broken/package.json", Text("{")),
+    ]);
+    s.upstream.tag("x@1.0.0", commit);
+    let (git, evidence) = s.locate(&hints("pkg:npm/x@1.0.0")).expect("found");
+    assert_eq!(git.directory, "packages/x");
+    assert!(
+        says(&evidence, "so do the manifests in `packages/x/test/bait`"),
+        "{evidence:?}"
+    );
+
+    // The folder that the registry names is believed where it agrees, and the
+    // search goes on where it does not.
+    s.upstream.tag("@s/y@1.0.0", commit);
+    for folder in ["packages/y", "packages/x", "packages/gone", "../../y"] {
+        let mut hints = hints("pkg:npm/%40s/y@1.0.0");
+        hints.repositories[0].directory = Some(folder.into());
+        let (git, _) = s.locate(&hints).expect("found");
+        assert_eq!(git.directory, "packages/y", "with hint {folder}");
+    }
+}
+
+#[test]
+fn a_folder_that_the_artifact_names_is_held_to_its_word() {
+    let mut s = Situation::new();
+    let toml = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
+    let (x, y) = (toml("x"), toml("y"));
+    let commit = s
+        .upstream
+        .commit(&[("a/Cargo.toml", Text(&x)), ("b/Cargo.toml", Text(&y))]);
+    let at = |folder: &str| SourceHints {
+        directory: Some(folder.into()),
+        ..naming("pkg:cargo/x@1.0.0", commit)
+    };
+    let (git, _) = s.locate(&at("a")).expect("found");
+    assert_eq!(git.directory, "a");
+    let error = s.locate(&at("b")).expect_err("other package");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    for gone in ["c", "../a"] {
+        let error = s.locate(&at(gone)).expect_err("no such folder");
+        assert!(matches!(error, Error::NoManifest { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_workspace_hands_its_version_down() {
+    let mut s = Situation::new();
+    let member = "[package]\nname = \"x\"\nversion.workspace = true\n";
+    let root = |version: &str| {
+        format!(
+            "[workspace]\nmembers = [\"crates/x\"]\n[workspace.package]\nversion = \"{version}\"\n"
+        )
+    };
+    let right = s.upstream.commit(&[
+        ("Cargo.toml", Text(&root("1.0.0"))),
+        ("crates/x/Cargo.toml", Text(member)),
+    ]);
+    s.upstream.tag("v1.0.0", right);
+    let (git, _) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
+    assert_eq!(git.directory, "crates/x");
+
+    let wrong = s.upstream.commit(&[("Cargo.toml", Text(&root("1.0.1")))]);
+    s.upstream.tag("v1.0.0", wrong);
+    let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("mismatch");
+    assert!(error.to_string().contains("x 1.0.1"), "{error}");
+
+    let none = s.upstream.commit(&[("Cargo.toml", Text("[workspace]\n"))]);
+    s.upstream.tag("v1.0.0", none);
+    let mut certain = hints("pkg:cargo/x@1.0.0");
+    certain.directory = Some("crates/x".into());
+    let error = s.locate(&certain).expect_err("nothing to inherit");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+}
+
+#[test]
+fn a_dynamic_version_is_not_checked_and_the_evidence_says_so() {
+    let mut s = Situation::new();
+    let toml = "[project]\nname = \"My.X\"\ndynamic = [\"version\"]\n";
+    let commit = s.upstream.commit(&[("pyproject.toml", Text(toml))]);
+    s.upstream.tag("v1.0", commit);
+    let (git, evidence) = s.locate(&hints("pkg:pypi/my-x@1.0.0")).expect("found");
+    assert_eq!(git.tag.as_deref(), Some("v1.0"));
+    assert!(says(&evidence, "its version is dynamic"), "{evidence:?}");
+    let error = s
+        .locate(&hints("pkg:pypi/other@1.0.0"))
+        .expect_err("another name");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+}
+
+#[test]
+fn a_dirty_artifact_is_recorded_and_nothing_else() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    let mut dirty = naming("pkg:cargo/x@1.0.0", commit);
+    dirty.dirty = true;
+    let (git, evidence) = s.locate(&dirty).expect("found");
+    assert_eq!(git.commit, id(commit));
+    assert!(says(&evidence, "work tree was changed"), "{evidence:?}");
+}
+
+#[test]
+fn what_the_operator_names_is_read_instead_of_every_hint() {
+    let mut s = Situation::new();
+    s.crate_commit("0.1.0");
+    let mut other = TestRepository::create(&s.dir.path().join("copies/x.git"));
+    let commit = other.commit(&[("Cargo.toml", Text("[package]\nname='x'\nversion='1.0.0'"))]);
+    other.tag("v1.0.0", commit);
+    let operator = other.path.display().to_string();
+    let source = s
+        .sources
+        .locate(&hints("pkg:cargo/x@1.0.0"), Some(&operator))
+        .expect("found");
+    assert_eq!(source.evidence()[0].kind, EvidenceKind::Operator);
+    let json = serde_json::to_string(&source).expect("json");
+    let here = s.dir.path().display().to_string();
+    assert!(
+        !json.contains(&here),
+        "a path of this machine is in the record: {json}"
+    );
+    let (git, _) = parts(source);
+    assert_eq!(git.repository, "file:x");
+    assert!(git.read_from_mirror);
+}
+
+#[test]
+fn a_package_cannot_make_the_farm_read_what_only_an_operator_may_name() {
+    let s = Situation::new();
+    let local = s.upstream.path.display().to_string();
+    for url in [
+        local.clone(),
+        format!("file://{local}"),
+        "ext::sh -c true".into(),
+        "ftp://git.example/o/r".into(),
+    ] {
+        let mut hints = hints("pkg:npm/x@1.0.0");
+        hints.repositories = vec![hint(&url)];
+        let error = s.locate(&hints).expect_err("refused");
+        assert!(
+            matches!(error, Error::NoRepository { .. }),
+            "{url}: {error}"
+        );
+        assert!(!error.is_farm_fault());
+    }
+}
+
+#[test]
+fn a_mirror_without_a_copy_is_the_farms_fault_and_the_next_hint_is_tried() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", commit);
+    let mut both = hints("pkg:cargo/x@1.0.0");
+    both.repositories = vec![
+        hint("https://git.example/o/gone"),
+        hint("git@git.example:o/r.git"),
+    ];
+    let (git, _) = s.locate(&both).expect("found by the second hint");
+    assert_eq!(git.repository, "https://git.example/o/r");
+
+    both.repositories.truncate(1);
+    let error = s.locate(&both).expect_err("no copy");
+    assert!(error.is_farm_fault(), "{error}");
+    assert!(error.to_string().contains("[source.mirror]"), "{error}");
+}
+
+#[test]
+fn a_repository_on_disk_is_opened_in_place_and_not_written_to() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", commit);
+    let before = listing(&s.upstream.path);
+    let source = s
+        .sources
+        .locate(&hints("pkg:cargo/x@1.0.0"), None)
+        .expect("found");
+    s.sources
+        .checkout(&source, &s.dir.path().join("out"))
+        .expect("checkout");
+    assert_eq!(before, listing(&s.upstream.path));
+}
+
+fn listing(folder: &std::path::Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("read") {
+        let entry = entry.expect("entry");
+        let meta = entry.metadata().expect("metadata");
+        found.push((entry.path(), meta.modified().expect("time")));
+        if meta.is_dir() {
+            found.extend(listing(&entry.path()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_repository_behind_a_git_transport_is_fetched_once_and_again_when_it_must() {
+    let mut s = Situation::new();
+    let first = s.crate_commit("1.0.0");
+    s.upstream.annotated_tag("v1.0.0", first);
+    let fork = s.upstream.commit_on(Some(first), &[("evil", Text("x"))]);
+    s.upstream.set("refs/pull/1/head", fork);
+    let server = GitServer::serve(&s.dir.path().join("mirror"));
+    s.sources = Situation::sources(&s.dir, &server.url());
+
+    let (git, _) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("fetched");
+    assert_eq!(
+        (git.commit, git.tag.as_deref()),
+        (id(first), Some("v1.0.0"))
+    );
+    // What a pull request holds never reaches the copy.
+    let error = s
+        .locate(&naming("pkg:cargo/x@1.0.0", fork))
+        .expect_err("not fetched");
+    assert!(matches!(error, Error::CommitMissing { .. }), "{error}");
+
+    // A release that came after the copy was made is found at once.
+    let second = s.crate_commit("1.1.0");
+    s.upstream.tag("v1.1.0", second);
+    let (git, _) = s
+        .locate(&hints("pkg:cargo/x@1.1.0"))
+        .expect("fetched again");
+    assert_eq!(git.commit, id(second));
+
+    // And the copy serves while upstream is away.
+    drop(server);
+    s.locate(&hints("pkg:cargo/x@1.1.0"))
+        .expect("from the copy");
+    let error = s.locate(&hints("pkg:cargo/x@1.2.0")).expect_err("away");
+    assert!(error.is_farm_fault(), "{error}");
+}
+
+#[test]
+fn an_answer_of_upstream_is_told_from_a_network_that_is_down() {
+    let s = Situation::new();
+    let server = GitServer::serve(&s.dir.path().join("mirror"));
+    let with = |location: &str| Situation::sources(&s.dir, location);
+    let mut absent = hints("pkg:cargo/x@1.0.0");
+    absent.repositories = vec![hint("https://git.example/o/absent")];
+    let error = with(&server.url())
+        .locate(&absent, None)
+        .expect_err("absent");
+    assert!(matches!(error, Error::NotReadable { .. }), "{error}");
+    assert!(!error.is_farm_fault());
+
+    let url = server.url();
+    drop(server);
+    let error = with(&url).locate(&absent, None).expect_err("down");
+    assert!(matches!(error, Error::CannotRead { .. }), "{error}");
+    assert!(error.is_farm_fault());
+}
+
+#[test]
+fn a_shallow_copy_proves_nothing_about_upstream() {
+    let mut s = Situation::new();
+    let first = s.crate_commit("1.0.0");
+    let second = s.crate_commit("1.1.0");
+    std::fs::write(s.upstream.path.join("shallow"), format!("{second}\n")).expect("write");
+    let error = s
+        .locate(&naming("pkg:cargo/x@1.0.0", first))
+        .expect_err("cut off");
+    assert!(error.is_farm_fault(), "{error}");
+    assert!(error.to_string().contains("shallow"), "{error}");
+}
+
+#[test]
+fn a_manifest_that_is_a_link_is_not_read() {
+    let mut s = Situation::new();
+    let commit = s
+        .upstream
+        .commit(&[("Cargo.toml", Content::Link("/etc/hostname"))]);
+    s.upstream.tag("v1.0.0", commit);
+    let error = s
+        .locate(&hints("pkg:cargo/x@1.0.0"))
+        .expect_err("no manifest");
+    assert!(matches!(error, Error::NoManifest { .. }), "{error}");
+}
