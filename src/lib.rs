@@ -3,12 +3,15 @@
 //! found. `ARCHITECTURE.md` draws the rooms; each imports only those below it.
 
 pub mod attest;
+pub mod cli;
 pub mod compare;
 pub mod image;
 pub mod mirror;
 pub mod model;
 pub mod plan;
 pub mod registry;
+pub mod report;
 pub mod sandbox;
 pub mod source;
 pub mod store;
+pub mod verify;

@@ -1,0 +1,116 @@
+//! `remint doctor`: one line a check, and what to do where it fails.
+
+use std::path::Path;
+
+use super::{Error, Global, Outcome, open};
+use crate::attest::{KeyFile, Signer as _};
+use crate::image;
+use crate::model::Ecosystem;
+use crate::registry::Registries;
+use crate::sandbox::Engine;
+use crate::store::{self, Blobs};
+
+/// Free space below which builds and images soon fail, in GiB.
+const LOW_DISK_GIB: u64 = 10;
+
+/// Runs every check; each failing line says what to do.
+///
+/// # Errors
+/// [`Error::Usage`] where not even the configuration can be read.
+pub async fn run(global: &Global) -> Result<Outcome, Error> {
+    let data = open::data_dir(global)?;
+    let config = open::config(global, &data)?;
+    let mut report = Report(Outcome::Good);
+    report.line(
+        "data folder",
+        store::make_folder(&data).map(|()| data.display().to_string()),
+    );
+    report.line("disk", disk(&data));
+    let engine = Engine::connect().await;
+    report.line(
+        "engine",
+        engine
+            .as_ref()
+            .map(Engine::describe)
+            .map_err(ToString::to_string),
+    );
+    report.line("keys", keys(&data));
+    match open::images(global, &data) {
+        Ok(images) => {
+            for row in images.list(engine.as_ref().ok()).await.unwrap_or_default() {
+                report.line(&format!("image {}", row.name), image_state(&row));
+            }
+        }
+        Err(error) => report.line("images", Err::<String, _>(error)),
+    }
+    match Blobs::open(&data.join("blobs")) {
+        Ok(blobs) => {
+            report.line("toolchains", toolchains(&blobs, &data));
+            match Registries::open(&config.registry, blobs, &data.join("metadata")) {
+                Ok(registries) => {
+                    for ecosystem in Ecosystem::ALL {
+                        let reached = registries.of(ecosystem).check().await;
+                        report.line(&format!("registry {ecosystem}"), reached);
+                    }
+                }
+                Err(error) => report.line("registries", Err::<String, _>(error)),
+            }
+        }
+        Err(error) => report.line("blobs", Err::<String, _>(error)),
+    }
+    Ok(report.0)
+}
+
+struct Report(Outcome);
+
+impl Report {
+    fn line(&mut self, what: &str, found: Result<String, impl std::fmt::Display>) {
+        match found {
+            Ok(detail) => println!("ok    {what}: {detail}"),
+            Err(error) => {
+                println!("FAIL  {what}: {error}");
+                self.0 = Outcome::Bad;
+            }
+        }
+    }
+}
+
+fn disk(data: &Path) -> Result<String, String> {
+    let free = store::free_bytes(data).map_err(|error| error.to_string())? >> 30;
+    if free < LOW_DISK_GIB {
+        return Err(format!(
+            "{free} GiB free below {}; free some space or name another folder with --data-dir",
+            data.display()
+        ));
+    }
+    Ok(format!("{free} GiB free"))
+}
+
+fn keys(data: &Path) -> Result<String, String> {
+    let signer = KeyFile::open(&data.join("keys")).map_err(|error| error.to_string())?;
+    Ok(format!("signing key {}", signer.key_id()))
+}
+
+fn image_state(row: &image::Row) -> Result<String, String> {
+    match (&row.locked, row.built, row.loaded) {
+        (None, _, _) if row.optional => Ok("optional, not locked".into()),
+        (None, _, _) => Err(format!("not locked; run `remint images lock {}`", row.name)),
+        (Some(id), _, Some(true)) => Ok(format!("{id} loaded")),
+        (Some(id), true, _) => Ok(format!("{id} built; it is loaded when it is needed")),
+        (Some(id), false, _) => Ok(format!("{id} locked; it is built when it is needed")),
+    }
+}
+
+fn toolchains(blobs: &Blobs, data: &Path) -> Result<String, String> {
+    let kept = image::kept_cargos(blobs, data).map_err(|error| error.to_string())?;
+    if kept.is_empty() {
+        return Ok(
+            "none kept beside the images; cargos of an installed rustup would be used".into(),
+        );
+    }
+    let names: Vec<_> = kept
+        .iter()
+        .map(|c| format!("cargo {}", c.version))
+        .collect();
+    Ok(names.join(", "))
+}

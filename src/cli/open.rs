@@ -1,0 +1,120 @@
+//! Opens everything that the line needs, once: folders, configuration, stores,
+//! signer, images, and the signals that stop it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Error, Global};
+use crate::attest::KeyFile;
+use crate::image::{self, Images};
+use crate::mirror::Mirror;
+use crate::model::{Config, EventSink};
+use crate::registry::Registries;
+use crate::source::Sources;
+use crate::store::Blobs;
+use crate::verify::{Folders, Line};
+
+/// The name of the configuration file in the data folder.
+const CONFIG_FILE: &str = "remint.toml";
+
+/// The line, ready to run.
+pub(super) struct Farm {
+    pub(super) line: Line,
+}
+
+/// The data folder: the one that is named, else the user's own (XDG Base
+/// Directory Specification, `XDG_DATA_HOME`).
+pub(super) fn data_dir(global: &Global) -> Result<PathBuf, Error> {
+    let from_env = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    global
+        .data_dir
+        .clone()
+        .or_else(|| from_env("XDG_DATA_HOME").map(|base| base.join("remint")))
+        .or_else(|| from_env("HOME").map(|home| home.join(".local/share/remint")))
+        .ok_or_else(|| {
+            Error::Usage("there is no home folder; name a data folder with --data-dir".into())
+        })
+}
+
+/// The configuration: the file that is named, else the one in the data folder.
+pub(super) fn config(global: &Global, data: &Path) -> Result<Config, Error> {
+    let path = match &global.config {
+        Some(path) => path.clone(),
+        None => {
+            let path = data.join(CONFIG_FILE);
+            if !path.exists() {
+                return Ok(Config::default());
+            }
+            path
+        }
+    };
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Error::Usage(format!(
+            "cannot read the configuration {}: {error}",
+            path.display()
+        ))
+    })?;
+    Config::parse(&text, &path.display().to_string()).map_err(|error| Error::usage(&error))
+}
+
+/// The image room, on the folder of definitions.
+pub(super) fn images(global: &Global, data: &Path) -> Result<Images, Error> {
+    Images::open(&global.images_dir, &data.join("images")).map_err(|error| Error::usage(&error))
+}
+
+/// Opens the line; `batch` names the folder of its logs.
+pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Result<Farm, Error> {
+    let data = data_dir(global)?;
+    let config = config(global, &data)?;
+    let blobs = Blobs::open(&data.join("blobs")).map_err(|e| Error::farm(&e))?;
+    let registries = Registries::open(&config.registry, blobs.clone(), &data.join("metadata"))
+        .map_err(|e| Error::usage(&e))?;
+    let registries = Arc::new(registries);
+    let images = images(global, &data)?;
+    let mut cargos = image::cargos_of_images(&images);
+    cargos.extend(image::kept_cargos(&blobs, &data).map_err(|e| Error::farm(&e))?);
+    let signer = KeyFile::open(&data.join("keys")).map_err(|e| Error::usage(&e))?;
+    let cancel = CancellationToken::new();
+    stop_on_signals(&cancel)?;
+    Ok(Farm {
+        line: Line {
+            mirror: Mirror::new(registries.clone()),
+            registries,
+            sources: Arc::new(Sources::new(&config.source, data.join("git"))),
+            images,
+            blobs,
+            cargos,
+            signer: Arc::new(signer),
+            folders: Folders {
+                data,
+                recipes: global.recipes_dir.clone(),
+                logs: global.results_dir.join(batch).join("logs"),
+            },
+            limits: config.limits,
+            events,
+            cancel,
+        },
+    })
+}
+
+/// Ctrl-C and SIGTERM end the run in order: what it started is removed first.
+fn stop_on_signals(cancel: &CancellationToken) -> Result<(), Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())
+        .map_err(|error| Error::Farm(format!("cannot listen for SIGTERM: {error}")))?;
+    let cancel = cancel.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        cancel.cancel();
+    });
+    Ok(())
+}

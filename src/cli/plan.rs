@@ -1,0 +1,53 @@
+//! `remint plan`.
+
+use clap::Args;
+
+use super::verify::classify;
+use super::{Error, Global, Outcome, open, progress};
+use crate::model::Purl;
+use crate::plan::recipe_path;
+use crate::verify::Request;
+
+/// Options of `remint plan`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// A package URL; without a version, the newest stable release
+    #[arg(value_name = "PURL")]
+    purl: String,
+    /// Plan only the artifact of this file name
+    #[arg(long, value_name = "NAME")]
+    artifact: Option<String>,
+    /// Take the source from this git folder or address
+    #[arg(long, value_name = "GITDIR_OR_URL")]
+    source: Option<String>,
+}
+
+/// Prints the first plan of each artifact as a recipe.
+///
+/// # Errors
+/// [`Error`] where the package or a plan for it cannot be had.
+pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
+    let purl: Purl = options.purl.parse().map_err(|error| Error::usage(&error))?;
+    let bars = progress::Bars::new(1);
+    let farm = open::open(global, "plan", bars.sink()).await?;
+    let request = Request {
+        purl,
+        artifact: options.artifact.clone(),
+        source: options.source.clone(),
+        recipe: None,
+        keep: false,
+    };
+    let recipes = farm.line.plan(&request).await.map_err(|e| classify(&e))?;
+    bars.finish();
+    for recipe in recipes {
+        let place = global
+            .recipes_dir
+            .join(recipe_path(&recipe.purl, &recipe.artifact));
+        println!(
+            "# Edit and give back with --recipe FILE, or keep as {}",
+            place.display()
+        );
+        print!("{}", recipe.to_toml());
+    }
+    Ok(Outcome::Good)
+}

@@ -1,0 +1,114 @@
+//! A batch for people and for machines: JSON, Markdown, HTML and a terminal's
+//! lines. Pure functions over the batch, and one that writes the folder. Imports
+//! `store` and `model`. Nothing of an artifact reaches a terminal or a page
+//! without being escaped.
+
+mod html;
+mod markdown;
+mod terminal;
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{Batch, Comparison, Difference, ResultRecord, Verdict};
+use crate::store;
+
+pub use html::to_html;
+pub use markdown::to_markdown;
+pub use terminal::to_terminal;
+
+/// The batch as JSON (`docs/results.md` describes it).
+pub fn to_json(batch: &Batch) -> String {
+    serde_json::to_string_pretty(batch).expect("a batch is plain data and serialises")
+}
+
+/// Writes a batch's reports below the results folder and returns their folder.
+///
+/// # Errors
+/// [`store::Error`] where they cannot be written.
+pub fn write(batch: &Batch, results: &Path) -> Result<PathBuf, store::Error> {
+    let folder = results.join(&batch.id);
+    for (name, text) in [
+        ("results.json", to_json(batch)),
+        ("report.md", to_markdown(batch)),
+        ("index.html", to_html(batch)),
+    ] {
+        store::write_durably(&folder.join(name), text.as_bytes())?;
+    }
+    Ok(folder)
+}
+
+/// The differences that a record lists.
+fn differences(record: &ResultRecord) -> (&[Difference], usize) {
+    match &record.verdict {
+        Verdict::Different {
+            comparison:
+                Comparison::Differs {
+                    differences,
+                    omitted,
+                    ..
+                },
+        } => (differences, *omitted),
+        _ => (&[], 0),
+    }
+}
+
+/// A duration as people say it.
+fn seconds(millis: u64) -> String {
+    format!("{}.{} s", millis / 1000, millis % 1000 / 100)
+}
+
+/// The facts of a record, each as a name and a value, in the order in which a
+/// person asks for them.
+fn facts(record: &ResultRecord) -> Vec<(&'static str, String)> {
+    let mut facts = vec![
+        ("Package", record.purl.to_string()),
+        ("Verdict", record.verdict.kind().to_string()),
+        ("Reason", record.verdict.reason()),
+    ];
+    let mut add = |name, value: Option<String>| {
+        if let Some(value) = value {
+            facts.push((name, value));
+        }
+    };
+    add(
+        "Published SHA-256",
+        record.artifact.as_ref().map(|a| a.sha256.to_string()),
+    );
+    if let Some(source) = &record.source {
+        add("Source", Some(source.summary()));
+        for evidence in source.evidence() {
+            add("Evidence", Some(evidence.detail.clone()));
+        }
+    }
+    if let Verdict::Reproduced { recovered, .. } = &record.verdict {
+        for fact in recovered {
+            add("Recovered input", serde_json::to_string(fact).ok());
+        }
+    }
+    add("Plan", record.plan_hash.map(|hash| hash.to_string()));
+    add("Image", record.image.clone());
+    let packages = record.served.iter().filter(|file| file.is_package).count();
+    if packages > 0 {
+        add("Dependencies fetched", Some(packages.to_string()));
+    }
+    for (number, attempt) in record.candidates.iter().enumerate() {
+        if record.candidates.len() > 1 {
+            add(
+                "Tried",
+                Some(format!(
+                    "{}. {}: {}",
+                    number + 1,
+                    attempt.verdict,
+                    attempt.outcome
+                )),
+            );
+        }
+    }
+    add("Time", Some(seconds(record.millis)));
+    add("Log", record.log.clone());
+    add("Attestation", record.attestation.clone());
+    facts
+}
+
+#[cfg(test)]
+mod tests;

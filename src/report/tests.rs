@@ -1,0 +1,105 @@
+//! What people and machines see of a batch, and what no artifact may do to it.
+
+use super::*;
+use crate::model::{DifferenceKind, Severity, Sha256Digest};
+
+const EVIL: &str = "<script>alert(1)</script>\u{1b}[31m|`[x](y)\u{202e}\n# head";
+
+fn batch(verdict: Verdict) -> Batch {
+    let time = "2026-01-02T03:04:05Z".parse().expect("valid");
+    let mut batch = Batch::begin(time);
+    batch.id = "20260102T030405Z-1".into();
+    batch.results.push(ResultRecord {
+        purl: "pkg:cargo/itoa@1.0.18".parse().expect("valid"),
+        artifact: None,
+        verdict,
+        source: None,
+        plan_hash: None,
+        recipe: None,
+        image: None,
+        phases: vec![],
+        served: vec![],
+        candidates: vec![],
+        started: time,
+        millis: 2345,
+        remint_version: "0".into(),
+        log: None,
+        attestation: None,
+    });
+    batch
+}
+
+fn different() -> Batch {
+    batch(Verdict::Different {
+        comparison: Comparison::Differs {
+            published: Sha256Digest::of(b"a"),
+            rebuilt: Sha256Digest::of(b"b"),
+            differences: vec![Difference {
+                path: EVIL.into(),
+                kind: DifferenceKind::Content,
+                severity: Severity::Payload,
+                detail: EVIL.into(),
+                diff: Some(format!("+{EVIL}\n")),
+            }],
+            omitted: 2,
+        },
+    })
+}
+
+#[test]
+fn a_terminal_shows_verdict_time_and_reason_and_colour_only_when_told() {
+    let batch = batch(Verdict::Unsupported {
+        reason: "no plan".into(),
+    });
+    insta::assert_snapshot!(to_terminal(&batch, false), @r"
+    unsupported      pkg:cargo/itoa@1.0.18 (2.3 s)
+        no plan
+    0 of 1 reproduced
+    ");
+    assert!(to_terminal(&batch, true).contains("\u{1b}[1;36m"));
+}
+
+#[test]
+fn no_artifact_can_steer_a_terminal() {
+    assert!(!to_terminal(&different(), false).contains(['\u{1b}', '\u{202e}']));
+}
+
+#[test]
+fn no_artifact_can_write_html() {
+    let page = to_html(&different());
+    assert!(
+        !page.contains("<script") && !page.contains(['\u{1b}', '\u{202e}']),
+        "{page}"
+    );
+    assert!(page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn no_artifact_can_write_markdown() {
+    let text = to_markdown(&different());
+    assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
+    for line in text.lines().filter(|line| !line.starts_with("    ")) {
+        assert!(
+            !line.contains("<script") && !line.contains("[x](y)"),
+            "{line}"
+        );
+        assert!(!line.starts_with("# head"), "{line}");
+    }
+}
+
+#[test]
+fn the_json_says_its_format_and_what_was_found() {
+    let json: serde_json::Value = serde_json::from_str(&to_json(&different())).expect("json");
+    assert_eq!(json["format"], Batch::FORMAT);
+    assert_eq!(json["results"][0]["verdict"], "different");
+    assert_eq!(json["results"][0]["comparison"]["omitted"], 2);
+}
+
+#[test]
+fn a_batch_is_written_as_three_files() {
+    let folder = tempfile::tempdir().expect("temp");
+    let written = write(&different(), folder.path()).expect("written");
+    for name in ["results.json", "report.md", "index.html"] {
+        assert!(written.join(name).is_file(), "{name}");
+    }
+}

@@ -1,0 +1,90 @@
+//! From a station's error to the verdict that it means. Exhaustive where the
+//! difference between the package and the farm matters; imports the stations'
+//! errors and `model`.
+
+use jiff::Timestamp;
+
+use crate::model::{Artifact, BuildFailure, BuildStage, Purl, ResultRecord, Verdict};
+use crate::plan;
+use crate::source;
+use crate::store::archive;
+
+/// The farm's own fault, with what to do in its text.
+pub(super) fn infra(error: &dyn std::error::Error) -> Verdict {
+    let mut reason = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !reason.contains(&text) {
+            reason.push_str(": ");
+            reason.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    Verdict::InfraError { reason }
+}
+
+pub(super) fn of_plan(error: plan::Error) -> Verdict {
+    match error {
+        plan::Error::Unsupported(reason) => Verdict::Unsupported { reason },
+        plan::Error::Incomplete(reason) => Verdict::BuildFailed {
+            stage: BuildStage::Plan,
+            failure: BuildFailure::NoPlan { reason },
+        },
+    }
+}
+
+pub(super) fn of_source(error: source::Error) -> Verdict {
+    if error.is_farm_fault() {
+        infra(&error)
+    } else {
+        Verdict::SourceNotFound {
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// An artifact that is not the archive that its name says: a fact about it.
+pub(super) fn unreadable(artifact: &Artifact, error: &archive::Error) -> Verdict {
+    Verdict::BuildFailed {
+        stage: BuildStage::Plan,
+        failure: BuildFailure::NoPlan {
+            reason: format!("the published {} cannot be read: {error}", artifact.name),
+        },
+    }
+}
+
+/// A record with nothing in it yet.
+pub(super) fn empty_record(purl: &Purl, started: Timestamp) -> ResultRecord {
+    ResultRecord {
+        purl: purl.clone(),
+        artifact: None,
+        source: None,
+        plan_hash: None,
+        recipe: None,
+        image: None,
+        verdict: Verdict::InfraError {
+            reason: "nothing was tried".into(),
+        },
+        phases: vec![],
+        served: vec![],
+        candidates: vec![],
+        started,
+        millis: 0,
+        remint_version: env!("CARGO_PKG_VERSION").to_owned(),
+        log: None,
+        attestation: None,
+    }
+}
+
+/// The record of a package whose registry did not answer.
+pub(super) fn before_artifact(
+    purl: &Purl,
+    started: Timestamp,
+    error: &dyn std::error::Error,
+) -> ResultRecord {
+    ResultRecord {
+        verdict: infra(error),
+        ..empty_record(purl, started)
+    }
+}

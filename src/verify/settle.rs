@@ -1,0 +1,104 @@
+//! From the outcomes of all tries to one verdict. Pure; imports `model` alone.
+
+use crate::model::{Comparison, Severity, Verdict};
+
+/// The verdict that stands for all tries of an artifact: the first exact one, or
+/// else the nearest, so that a person reads the differences that matter.
+pub(super) fn nearest(verdicts: Vec<Verdict>) -> Option<usize> {
+    verdicts
+        .iter()
+        .enumerate()
+        .min_by_key(|(index, verdict)| (distance(verdict), *index))
+        .map(|(index, _)| index)
+}
+
+/// How far a verdict is from exact; smaller is nearer.
+fn distance(verdict: &Verdict) -> (u8, usize) {
+    match verdict {
+        Verdict::Reproduced { .. } => (0, 0),
+        Verdict::Different { comparison } => different_distance(comparison),
+        Verdict::BuildFailed { .. } => (10, 0),
+        Verdict::SourceNotFound { .. } => (11, 0),
+        Verdict::Unsupported { .. } => (12, 0),
+        // The farm's fault on one try says nothing; a statement about the
+        // package from another try comes first.
+        Verdict::InfraError { .. } => (13, 0),
+    }
+}
+
+fn different_distance(comparison: &Comparison) -> (u8, usize) {
+    let rank = match comparison.severity() {
+        Some(Severity::Metadata) => 1,
+        Some(Severity::Generated) => 2,
+        Some(Severity::Payload) | None => 3,
+    };
+    let count = match comparison {
+        Comparison::Identical { .. } => 0,
+        Comparison::Differs {
+            differences,
+            omitted,
+            ..
+        } => differences.len() + omitted,
+    };
+    (rank, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Difference, DifferenceKind, Sha256Digest};
+
+    fn reproduced() -> Verdict {
+        Verdict::Reproduced {
+            sha256: Sha256Digest::of(b"x"),
+            recovered: vec![],
+        }
+    }
+
+    fn different(severity: Severity) -> Verdict {
+        Verdict::Different {
+            comparison: Comparison::Differs {
+                published: Sha256Digest::of(b"a"),
+                rebuilt: Sha256Digest::of(b"b"),
+                differences: vec![Difference {
+                    path: String::new(),
+                    kind: DifferenceKind::Content,
+                    severity,
+                    detail: String::new(),
+                    diff: None,
+                }],
+                omitted: 0,
+            },
+        }
+    }
+
+    fn infra() -> Verdict {
+        Verdict::InfraError { reason: "x".into() }
+    }
+
+    #[test]
+    fn the_exact_try_wins_wherever_it_stands() {
+        let tries = vec![different(Severity::Metadata), reproduced()];
+        assert_eq!(nearest(tries), Some(1));
+    }
+
+    #[test]
+    fn among_differences_the_mildest_is_shown_and_the_first_of_equals() {
+        let tries = vec![
+            different(Severity::Payload),
+            different(Severity::Metadata),
+            different(Severity::Metadata),
+        ];
+        assert_eq!(nearest(tries), Some(1));
+    }
+
+    #[test]
+    fn the_farms_fault_never_hides_what_is_known_of_the_package() {
+        assert_eq!(
+            nearest(vec![infra(), different(Severity::Payload)]),
+            Some(1)
+        );
+        assert_eq!(nearest(vec![infra()]), Some(0));
+        assert_eq!(nearest(vec![]), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! The origins of a source, and the few files of a checkout that inference
+//! reads. Reads files below a checkout, never through a link out of it.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::model::{
+    Artifact, ArtifactKind, Ecosystem, Evidence, EvidenceKind, FetchedArtifact, PlanSource, Recipe,
+    Release, RepositoryHint, SdistSource, Source, SourceHints,
+};
+use crate::plan;
+use crate::store;
+
+/// The largest manifest or lock file that inference reads.
+const MAX_FILE: u64 = 8 << 20;
+
+/// Where a source may come from, best first.
+pub(super) enum Origin {
+    /// A git repository that the hints name.
+    Git,
+    /// The release's own source distribution.
+    Sdist(Artifact),
+}
+
+/// The origins to try: git, then the release's source distribution; only the
+/// one that a recipe fixes, where there is a recipe.
+pub(super) fn origins(release: &Release, recipe: Option<&Recipe>) -> Vec<Origin> {
+    let sdist = |name: Option<&str>| {
+        release
+            .artifacts
+            .iter()
+            .filter(|a| a.kind == ArtifactKind::Sdist)
+            .find(|a| name.is_none_or(|name| a.name == name))
+            .cloned()
+            .map(Origin::Sdist)
+    };
+    match recipe.map(|r| &r.source) {
+        Some(PlanSource::Git { .. }) => vec![Origin::Git],
+        Some(PlanSource::Sdist { name, .. }) => sdist(Some(name)).into_iter().collect(),
+        None => std::iter::once(Origin::Git).chain(sdist(None)).collect(),
+    }
+}
+
+/// Puts what a recipe fixes in the place of what the metadata hints at.
+pub(super) fn apply_recipe_source(hints: &mut SourceHints, source: &PlanSource) {
+    if let PlanSource::Git {
+        repository,
+        commit,
+        directory,
+    } = source
+    {
+        hints.repositories = vec![RepositoryHint {
+            url: repository.clone(),
+            directory: Some(directory.clone()),
+            kind: EvidenceKind::Operator,
+            detail: "the recipe".into(),
+        }];
+        hints.commit = Some((commit.clone(), EvidenceKind::Operator));
+        hints.directory = Some(directory.clone());
+    }
+}
+
+/// The source that a checked source distribution is.
+pub(super) fn sdist_source(file: &FetchedArtifact) -> Source {
+    Source::Sdist {
+        sdist: SdistSource {
+            name: file.artifact.name.clone(),
+            sha256: file.sha256,
+        },
+        evidence: vec![Evidence {
+            kind: EvidenceKind::SourceDistribution,
+            detail: format!(
+                "{} of the same release; a source distribution is itself a build product",
+                file.artifact.name
+            ),
+        }],
+    }
+}
+
+/// The files that inference asks for, by the names that it asks by.
+pub(super) fn wanted_files(
+    source: &Source,
+    tree: &Path,
+    ecosystem: Ecosystem,
+) -> BTreeMap<String, Vec<u8>> {
+    let directory = match source {
+        Source::Git { git, .. } => git.directory.as_str(),
+        Source::Sdist { .. } => "",
+    };
+    plan::wanted_source_files(ecosystem)
+        .iter()
+        .filter_map(|name| {
+            let path = match name.strip_prefix('/') {
+                Some(at_root) => tree.join(at_root),
+                None => tree.join(directory).join(name),
+            };
+            Some(((*name).to_owned(), read_inside(tree, &path)?))
+        })
+        .collect()
+}
+
+/// A small regular file below `tree`; nothing where it is none, or leaves it.
+fn read_inside(tree: &Path, path: &Path) -> Option<Vec<u8>> {
+    let real = path.canonicalize().ok()?;
+    if !real.starts_with(tree.canonicalize().ok()?) {
+        return None;
+    }
+    let metadata = std::fs::metadata(&real).ok()?;
+    if !metadata.is_file() || metadata.len() > MAX_FILE {
+        return None;
+    }
+    std::fs::read(&real).ok()
+}
+
+/// The first bytes of a file: as many as a gzip header has (RFC 1952, section 2.3).
+pub(super) fn head(path: &Path) -> Option<[u8; 10]> {
+    let mut head = [0; 10];
+    std::fs::File::open(path).ok()?.read_exact(&mut head).ok()?;
+    Some(head)
+}
+
+/// A folder for one try, removed with it. In the system's temporary folder: a
+/// unix socket's path is limited to 107 bytes (unix(7)), and data folders may
+/// be deep.
+pub(super) fn scratch() -> Result<tempfile::TempDir, store::Error> {
+    tempfile::Builder::new()
+        .prefix("remint-")
+        .tempdir()
+        .map_err(|error| store::Error::io("create a folder in", &std::env::temp_dir(), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_out_of_the_checkout_is_not_followed() {
+        let outside = tempfile::tempdir().expect("temp");
+        std::fs::write(outside.path().join("secret"), "s").expect("write");
+        let tree = tempfile::tempdir().expect("temp");
+        std::fs::write(tree.path().join("package.json"), "{}").expect("write");
+        std::os::unix::fs::symlink(outside.path().join("secret"), tree.path().join("evil"))
+            .expect("link");
+        assert!(read_inside(tree.path(), &tree.path().join("package.json")).is_some());
+        assert!(read_inside(tree.path(), &tree.path().join("evil")).is_none());
+        assert!(read_inside(tree.path(), &tree.path().join("absent")).is_none());
+    }
+}
