@@ -1,0 +1,443 @@
+//! The whole line with a real engine, as a person runs it: a project of our own
+//! in git, served over git's own protocol, published to a registry on loopback,
+//! rebuilt and compared. Then everything that can be wrong with it.
+//!
+//! The images must be there (`remint images build`); `.ci/test` sees to it.
+
+#[path = "support/git.rs"]
+mod git;
+#[path = "support/registry.rs"]
+mod registry;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use git::{Content, GitServer, TestRepository};
+use registry::FakeRegistry;
+use serde_json::Value;
+
+const MANIFEST: &str = "[package]\nname = \"demo\"\nversion = \"1.0.0\"\nedition = \"2021\"\ndescription = \"d\"\nlicense = \"MIT\"\nrepository = \"https://git.example/o/demo\"\n";
+const LIBRARY: &str = "pub fn one() -> u32 {\n    1\n}\n";
+
+/// A project with its published crate, its upstream, and a place to verify it.
+struct World {
+    folder: tempfile::TempDir,
+    repository: TestRepository,
+    server: GitServer,
+    registry: FakeRegistry,
+    crate_bytes: Vec<u8>,
+}
+
+impl World {
+    /// The project is tagged and packaged, and nothing is published yet.
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let upstream = folder.path().join("upstream");
+        let mut repository = TestRepository::create(&upstream.join("o/demo"));
+        let commit = repository.commit(&[
+            ("Cargo.toml", Content::Text(MANIFEST)),
+            ("src/lib.rs", Content::Text(LIBRARY)),
+        ]);
+        repository.set("refs/heads/main", commit);
+        repository.tag("v1.0.0", commit);
+        let crate_bytes = package(&upstream.join("o/demo"), folder.path());
+        Self {
+            server: GitServer::serve(&upstream),
+            registry: FakeRegistry::start().await,
+            repository,
+            crate_bytes,
+            folder,
+        }
+    }
+
+    /// Runs `remint verify` and returns its exit status, its JSON and its errors.
+    async fn verify(&self, arguments: &[&str]) -> (i32, Value, String) {
+        self.verify_with(arguments, &[]).await
+    }
+
+    async fn verify_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> (i32, Value, String) {
+        let config = format!(
+            "[registry]\ncargo = \"{}\"\n[source.mirror]\n\"https://git.example/\" = \"{}\"\n",
+            self.registry.index(),
+            self.server.url()
+        );
+        let file = self.folder.path().join("remint.toml");
+        std::fs::write(&file, config).expect("write");
+        let mut command = remint(self.folder.path());
+        command.args([
+            "--config",
+            file.to_str().expect("UTF-8"),
+            "verify",
+            "--json",
+        ]);
+        command.args(arguments).envs(env.iter().copied());
+        let output = run(command).await;
+        let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code().unwrap_or(-1), json, errors)
+    }
+
+    /// The published crate with its tar members changed.
+    fn changed(
+        &self,
+        change: impl Fn(&str, Vec<u8>) -> Vec<u8>,
+        added: &[(&str, &str)],
+    ) -> Vec<u8> {
+        use std::io::Read as _;
+        let mut old = tar::Archive::new(flate2::read::GzDecoder::new(&self.crate_bytes[..]));
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        let mut new = tar::Builder::new(gzip);
+        for entry in old.entries().expect("a crate") {
+            let mut entry = entry.expect("a member");
+            let path = entry
+                .path()
+                .expect("a path")
+                .to_str()
+                .expect("UTF-8")
+                .to_owned();
+            let mut header = entry.header().clone();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).expect("reads");
+            let bytes = change(&path, bytes);
+            header.set_size(bytes.len() as u64);
+            new.append_data(&mut header, &path, &bytes[..])
+                .expect("append");
+        }
+        for (path, text) in added {
+            let mut header = tar::Header::new_ustar();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            header.set_mtime(1_153_704_088);
+            new.append_data(&mut header, path, text.as_bytes())
+                .expect("append");
+        }
+        new.into_inner().expect("tar").finish().expect("gzip")
+    }
+}
+
+fn remint(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_remint"));
+    command
+        .env("REMINT_DATA_DIR", folder.join("data"))
+        .env("REMINT_RESULTS_DIR", folder.join("results"))
+        .env(
+            "REMINT_IMAGES_DIR",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/images"),
+        );
+    command
+}
+
+async fn run(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().expect("remint runs"))
+        .await
+        .expect("no panic")
+}
+
+/// What the project's author does: `cargo package` in a clean checkout.
+fn package(upstream: &Path, folder: &Path) -> Vec<u8> {
+    let work = folder.join("author");
+    let cloned = Command::new("git")
+        .args(["clone", "-q", "--branch", "main"])
+        .args([upstream, &work])
+        .status()
+        .expect("git runs");
+    assert!(cloned.success(), "git clone");
+    let target = folder.join("author-target");
+    let packaged = Command::new("cargo")
+        .args(["package", "-q", "--no-verify"])
+        .current_dir(&work)
+        .env("CARGO_TARGET_DIR", &target)
+        .status()
+        .expect("cargo runs");
+    assert!(packaged.success(), "cargo package");
+    std::fs::read(target.join("package/demo-1.0.0.crate")).expect("the crate")
+}
+
+const PURL: &str = "pkg:cargo/demo@1.0.0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_untouched_release_is_reproduced_and_attested() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let (status, json, errors) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (0, &Value::from("reproduced")),
+        "{errors}{json:#}"
+    );
+    assert_eq!(result["sha256"], result["artifact"]["sha256"]);
+    assert_eq!(result["source"]["tag"], "v1.0.0");
+    let data = world.folder.path().join("data");
+    let bundle =
+        std::fs::read_to_string(data.join(result["attestation"].as_str().expect("attested")))
+            .expect("the attestation is there");
+    let key = std::fs::read_to_string(data.join("keys/attest.pub.pem")).expect("the public key");
+    let statement = remint::attest::verify(&bundle, &key).expect("it verifies");
+    assert_eq!(statement.subject[0]["digest"]["sha256"], result["sha256"]);
+    assert_eq!(statement.predicate["verdict"], "reproduced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_changed_byte_is_different_and_named() {
+    let world = World::new().await;
+    let change = |path: &str, bytes: Vec<u8>| {
+        if path.ends_with("src/lib.rs") {
+            String::from_utf8(bytes)
+                .expect("text")
+                .replace("    1", "    2")
+                .into_bytes()
+        } else {
+            bytes
+        }
+    };
+    world
+        .registry
+        .publish("demo", "1.0.0", &world.changed(change, &[]));
+    let (status, json, errors) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &Value::from("different")),
+        "{errors}{json:#}"
+    );
+    let first = &result["comparison"]["differences"][0];
+    assert_eq!(
+        (&first["path"], &first["severity"]),
+        (&"demo-1.0.0/src/lib.rs".into(), &"payload".into())
+    );
+    assert!(
+        first["diff"].as_str().expect("a diff").contains("+    2"),
+        "{first}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_added_file_is_different_and_first() {
+    let world = World::new().await;
+    let evil = [("demo-1.0.0/build.rs", "fn main() {}\n")];
+    world
+        .registry
+        .publish("demo", "1.0.0", &world.changed(|_, bytes| bytes, &evil));
+    let (status, json, _) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &Value::from("different")),
+        "{json:#}"
+    );
+    let first = &result["comparison"]["differences"][0];
+    assert_eq!(
+        (&first["kind"], &first["path"]),
+        (&"extra-member".into(), &"demo-1.0.0/build.rs".into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moved_tag_and_a_commit_that_upstream_dropped_are_refused() {
+    let mut world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let other = world.repository.commit_on(
+        None,
+        &[
+            ("Cargo.toml", Content::Text(MANIFEST)),
+            ("src/lib.rs", Content::Text("pub fn other() {}\n")),
+        ],
+    );
+    world.repository.set("refs/heads/main", other);
+    world.repository.tag("v1.0.0", other);
+    let (status, json, _) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &Value::from("source-not-found")),
+        "{json:#}"
+    );
+    let reason = result["reason"].as_str().expect("a reason");
+    assert!(reason.contains("history was rewritten"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_lock_file_is_not_relied_on() {
+    let world = World::new().await;
+    let forged = "version = 4\n\n[[package]]\nname = \"demo\"\nversion = \"1.0.0\"\n\n[[package]]\nname = \"evil\"\nversion = \"6.6.6\"\nsource = \"registry+https://registry.example\"\nchecksum = \"0000000000000000000000000000000000000000000000000000000000000000\"\n";
+    let change = |path: &str, bytes: Vec<u8>| {
+        if path.ends_with("Cargo.lock") {
+            forged.as_bytes().to_vec()
+        } else {
+            bytes
+        }
+    };
+    world
+        .registry
+        .publish("demo", "1.0.0", &world.changed(change, &[]));
+    let (status, json, _) = world.verify(&[PURL]).await;
+    assert_eq!(status, 1, "{json:#}");
+    assert_ne!(json["results"][0]["verdict"], "reproduced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_that_does_not_exist_is_wrong_usage() {
+    let world = World::new().await;
+    let (status, _, errors) = world.verify(&["pkg:cargo/absent@1.0.0"]).await;
+    assert_eq!(status, 2, "{errors}");
+    assert!(
+        errors.contains("pkg:cargo/absent@1.0.0 does not exist"),
+        "{errors}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_package_url_is_wrong_usage() {
+    let world = World::new().await;
+    let (status, _, errors) = world.verify(&["itoa"]).await;
+    assert_eq!(status, 2, "{errors}");
+    assert!(errors.contains("pkg:cargo/itoa@1.0.18"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_registrys_faults_say_nothing_about_the_package() {
+    let world = World::new().await;
+    world
+        .registry
+        .publish_with_digest_of("mismatch", "1.0.0", &world.crate_bytes, b"other");
+    world
+        .registry
+        .publish_cut_short("truncated", "1.0.0", &world.crate_bytes);
+    world.registry.fail_index("broken", 503);
+    for (purl, reason) in [
+        ("pkg:cargo/mismatch@1.0.0", "metadata says"),
+        ("pkg:cargo/truncated@1.0.0", "ended early"),
+        ("pkg:cargo/broken@1.0.0", "answered 503"),
+    ] {
+        let (status, json, errors) = world.verify(&[purl]).await;
+        let result = &json["results"][0];
+        assert_eq!(
+            (status, &result["verdict"]),
+            (3, &Value::from("infra-error")),
+            "{errors}{json:#}"
+        );
+        assert!(
+            result["reason"]
+                .as_str()
+                .expect("a reason")
+                .contains(reason),
+            "{result:#}"
+        );
+        assert!(result["attestation"].is_null(), "an infra-error was signed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_artifact_that_is_not_what_its_name_says_is_said_to_be() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", b"no crate at all");
+    let (status, json, _) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &Value::from("build-failed")),
+        "{json:#}"
+    );
+    assert!(
+        result["failure"]["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("cannot be read"),
+        "{result:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_engine_is_the_farms_fault_and_says_what_to_do() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let nowhere = format!("unix://{}/none.sock", world.folder.path().display());
+    let (status, json, errors) = world
+        .verify_with(&[PURL], &[("DOCKER_HOST", &nowhere)])
+        .await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (3, &Value::from("infra-error")),
+        "{errors}{json:#}"
+    );
+    assert!(
+        result["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("DOCKER_HOST"),
+        "{result:#}"
+    );
+}
+
+/// In a mount namespace of its own, so that the small disk is nobody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_the_farms_fault_and_nothing_is_lost() {
+    let world = World::new().await;
+    let noise: String = (0..400_000u64)
+        .map(|n| format!("{:x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    let large = [("demo-1.0.0/large", noise.as_str())];
+    let large = world.changed(|_, bytes| bytes, &large);
+    world.registry.publish("demo", "1.0.0", &large);
+    let config = world.folder.path().join("remint.toml");
+    std::fs::write(
+        &config,
+        format!("[registry]\ncargo = \"{}\"\n", world.registry.index()),
+    )
+    .expect("write");
+    let data = world.folder.path().join("data");
+    std::fs::create_dir(&data).expect("mkdir");
+    let script = "mount -t tmpfs -o size=1m tmpfs \"$1\" && exec \"$2\" --config \"$3\" verify --json \"$4\"";
+    let mut command = Command::new("unshare");
+    command
+        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .args([
+            data.as_os_str(),
+            env!("CARGO_BIN_EXE_remint").as_ref(),
+            config.as_os_str(),
+        ])
+        .arg(PURL)
+        .env("REMINT_DATA_DIR", &data)
+        .env("REMINT_RESULTS_DIR", world.folder.path().join("results"))
+        .env(
+            "REMINT_IMAGES_DIR",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/images"),
+        );
+    let output = run(command).await;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said = format!("{}{errors}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("no space is left"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipe_that_was_printed_can_be_given_back() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    world.verify(&["itoa"]).await;
+    let mut plan = remint(world.folder.path());
+    plan.args([
+        "--config",
+        world
+            .folder
+            .path()
+            .join("remint.toml")
+            .to_str()
+            .expect("UTF-8"),
+    ]);
+    plan.args(["plan", PURL]);
+    let printed = run(plan).await;
+    let text = String::from_utf8(printed.stdout).expect("UTF-8");
+    assert!(text.contains("[plan]") && text.contains("# "), "{text}");
+    let file = world.folder.path().join("recipe.toml");
+    std::fs::write(&file, text).expect("write");
+    let recipe = file.to_str().expect("UTF-8");
+    let (status, json, errors) = world.verify(&[PURL, "--recipe", recipe]).await;
+    assert_eq!(
+        (status, &json["results"][0]["verdict"]),
+        (0, &Value::from("reproduced")),
+        "{errors}{json:#}"
+    );
+}
