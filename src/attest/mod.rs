@@ -75,3 +75,6 @@ pub fn attest(record: &ResultRecord, signer: &dyn Signer, data: &Path) -> Result
     store::write_durably(&data.join(&relative), text.as_bytes())?;
     Ok(relative)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,22 @@ use crate::store::{self, Blobs};
 /// The list of kept toolchains, in the data folder.
 const LIST: &str = "toolchains.json";
 
+/// What is remembered between runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct List {
+    kept: Vec<Kept>,
+    /// Programs that were looked at, so that an unchanged one is not hashed again.
+    seen: Vec<Seen>,
+}
+
+/// A program as it was when it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    path: PathBuf,
+    size: u64,
+    modified: i64,
+}
+
 /// One kept cargo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
@@ -44,21 +60,32 @@ pub fn toolchain_file(blobs: &Blobs, digest: &Digest) -> Option<PathBuf> {
 /// # Errors
 /// [`store::Error`] where the data folder cannot be written.
 pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, store::Error> {
-    let list = data.join(LIST);
-    let mut kept: Vec<Kept> = std::fs::read(&list)
+    let path = data.join(LIST);
+    let mut list: List = std::fs::read(&path)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
-    kept.retain(|k| blobs.get(&k.tarball).is_some());
-    let before = kept.clone();
+    let before = list.clone();
+    list.kept.retain(|k| blobs.get(&k.tarball).is_some());
+    if list.kept.len() < before.kept.len() {
+        list.seen.clear();
+    }
     for program in installed_cargos() {
-        take_in(blobs, &program, &mut kept)?;
+        let Some(seen) = seen(&program) else {
+            continue;
+        };
+        if !list.seen.contains(&seen) {
+            take_in(blobs, &program, &mut list.kept)?;
+            list.seen.retain(|other| other.path != seen.path);
+            list.seen.push(seen);
+        }
     }
-    if kept != before {
-        let text = serde_json::to_vec_pretty(&kept).expect("a list of plain data serialises");
-        store::write_durably(&list, &text)?;
+    if list != before {
+        let text = serde_json::to_vec_pretty(&list).expect("a list of plain data serialises");
+        store::write_durably(&path, &text)?;
     }
-    Ok(kept
+    Ok(list
+        .kept
         .into_iter()
         .map(|k| CargoToolchain {
             version: k.version,
@@ -67,25 +94,31 @@ pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, st
         .collect())
 }
 
+fn seen(program: &Path) -> Option<Seen> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(program).ok()?;
+    Some(Seen {
+        path: program.to_owned(),
+        size: metadata.len(),
+        modified: metadata.mtime(),
+    })
+}
+
 fn take_in(blobs: &Blobs, program: &Path, kept: &mut Vec<Kept>) -> Result<(), store::Error> {
     let read = |error| store::Error::io("read", program, error);
-    let bytes = std::fs::read(program).map_err(read)?;
-    let digest = Sha256Digest::of(&bytes);
-    if kept.iter().any(|k| k.program == digest) {
-        return Ok(());
-    }
     // One cargo a release, and releases only: a nightly of the same number is
     // another program.
-    let Some(version) = version_of(program) else {
+    let Some(version) = version_of(program).filter(|version| version.pre.is_empty()) else {
         return Ok(());
     };
-    if !version.pre.is_empty() || kept.iter().any(|k| k.version == version) {
+    if kept.iter().any(|k| k.version == version) {
         return Ok(());
     }
+    let bytes = std::fs::read(program).map_err(read)?;
     let tarball = pack(&bytes).map_err(read)?;
     kept.push(Kept {
         version,
-        program: digest,
+        program: Sha256Digest::of(&bytes),
         tarball: blobs.put(&tarball)?.sha256,
     });
     Ok(())

@@ -171,7 +171,7 @@ pub fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
 }
 
 /// Whether remint can rebuild this kind of artifact at all, before anything is
-/// fetched for it.
+/// read out of it.
 ///
 /// # Errors
 /// [`Error::Unsupported`] with the reason.

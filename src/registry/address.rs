@@ -4,15 +4,25 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use url::Url;
 
 use super::Error;
 use crate::model::{Ecosystem, RegistryConfig};
 
-/// An address, or why there is none. Kept until the registry is used, so that a
-/// farm for one ecosystem needs no other.
+/// An address, or why there is none.
 pub(super) type Address = Result<Url, String>;
+
+/// An address that is looked up when the registry is first used: a farm for one
+/// ecosystem needs no client of another.
+pub(super) type Lookup = LazyLock<Address, Box<dyn FnOnce() -> Address + Send>>;
+
+/// A lookup of one ecosystem's address.
+pub(super) fn lookup(config: &RegistryConfig, find: fn(&RegistryConfig) -> Address) -> Lookup {
+    let config = config.clone();
+    LazyLock::new(Box::new(move || find(&config)))
+}
 
 /// The address as an error that says what to configure.
 pub(super) fn required(ecosystem: Ecosystem, address: &Address) -> Result<&Url, Error> {

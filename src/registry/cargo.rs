@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use url::Url;
 
-use super::address::{Address, required};
+use super::address::{Lookup, required};
 use super::http::Http;
 use super::{Error, Registry};
 use crate::model::{
@@ -19,7 +19,7 @@ use crate::model::{
 /// A cargo registry.
 pub struct CargoRegistry {
     http: Arc<Http>,
-    index: Address,
+    index: Lookup,
 }
 
 /// One line of the index, as far as it is read here.
@@ -44,7 +44,7 @@ struct IndexConfig {
 }
 
 impl CargoRegistry {
-    pub(super) fn new(http: Arc<Http>, index: Address) -> Self {
+    pub(super) fn new(http: Arc<Http>, index: Lookup) -> Self {
         Self { http, index }
     }
 

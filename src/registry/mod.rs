@@ -65,9 +65,9 @@ impl Registries {
     pub fn open(config: &RegistryConfig, blobs: Blobs, cache: &Path) -> Result<Self, Error> {
         let http = Arc::new(Http::open(blobs, cache)?);
         Ok(Self {
-            cargo: CargoRegistry::new(http.clone(), address::cargo(config)),
-            pypi: PypiRegistry::new(http.clone(), address::pypi(config)),
-            npm: NpmRegistry::new(http.clone(), address::npm(config)),
+            cargo: CargoRegistry::new(http.clone(), address::lookup(config, address::cargo)),
+            pypi: PypiRegistry::new(http.clone(), address::lookup(config, address::pypi)),
+            npm: NpmRegistry::new(http.clone(), address::lookup(config, address::npm)),
             http,
         })
     }

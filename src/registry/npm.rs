@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::address::{Address, required};
+use super::address::{Lookup, required};
 use super::http::Http;
 use super::{Error, Registry, plain_file_name};
 use crate::model::{
@@ -18,11 +18,11 @@ use crate::model::{
 /// An npm registry.
 pub struct NpmRegistry {
     http: Arc<Http>,
-    root: Address,
+    root: Lookup,
 }
 
 impl NpmRegistry {
-    pub(super) fn new(http: Arc<Http>, root: Address) -> Self {
+    pub(super) fn new(http: Arc<Http>, root: Lookup) -> Self {
         Self { http, root }
     }
 

@@ -10,7 +10,7 @@ use pep440_rs::Version;
 use serde::Deserialize;
 use url::Url;
 
-use super::address::{Address, required};
+use super::address::{Lookup, required};
 use super::http::Http;
 use super::{Error, Registry, plain_file_name};
 use crate::model::{
@@ -23,7 +23,7 @@ const SIMPLE_JSON: &str = "application/vnd.pypi.simple.v1+json";
 /// A Python package registry.
 pub struct PypiRegistry {
     http: Arc<Http>,
-    root: Address,
+    root: Lookup,
 }
 
 /// One file of a project, with the version that its name carries.
@@ -72,7 +72,7 @@ impl Default for Yanked {
 }
 
 impl PypiRegistry {
-    pub(super) fn new(http: Arc<Http>, root: Address) -> Self {
+    pub(super) fn new(http: Arc<Http>, root: Lookup) -> Self {
         Self { http, root }
     }
 

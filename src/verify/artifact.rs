@@ -66,14 +66,19 @@ impl Line {
         let clock = Instant::now();
         let recipe = self.recipe_for(release, artifact, request)?;
         let mut record = failure::empty_record(&release.purl, started);
-        match self.fetch(release, artifact).await {
+        match self.fetch(artifact).await {
             Err(verdict) => record.verdict = verdict,
-            Ok(published) => {
-                record.artifact = Some(summary(&published.file));
-                let tries = self
-                    .try_all(engine, release, &published, request, recipe)
-                    .await?;
-                self.settle(&mut record, artifact, tries)?;
+            Ok(file) => {
+                record.artifact = Some(summary(&file));
+                match self.read(release, file) {
+                    Err(verdict) => record.verdict = verdict,
+                    Ok(published) => {
+                        let tries = self
+                            .try_all(engine, release, &published, request, recipe)
+                            .await?;
+                        self.settle(&mut record, artifact, tries)?;
+                    }
+                }
             }
         }
         record.millis = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -81,19 +86,23 @@ impl Line {
         Ok(record)
     }
 
-    /// Registry: the artifact's bytes, checked, and what inference reads in them.
-    pub(super) async fn fetch(
-        &self,
-        release: &Release,
-        artifact: &Artifact,
-    ) -> Result<Published, Verdict> {
-        plan::supported(artifact).map_err(failure::of_plan)?;
+    /// Registry: the artifact's bytes, checked.
+    pub(super) async fn fetch(&self, artifact: &Artifact) -> Result<FetchedArtifact, Verdict> {
         self.enter(&artifact.name, Station::Registry);
-        let file = self
-            .registries
+        self.registries
             .fetch(artifact)
             .await
-            .map_err(|error| failure::infra(&error))?;
+            .map_err(|error| failure::infra(&error))
+    }
+
+    /// What inference reads in an artifact of a kind that can be rebuilt.
+    pub(super) fn read(
+        &self,
+        release: &Release,
+        file: FetchedArtifact,
+    ) -> Result<Published, Verdict> {
+        let artifact = &file.artifact;
+        plan::supported(artifact).map_err(failure::of_plan)?;
         let ecosystem = release.purl.ecosystem();
         let wanted = |name: &str| {
             plan::wanted_member(ecosystem, name) || source::wanted_member(ecosystem, name)
@@ -573,8 +582,9 @@ impl Line {
             return Ok(recipe);
         }
         let published = self
-            .fetch(release, artifact)
+            .fetch(artifact)
             .await
+            .and_then(|file| self.read(release, file))
             .map_err(|verdict| Error::NoPlan(verdict.reason()))?;
         let scratch = self.scratch()?;
         let mut reasons = Vec::new();
