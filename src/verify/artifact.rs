@@ -157,7 +157,8 @@ impl Line {
                     continue;
                 }
             };
-            for (number, candidate) in prepared.candidates.iter().enumerate() {
+            for candidate in &prepared.candidates {
+                let number = tries.len();
                 let tried = self
                     .try_one(
                         engine, release, published, request, &prepared, candidate, number,
