@@ -1,5 +1,6 @@
 //! A cargo registry on loopback that serves what a test puts into it, also what no
-//! honest registry would.
+//! honest registry would. Not every test uses every way to publish.
+#![allow(dead_code)]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

@@ -1,0 +1,144 @@
+//! The mirror over its real socket, in front of a registry on loopback: what a
+//! build sees, what it is refused, and what is recorded.
+
+#[path = "support/registry.rs"]
+mod registry;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use registry::FakeRegistry;
+use remint::mirror::{Mirror, MirrorSession, View};
+use remint::model::{RegistryConfig, Sha256Digest};
+use remint::registry::Registries;
+use remint::store::Blobs;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+async fn session(upstream: &FakeRegistry, folder: &Path, cutoff: Option<&str>) -> MirrorSession {
+    let config = RegistryConfig {
+        cargo: Some(upstream.index().parse().expect("an address")),
+        ..Default::default()
+    };
+    let blobs = Blobs::open(&folder.join("blobs")).expect("blobs");
+    let registries =
+        Registries::open(&config, blobs, &folder.join("metadata")).expect("registries");
+    let view = View {
+        cutoff: cutoff.map(|time| time.parse().expect("a time")),
+        refuse: vec!["pkg:cargo/demo@1.0.0".parse().expect("valid")],
+    };
+    Mirror::new(Arc::new(registries))
+        .serve(view, &folder.join("mirror.sock"))
+        .await
+        .expect("it listens")
+}
+
+/// Status and body of one request.
+async fn get(session: &MirrorSession, path: &str) -> (u16, Vec<u8>) {
+    let mut stream = UnixStream::connect(session.socket())
+        .await
+        .expect("it answers");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: mirror\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("read");
+    let end = answer
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .expect("a head");
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|s| s.parse().ok())
+        .expect("a status");
+    (status, answer[end + 4..].to_vec())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_release_under_test_is_neither_listed_nor_handed_out() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    upstream.publish("demo", "1.0.0", b"the published bytes");
+    let session = session(&upstream, folder.path(), None).await;
+    let path = "/cargo/dl/demo/1.0.0/download";
+    let (status, body) = get(&session, path).await;
+    assert_eq!(status, 403, "{}", String::from_utf8_lossy(&body));
+    assert_eq!(get(&session, "/cargo/index/de/mo/demo").await.0, 404);
+    assert_eq!(session.refused(), [path]);
+    assert!(session.served().is_empty(), "{:?}", session.served());
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_release_is_handed_out_whole_and_recorded_with_its_digest() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    upstream.publish("other", "1.0.0", b"a dependency");
+    let session = session(&upstream, folder.path(), None).await;
+    let (status, body) = get(&session, "/cargo/dl/other/1.0.0/download").await;
+    assert_eq!((status, &body[..]), (200, &b"a dependency"[..]));
+    let served = session.served();
+    assert_eq!(served.len(), 1);
+    assert_eq!(served[0].sha256, Sha256Digest::of(b"a dependency"));
+    assert!(served[0].is_package);
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_have_the_indexs_digest_is_not_handed_on() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    upstream.publish_with_digest_of("other", "1.0.0", b"swapped", b"a dependency");
+    let session = session(&upstream, folder.path(), None).await;
+    let (status, body) = get(&session, "/cargo/dl/other/1.0.0/download").await;
+    assert_eq!(status, 502);
+    assert!(!body.windows(7).any(|w| w == b"swapped"));
+    assert!(session.served().is_empty());
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_published_after_the_cut_off_is_not_there_yet() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    // The fake registry says that everything was published at the turn of 2026.
+    upstream.publish("other", "1.0.0", b"a dependency");
+    for (cutoff, status) in [("2026-01-01T00:00:00Z", 200), ("2025-12-31T23:59:59Z", 404)] {
+        let place = folder.path().join(status.to_string());
+        std::fs::create_dir(&place).expect("mkdir");
+        let session = session(&upstream, &place, Some(cutoff)).await;
+        assert_eq!(
+            get(&session, "/cargo/index/ot/he/other").await.0,
+            status,
+            "{cutoff}"
+        );
+        assert_eq!(
+            get(&session, "/cargo/dl/other/1.0.0/download").await.0,
+            status,
+            "{cutoff}"
+        );
+        session.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_is_answered_and_does_not_stop_the_mirror() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    let session = session(&upstream, folder.path(), None).await;
+    for path in [
+        "/",
+        "/%",
+        "/%ff",
+        "/cargo/index/../../etc/passwd",
+        "/npm/..%2f..%2fx",
+        "/pypi/simple/%00/",
+        "/gem/x",
+    ] {
+        let (status, _) = get(&session, path).await;
+        assert_eq!(status, 404, "{path}");
+    }
+    assert_eq!(get(&session, "/cargo/index/config.json").await.0, 200);
+    session.stop().await;
+}
