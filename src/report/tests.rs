@@ -79,10 +79,8 @@ fn no_artifact_can_write_markdown() {
     let text = to_markdown(&different());
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text}");
     for line in text.lines().filter(|line| !line.starts_with("    ")) {
-        assert!(
-            !line.contains("<script") && !line.contains("[x](y)"),
-            "{line}"
-        );
+        let unescaped = line.replace("\\<", "").replace("\\[", "");
+        assert!(!unescaped.contains(['<', '[']), "{line}");
         assert!(!line.starts_with("# head"), "{line}");
     }
 }
