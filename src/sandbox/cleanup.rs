@@ -2,6 +2,9 @@
 //! and by the next run where a killed one left something behind.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::errors::Error as ApiError;
 use bollard::query_parameters::{
@@ -15,9 +18,18 @@ use super::{Engine, EngineError, Error};
 const RUN_LABEL: &str = "remint.run";
 /// Which process started it, as [`Owner`] writes it.
 const OWNER_LABEL: &str = "remint.owner";
+/// That something was kept for a look.
+const KEPT_LABEL: &str = "remint.kept";
 
-/// One run's name.
-pub(super) struct RunId(String);
+/// How often what the engine is busy with is tried again, and after which pause.
+const TRIES: usize = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One run's name, and what it is having made.
+pub(super) struct RunId {
+    name: String,
+    making: Arc<tokio::sync::RwLock<()>>,
+}
 
 impl RunId {
     pub(super) fn new() -> Self {
@@ -25,18 +37,53 @@ impl RunId {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let time = jiff::Timestamp::now().as_nanosecond();
-        Self(format!("{}-{number}-{time:x}", std::process::id()))
+        Self {
+            name: format!("{}-{number}-{time:x}", std::process::id()),
+            making: Arc::default(),
+        }
     }
 
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// Has the engine make something. A request that is dropped half way may be
+    /// carried out after the run was cleared away, so it is seen through also
+    /// where nobody waits for it any more, and [`remove_run`] waits for it.
+    pub(super) async fn make<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        request: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let making = self.making.clone().read_owned().await;
+        let task = tokio::spawn(async move {
+            let made = request.await;
+            drop(making);
+            made
+        });
+        match task.await {
+            Ok(made) => made.map_err(EngineError::api(action)),
+            Err(error) => Err(EngineError::Api {
+                action,
+                reason: error.to_string(),
+            }),
+        }
     }
 
     /// The labels of everything that this run starts.
     pub(super) fn labels(&self) -> HashMap<String, String> {
         HashMap::from([
-            (RUN_LABEL.to_owned(), self.0.clone()),
+            (RUN_LABEL.to_owned(), self.name.clone()),
             (OWNER_LABEL.to_owned(), Owner::this().to_string()),
+        ])
+    }
+
+    /// The labels of a container that is kept for a look: without an owner, so
+    /// that no later run removes it.
+    pub(super) fn kept_labels(&self) -> HashMap<String, String> {
+        HashMap::from([
+            (RUN_LABEL.to_owned(), self.name.clone()),
+            (KEPT_LABEL.to_owned(), "1".to_owned()),
         ])
     }
 }
@@ -96,20 +143,24 @@ fn start_time(pid: u32) -> Option<u64> {
     after_name.split_whitespace().nth(19)?.parse().ok()
 }
 
-/// The label of a container that was kept for a look: neither the run nor a later
-/// one removes it.
-pub(super) fn kept_labels() -> HashMap<String, String> {
-    HashMap::from([("remint.kept".to_owned(), "1".to_owned())])
-}
-
-/// Removes everything of one run.
-pub(super) async fn remove_run(engine: &Engine, run: &RunId) -> Result<(), Error> {
-    remove(engine, &format!("{RUN_LABEL}={}", run.as_str()), &|_| true).await?;
+/// Removes everything of one run, but for what is kept where `keep` says so.
+pub(super) async fn remove_run(engine: &Engine, run: &RunId, keep: bool) -> Result<(), Error> {
+    let _made = run.making.write().await;
+    let label = format!("{RUN_LABEL}={}", run.as_str());
+    for _ in 0..TRIES {
+        let spared = |labels: &Labels| keep && labels.contains_key(KEPT_LABEL);
+        let removal = remove(engine, &label, &|labels| !spared(labels)).await?;
+        // A kept container goes on using its volumes.
+        if removal.busy == 0 || keep {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
     Ok(())
 }
 
-/// Removes what runs of processes that are gone left behind. Kept containers
-/// carry no label of a run any more, so they stay.
+/// Removes what runs of processes that are gone left behind, and says how much
+/// that was. Kept containers name no owner, so they stay, and so do their volumes.
 ///
 /// # Errors
 /// [`Error::Engine`] where the engine does not answer.
@@ -121,6 +172,27 @@ pub async fn sweep(engine: &Engine) -> Result<usize, Error> {
             .is_some_and(|owner| owner.is_gone())
     })
     .await
+    .map(|removal| removal.removed)
+}
+
+/// What came of a removal.
+#[derive(Default)]
+struct Removal {
+    removed: usize,
+    /// What is in use, or in the middle of something.
+    busy: usize,
+}
+
+impl Removal {
+    fn count(&mut self, result: Result<(), ApiError>, action: &'static str) -> Result<(), Error> {
+        match result {
+            Ok(()) => self.removed += 1,
+            Err(error) if has_status(&error, 404) => {}
+            Err(error) if has_status(&error, 409) => self.busy += 1,
+            Err(error) => return Err(EngineError::api(action)(error).into()),
+        }
+        Ok(())
+    }
 }
 
 type Labels = HashMap<String, String>;
@@ -129,7 +201,7 @@ async fn remove(
     engine: &Engine,
     label: &str,
     chosen: &(dyn Fn(&Labels) -> bool + Sync),
-) -> Result<usize, Error> {
+) -> Result<Removal, Error> {
     let docker = engine.docker();
     let filters = HashMap::from([("label", vec![label])]);
     let options = ListContainersOptionsBuilder::new()
@@ -140,14 +212,14 @@ async fn remove(
         .list_containers(Some(options))
         .await
         .map_err(EngineError::api("list containers"))?;
-    let mut removed = 0;
+    let mut removal = Removal::default();
     for container in containers {
         let (Some(id), Some(labels)) = (container.id, container.labels) else {
             continue;
         };
         if chosen(&labels) {
-            remove_container(engine, &id).await?;
-            removed += 1;
+            let result = force_removal(engine, &id).await;
+            removal.count(result, "remove a container")?;
         }
     }
     let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
@@ -158,39 +230,28 @@ async fn remove(
     for volume in volumes.volumes.unwrap_or_default() {
         if chosen(&volume.labels) {
             let options = RemoveVolumeOptionsBuilder::new().force(true).build();
-            match docker.remove_volume(&volume.name, Some(options)).await {
-                Err(error) if !is_gone_or_used(&error) => {
-                    return Err(EngineError::api("remove a volume")(error).into());
-                }
-                _ => removed += 1,
-            }
+            let result = docker.remove_volume(&volume.name, Some(options)).await;
+            removal.count(result, "remove a volume")?;
         }
     }
-    Ok(removed)
+    Ok(removal)
 }
 
 pub(super) async fn remove_container(engine: &Engine, id: &str) -> Result<(), Error> {
+    let result = force_removal(engine, id).await;
+    Removal::default().count(result, "remove a container")
+}
+
+async fn force_removal(engine: &Engine, id: &str) -> Result<(), ApiError> {
     let options = RemoveContainerOptionsBuilder::new()
         .force(true)
         .v(true)
         .build();
-    match engine.docker().remove_container(id, Some(options)).await {
-        Err(error) if !is_gone_or_used(&error) => {
-            Err(EngineError::api("remove a container")(error).into())
-        }
-        _ => Ok(()),
-    }
+    engine.docker().remove_container(id, Some(options)).await
 }
 
-/// Somebody else removed it, is removing it, or a kept container still uses it.
-fn is_gone_or_used(error: &ApiError) -> bool {
-    matches!(
-        error,
-        ApiError::DockerResponseServerError {
-            status_code: 404 | 409,
-            ..
-        }
-    )
+fn has_status(error: &ApiError, wanted: u16) -> bool {
+    matches!(error, ApiError::DockerResponseServerError { status_code, .. } if *status_code == wanted)
 }
 
 #[cfg(test)]

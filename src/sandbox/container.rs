@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::exec::StartExecResults;
@@ -16,7 +17,7 @@ use bollard::query_parameters::{
 use futures_util::StreamExt as _;
 use tokio_util::io::ReaderStream;
 
-use super::cleanup::{self, RunId, remove_container};
+use super::cleanup::{RunId, remove_container};
 use super::{Engine, EngineError, Error, Job};
 use crate::model::{Limits, Network, WORK_DIR};
 
@@ -26,6 +27,8 @@ const USER: &str = "1000:1000";
 const MAX_FILES: i64 = 16_384;
 /// What a listing or a check inside a container may print, in bytes.
 const MAX_SAID: usize = 16 << 10;
+/// How long it may take.
+const MAX_ASKING: Duration = Duration::from_secs(10);
 /// How many names of a listing are kept.
 const MAX_NAMES: usize = 20;
 
@@ -45,11 +48,11 @@ pub(super) async fn make_volumes(engine: &Engine, run: &RunId) -> Result<Volumes
             labels: Some(run.labels()),
             ..Default::default()
         };
-        engine
-            .docker()
-            .create_volume(request)
-            .await
-            .map_err(EngineError::api("create a volume"))?;
+        let docker = engine.docker().clone();
+        run.make("create a volume", async move {
+            docker.create_volume(request).await
+        })
+        .await?;
         names.push(name);
     }
     let [work, tmp] = <[String; 2]>::try_from(names).expect("two names were pushed");
@@ -144,26 +147,30 @@ impl Container {
             working_dir: Some(WORK_DIR.into()),
             env: Some(environment(&job.plan.env)),
             labels: Some(if job.keep {
-                cleanup::kept_labels()
+                run.kept_labels()
             } else {
                 run.labels()
             }),
             host_config: Some(host),
             ..Default::default()
         };
-        Self::from_body(engine, body).await
+        Self::from_body(engine, run, body).await
     }
 
     /// Creates a container from what the engine asks for.
     pub(super) async fn from_body(
         engine: &Engine,
+        run: &RunId,
         body: ContainerCreateBody,
     ) -> Result<Self, Error> {
-        let created = engine
-            .docker()
-            .create_container(None::<CreateContainerOptions>, body)
-            .await
-            .map_err(EngineError::api("create a container"))?;
+        let docker = engine.docker().clone();
+        let created = run
+            .make("create a container", async move {
+                docker
+                    .create_container(None::<CreateContainerOptions>, body)
+                    .await
+            })
+            .await?;
         Ok(Self {
             engine: engine.clone(),
             id: created.id,
@@ -254,15 +261,21 @@ impl Container {
         Ok(ended.exit_code.unwrap_or(-1))
     }
 
-    /// What a short command prints, bounded.
+    /// What a short command prints, bounded in size and time: what a step left
+    /// running can stop every process of its user.
     pub(super) async fn ask(&self, run: &[&str]) -> Result<String, Error> {
         let run: Vec<String> = run.iter().map(|word| (*word).to_owned()).collect();
         let mut said = Vec::new();
-        self.exec(&run, "/", |chunk| {
+        let asking = self.exec(&run, "/", |chunk| {
             let room = MAX_SAID - said.len();
             said.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        })
-        .await?;
+        });
+        tokio::time::timeout(MAX_ASKING, asking)
+            .await
+            .map_err(|_| EngineError::Api {
+                action: "look into a container",
+                reason: format!("no answer within {} s", MAX_ASKING.as_secs()),
+            })??;
         Ok(String::from_utf8_lossy(&said).into_owned())
     }
 

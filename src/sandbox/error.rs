@@ -39,6 +39,14 @@ pub enum Error {
     /// The relay ended while the build ran.
     #[error("the relay container ended early; see the engine's log")]
     RelayEnded,
+    /// The disk that the volumes are on is about to be full.
+    #[error(
+        "only {left_mib} MiB are left where the container engine keeps its volumes, so the build was stopped; free some space there (`docker system df` shows what is used)"
+    )]
+    DiskLow {
+        /// What is left, in MiB.
+        left_mib: u64,
+    },
     /// Stopped from outside.
     #[error("stopped on request")]
     Cancelled,

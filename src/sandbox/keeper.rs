@@ -23,11 +23,22 @@ const LIMITS: Limits = Limits {
 /// a build cannot hide files from the count (capabilities(7)).
 const SEE_ALL: &str = "DAC_READ_SEARCH";
 
-/// Prints the size of both volumes in KiB, again and again. Counting a large tree
-/// takes a while by itself; the pause keeps small ones from being counted all the
-/// time.
-const WATCH: &str =
-    "while :; do du -skxc /watch/build /watch/tmp 2>/dev/null | tail -n 1; sleep 1; done";
+/// Prints the size of both volumes in KiB, how many files they hold, and how much
+/// is left where they lie (in blocks, and a block's size), again and again.
+/// Counting a large tree takes a while by itself; the pause keeps small ones from
+/// being counted all the time.
+const WATCH: &str = "cd /watch; while :; do echo \
+    $(du -skxc build tmp 2>/dev/null | tail -n 1 | cut -f 1) \
+    $(du -sxc --inodes build tmp 2>/dev/null | tail -n 1 | cut -f 1) \
+    $(stat -f -c '%a %S' build); sleep 1; done";
+
+/// What a file counts for at least, in KiB: empty ones use up the file system's
+/// table, which common file systems lay out for a file in every 16 KiB.
+const KIB_PER_FILE: u64 = 4;
+
+/// What has to stay free where the volumes lie, in KiB. A build can hide files
+/// from every count (open ones without a name); it cannot hide this.
+const RESERVE_KIB: u64 = 1 << 20;
 
 /// The keeper of a run.
 pub(super) struct Keeper(Container);
@@ -77,7 +88,7 @@ impl Keeper {
             host_config: Some(host),
             ..Default::default()
         };
-        let container = Container::from_body(engine, body).await?;
+        let container = Container::from_body(engine, run, body).await?;
         container.start().await?;
         Ok(Self(container))
     }
@@ -86,7 +97,8 @@ impl Keeper {
         self.0.id()
     }
 
-    /// Returns when the volumes hold more than `limit` MiB.
+    /// Returns when the volumes hold more than `limit` MiB; fails when the disk
+    /// that they are on is about to be full, whoever filled it.
     pub(super) async fn until_full(&self, limit: u64) -> Result<(), Error> {
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let run: Vec<String> = ["sh", "-c", WATCH]
@@ -105,8 +117,12 @@ impl Keeper {
                     return Err(Error::RelayEnded);
                 }
                 Some(line) = told.recv() => {
-                    if kibibytes(&line).is_some_and(|used| used > limit.saturating_mul(1024)) {
+                    let Some(usage) = Usage::parse(&line) else { continue };
+                    if usage.passes(limit) {
                         return Ok(());
+                    }
+                    if usage.free_kib < RESERVE_KIB {
+                        return Err(Error::DiskLow { left_mib: usage.free_kib / 1024 });
                     }
                 }
             }
@@ -114,9 +130,36 @@ impl Keeper {
     }
 }
 
-/// The number on the last line that `du -c` prints.
-fn kibibytes(line: &str) -> Option<u64> {
-    line.split_whitespace().next()?.parse().ok()
+/// What one line of the watch says.
+#[derive(Debug, PartialEq, Eq)]
+struct Usage {
+    used_kib: u64,
+    files: u64,
+    free_kib: u64,
+}
+
+impl Usage {
+    fn parse(line: &str) -> Option<Self> {
+        let numbers: Vec<u64> = line
+            .split_whitespace()
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?;
+        let [used_kib, files, blocks, block_size] = numbers[..] else {
+            return None;
+        };
+        Some(Self {
+            used_kib,
+            files,
+            free_kib: blocks.saturating_mul(block_size) / 1024,
+        })
+    }
+
+    /// Whether it is more than `limit` MiB allow.
+    fn passes(&self, limit: u64) -> bool {
+        let counted = self.files.saturating_mul(KIB_PER_FILE);
+        self.used_kib.max(counted) > limit.saturating_mul(1024)
+    }
 }
 
 #[cfg(test)]
@@ -124,8 +167,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_total_of_du_is_read() {
-        assert_eq!(kibibytes("1234\ttotal\n"), Some(1234));
-        assert_eq!(kibibytes("nonsense"), None);
+    fn size_and_number_of_files_pass_the_limit_each_by_itself() {
+        let usage = |line: &str| Usage::parse(line).expect("a line of the watch");
+        assert_eq!(usage("1024 7 512 4096\n").free_kib, 2048);
+        assert!(!usage("1024 256 1 4096").passes(1));
+        assert!(usage("1025 1 1 4096").passes(1));
+        assert!(usage("0 257 1 4096").passes(1));
+    }
+
+    #[test]
+    fn a_line_that_is_not_whole_says_nothing() {
+        for line in ["", "12", "1 2 3", "1 2 x 4", "1 2 3 4 5"] {
+            assert_eq!(Usage::parse(line), None, "{line}");
+        }
     }
 }

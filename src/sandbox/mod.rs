@@ -73,7 +73,9 @@ pub async fn run(engine: &Engine, job: Job<'_>) -> Result<Rebuild, Error> {
         outcome = run.go() => outcome,
         () = job.cancel.cancelled() => Err(Error::Cancelled),
     };
-    cleanup::remove_run(engine, &id).await?;
+    // A run that was stopped, or that the farm failed, has nothing to look at.
+    let ended = matches!(outcome, Ok(_) | Err(Error::Build { .. }));
+    cleanup::remove_run(engine, &id, job.keep && ended).await?;
     outcome
 }
 
