@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Error;
+use crate::compare;
 use crate::model::{
-    ArtifactKind, Comparison, Evidence, ResultRecord, Sha256Digest, Source, Verdict,
+    ArtifactKind, Comparison, Differs, Evidence, ResultRecord, Sha256Digest, Source, Verdict,
 };
 
 /// The statement's type (in-toto attestation framework, "Statement layer").
@@ -73,6 +74,10 @@ fn predicate(record: &ResultRecord) -> Value {
     });
     match &record.verdict {
         Verdict::Reproduced { recovered, .. } => predicate["recovered"] = json!(recovered),
+        Verdict::Equivalent { comparison } => {
+            predicate["comparison"] = summary(comparison);
+            predicate["equivalence"] = json!(comparison.equivalence);
+        }
         Verdict::Different { comparison } => predicate["comparison"] = summary(comparison),
         Verdict::BuildFailed { stage, failure } => {
             predicate["stage"] = json!(stage);
@@ -93,21 +98,14 @@ fn source(source: &Source) -> Value {
     }
 }
 
-/// What a statement says of a difference: how bad, how many, and the digest of
+/// What a statement says of a difference: how bad, how many, why, and the digest of
 /// the whole comparison, which the report holds.
-fn summary(comparison: &Comparison) -> Value {
-    let text = serde_json::to_vec(comparison).expect("a comparison is plain data and serialises");
-    let count = match comparison {
-        Comparison::Identical { .. } => 0,
-        Comparison::Differs {
-            differences,
-            omitted,
-            ..
-        } => differences.len() + omitted,
-    };
+fn summary(comparison: &Differs) -> Value {
+    let whole = Comparison::Differs(Box::new(comparison.clone()));
     json!({
         "severity": comparison.severity(),
-        "differences": count,
-        "sha256": Sha256Digest::of(text),
+        "differences": comparison.total(),
+        "causes": comparison.causes,
+        "sha256": compare::digest(&whole),
     })
 }

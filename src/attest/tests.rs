@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::model::{
-    ArtifactKind, ArtifactSummary, BuildFailure, BuildStage, Comparison, Sha256Digest,
-    Sha512Digest, Verdict,
+    ArtifactKind, ArtifactSummary, BuildFailure, BuildStage, Differs, Sha256Digest, Sha512Digest,
+    Verdict,
 };
 
 const SCHEMA: &str = include_str!("../../docs/rebuild-result-v1.schema.json");
@@ -44,12 +44,14 @@ fn signed_verdicts() -> Vec<Verdict> {
             recovered: vec![],
         },
         Verdict::Different {
-            comparison: Comparison::Differs {
+            comparison: Box::new(Differs {
                 published: Sha256Digest::of(b"x"),
                 rebuilt: Sha256Digest::of(b"y"),
                 differences: vec![],
                 omitted: 3,
-            },
+                causes: vec![],
+                equivalence: None,
+            }),
         },
         Verdict::BuildFailed {
             stage: BuildStage::Build,

@@ -127,7 +127,8 @@ fn outcome(results: &[ResultRecord]) -> Outcome {
                     outcome = Outcome::Undecided;
                 }
             }
-            VerdictKind::Different
+            VerdictKind::Equivalent
+            | VerdictKind::Different
             | VerdictKind::BuildFailed
             | VerdictKind::SourceNotFound
             | VerdictKind::Unsupported => outcome = Outcome::Bad,

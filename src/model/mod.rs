@@ -5,6 +5,7 @@
 //! clock: whoever needs one of those is a room above.
 
 mod artifact;
+mod cause;
 mod comparison;
 mod config;
 mod digest;
@@ -18,7 +19,11 @@ mod text;
 mod verdict;
 
 pub use artifact::{Artifact, ArtifactKind, FetchedArtifact, PublishedAt, Release, TimeSource};
-pub use comparison::{Comparison, Difference, DifferenceKind, Severity};
+pub use cause::Cause;
+pub use comparison::{
+    CauseCount, Comparison, Difference, DifferenceKind, Differs, Equivalence, NESTED,
+    Normalization, Severity,
+};
 pub use config::{Config, ConfigError, RegistryConfig, SourceConfig};
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};

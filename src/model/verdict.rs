@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, RecoveredFact, Severity, Sha256Digest};
+use super::{Comparison, Differs, RecoveredFact, Sha256Digest};
 
 /// Where in the line a build failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -93,10 +93,16 @@ pub enum Verdict {
         /// Facts read out of the published artifact that steered the build.
         recovered: Vec<RecoveredFact>,
     },
+    /// Not the same bytes, and equal after named normalizers: a lower level than
+    /// reproduced, never mixed with it.
+    Equivalent {
+        /// Where the bytes differ, and which normalizers make them equal.
+        comparison: Box<Differs>,
+    },
     /// The contents differ.
     Different {
         /// Where, worst first.
-        comparison: Comparison,
+        comparison: Box<Differs>,
     },
     /// No plan produced the artifact.
     BuildFailed {
@@ -128,6 +134,8 @@ pub enum Verdict {
 pub enum VerdictKind {
     /// See [`Verdict::Reproduced`].
     Reproduced,
+    /// See [`Verdict::Equivalent`].
+    Equivalent,
     /// See [`Verdict::Different`].
     Different,
     /// See [`Verdict::BuildFailed`].
@@ -145,6 +153,7 @@ impl VerdictKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reproduced => "reproduced",
+            Self::Equivalent => "equivalent",
             Self::Different => "different",
             Self::BuildFailed => "build-failed",
             Self::SourceNotFound => "source-not-found",
@@ -168,13 +177,15 @@ impl fmt::Display for VerdictKind {
 
 impl Verdict {
     /// The one road from two files to `reproduced`: a comparison that found the
-    /// same bytes. Everything else is `different`.
+    /// same bytes. Of what differs, only what normalizers made equal is
+    /// `equivalent`; everything else is `different`.
     pub fn of(comparison: Comparison, recovered: Vec<RecoveredFact>) -> Self {
         match comparison {
             Comparison::Identical { sha256 } => Self::Reproduced { sha256, recovered },
-            differs @ Comparison::Differs { .. } => Self::Different {
-                comparison: differs,
-            },
+            Comparison::Differs(comparison) if comparison.equivalence.is_some() => {
+                Self::Equivalent { comparison }
+            }
+            Comparison::Differs(comparison) => Self::Different { comparison },
         }
     }
 
@@ -182,6 +193,7 @@ impl Verdict {
     pub const fn kind(&self) -> VerdictKind {
         match self {
             Self::Reproduced { .. } => VerdictKind::Reproduced,
+            Self::Equivalent { .. } => VerdictKind::Equivalent,
             Self::Different { .. } => VerdictKind::Different,
             Self::BuildFailed { .. } => VerdictKind::BuildFailed,
             Self::SourceNotFound { .. } => VerdictKind::SourceNotFound,
@@ -201,6 +213,7 @@ impl Verdict {
                 recovered.len(),
                 if recovered.len() == 1 { "" } else { "s" }
             ),
+            Self::Equivalent { comparison } => equivalent_reason(comparison),
             Self::Different { comparison } => different_reason(comparison),
             Self::BuildFailed { failure, .. } => failure.to_string(),
             Self::SourceNotFound { reason }
@@ -210,32 +223,33 @@ impl Verdict {
     }
 }
 
-fn different_reason(comparison: &Comparison) -> String {
-    let Comparison::Differs {
-        differences,
-        omitted,
-        ..
-    } = comparison
-    else {
-        return "the comparison found no difference".into();
-    };
-    let severity = match comparison.severity() {
-        Some(Severity::Payload) | None => "payload",
-        Some(Severity::Generated) => "generated content",
-        Some(Severity::Metadata) => "metadata only",
-    };
-    let total = differences.len() + omitted;
-    let first = differences.first().map_or(String::new(), |d| {
+fn equivalent_reason(comparison: &Differs) -> String {
+    let names: Vec<&str> = comparison
+        .equivalence
+        .iter()
+        .flat_map(|equivalence| &equivalence.applied)
+        .map(|applied| applied.normalizer.as_str())
+        .collect();
+    format!(
+        "not the same bytes; the same after normalizing ({})",
+        names.join(", ")
+    )
+}
+
+fn different_reason(comparison: &Differs) -> String {
+    let total = comparison.total();
+    let first = comparison.differences.first().map_or(String::new(), |d| {
         let at = if d.path.is_empty() {
             String::new()
         } else {
             format!("{}: ", d.path)
         };
-        format!("; first: {at}{}", d.detail)
+        format!("; first ({}): {at}{}", d.cause, d.detail)
     });
     format!(
-        "{total} difference{} ({severity}){first}",
-        if total == 1 { "" } else { "s" }
+        "{total} difference{} ({}){first}",
+        if total == 1 { "" } else { "s" },
+        comparison.severity().name()
     )
 }
 
@@ -245,12 +259,14 @@ mod tests {
 
     #[test]
     fn unequal_bytes_never_become_reproduced() {
-        let comparison = Comparison::Differs {
+        let comparison = Comparison::Differs(Box::new(Differs {
             published: Sha256Digest::of(b"a"),
             rebuilt: Sha256Digest::of(b"b"),
             differences: vec![],
             omitted: 0,
-        };
+            causes: vec![],
+            equivalence: None,
+        }));
         let verdict = Verdict::of(comparison, vec![]);
         assert_eq!(verdict.kind(), VerdictKind::Different);
     }
@@ -259,6 +275,7 @@ mod tests {
     fn an_infra_error_is_the_only_verdict_that_is_not_signed() {
         for kind in [
             VerdictKind::Reproduced,
+            VerdictKind::Equivalent,
             VerdictKind::Different,
             VerdictKind::BuildFailed,
             VerdictKind::SourceNotFound,

@@ -10,7 +10,7 @@ body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:0 auto;padding:1r
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
 th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}\
 .v{font-weight:600;white-space:nowrap}.reproduced{color:var(--good)}.different{color:var(--bad)}\
-.build-failed,.source-not-found,.unsupported,.infra-error{color:var(--warn)}\
+.equivalent,.build-failed,.source-not-found,.unsupported,.infra-error{color:var(--warn)}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{font-weight:600}\
 dd{margin:0;overflow-wrap:anywhere}pre{overflow-x:auto;padding:.6rem;border:1px solid var(--line)}\
 h2{overflow-wrap:anywhere}@media(max-width:40rem){dl{grid-template-columns:1fr}}";

@@ -9,7 +9,7 @@ mod terminal;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Batch, Comparison, Difference, ResultRecord, Verdict};
+use crate::model::{Batch, Difference, ResultRecord, Verdict};
 use crate::store;
 
 pub use html::to_html;
@@ -40,15 +40,14 @@ pub fn write(batch: &Batch, results: &Path) -> Result<PathBuf, store::Error> {
 /// The differences that a record lists.
 fn differences(record: &ResultRecord) -> (&[Difference], usize) {
     match &record.verdict {
-        Verdict::Different {
-            comparison:
-                Comparison::Differs {
-                    differences,
-                    omitted,
-                    ..
-                },
-        } => (differences, *omitted),
-        _ => (&[], 0),
+        Verdict::Equivalent { comparison } | Verdict::Different { comparison } => {
+            (&comparison.differences, comparison.omitted)
+        }
+        Verdict::Reproduced { .. }
+        | Verdict::BuildFailed { .. }
+        | Verdict::SourceNotFound { .. }
+        | Verdict::Unsupported { .. }
+        | Verdict::InfraError { .. } => (&[], 0),
     }
 }
 

@@ -41,7 +41,7 @@ const fn colour_of(kind: VerdictKind) -> u8 {
     match kind {
         VerdictKind::Reproduced => 32,
         VerdictKind::Different => 31,
-        VerdictKind::BuildFailed | VerdictKind::SourceNotFound => 33,
+        VerdictKind::Equivalent | VerdictKind::BuildFailed | VerdictKind::SourceNotFound => 33,
         VerdictKind::Unsupported => 36,
         VerdictKind::InfraError => 35,
     }

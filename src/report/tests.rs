@@ -1,7 +1,7 @@
 //! What people and machines see of a batch, and what no artifact may do to it.
 
 use super::*;
-use crate::model::{DifferenceKind, Severity, Sha256Digest};
+use crate::model::{Cause, CauseCount, DifferenceKind, Differs, Severity, Sha256Digest};
 
 const EVIL: &str = "<script>alert(1)</script>\u{1b}[31m|`[x](y)\u{202e}\n# head";
 
@@ -31,18 +31,25 @@ fn batch(verdict: Verdict) -> Batch {
 
 fn different() -> Batch {
     batch(Verdict::Different {
-        comparison: Comparison::Differs {
+        comparison: Box::new(Differs {
             published: Sha256Digest::of(b"a"),
             rebuilt: Sha256Digest::of(b"b"),
             differences: vec![Difference {
                 path: EVIL.into(),
                 kind: DifferenceKind::Content,
+                cause: Cause::CodeChanged,
                 severity: Severity::Payload,
                 detail: EVIL.into(),
                 diff: Some(format!("+{EVIL}\n")),
             }],
             omitted: 2,
-        },
+            causes: vec![CauseCount {
+                cause: Cause::CodeChanged,
+                severity: Severity::Payload,
+                count: 3,
+            }],
+            equivalence: None,
+        }),
     })
 }
 

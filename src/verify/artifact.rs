@@ -416,17 +416,20 @@ impl Line {
         tried.log = self.keep_log(artifact, number, &rebuild.log)?;
         tried.phases = rebuild.phases;
         self.enter(&artifact.name, Station::Compare);
-        let (ours, theirs, kind) = (
-            rebuild.file.path,
-            published.file.path.clone(),
-            artifact.kind,
-        );
-        let comparison = on_a_thread(move || compare::compare(&theirs, &ours, kind)).await;
+        let pair = [published.file.path.clone(), rebuild.file.path];
+        let (kind, tree) = (artifact.kind, prepared.tree.clone());
+        let comparison = on_a_thread(move || {
+            compare::compare(&compare::Request {
+                source: Some(&tree),
+                ..compare::Request::new(&pair[0], &pair[1], kind)
+            })
+        })
+        .await;
         tried.verdict = match comparison {
             Ok(comparison) => Verdict::of(comparison, plan.recovered.clone()),
             Err(error) => failure::infra(&error),
         };
-        if let Verdict::Reproduced { .. } = tried.verdict
+        if let Verdict::Reproduced { .. } | Verdict::Equivalent { .. } = tried.verdict
             && let Some(lock) = plan::lock_file_of(plan)
             && let Err(verdict) = lock::check(&self.registries, lock, plan.cutoff).await
         {

@@ -1,6 +1,6 @@
 //! From the outcomes of all tries to one verdict. Pure; imports `model` alone.
 
-use crate::model::{Comparison, Severity, Verdict};
+use crate::model::{Differs, Severity, Verdict};
 
 /// The verdict that stands for all tries of an artifact: the first exact one, or
 /// else the nearest, so that a person reads the differences that matter.
@@ -16,6 +16,7 @@ pub(super) fn nearest(verdicts: Vec<Verdict>) -> Option<usize> {
 fn distance(verdict: &Verdict) -> (u8, usize) {
     match verdict {
         Verdict::Reproduced { .. } => (0, 0),
+        Verdict::Equivalent { .. } => (1, 0),
         Verdict::Different { comparison } => different_distance(comparison),
         Verdict::BuildFailed { .. } => (10, 0),
         Verdict::SourceNotFound { .. } => (11, 0),
@@ -26,27 +27,19 @@ fn distance(verdict: &Verdict) -> (u8, usize) {
     }
 }
 
-fn different_distance(comparison: &Comparison) -> (u8, usize) {
+fn different_distance(comparison: &Differs) -> (u8, usize) {
     let rank = match comparison.severity() {
-        Some(Severity::Metadata) => 1,
-        Some(Severity::Generated) => 2,
-        Some(Severity::Payload) | None => 3,
+        Severity::Metadata => 2,
+        Severity::Generated => 3,
+        Severity::Payload => 4,
     };
-    let count = match comparison {
-        Comparison::Identical { .. } => 0,
-        Comparison::Differs {
-            differences,
-            omitted,
-            ..
-        } => differences.len() + omitted,
-    };
-    (rank, count)
+    (rank, comparison.total())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Difference, DifferenceKind, Sha256Digest};
+    use crate::model::{Cause, Difference, DifferenceKind, Sha256Digest};
 
     fn reproduced() -> Verdict {
         Verdict::Reproduced {
@@ -57,18 +50,21 @@ mod tests {
 
     fn different(severity: Severity) -> Verdict {
         Verdict::Different {
-            comparison: Comparison::Differs {
+            comparison: Box::new(Differs {
                 published: Sha256Digest::of(b"a"),
                 rebuilt: Sha256Digest::of(b"b"),
                 differences: vec![Difference {
                     path: String::new(),
                     kind: DifferenceKind::Content,
+                    cause: Cause::Unknown,
                     severity,
                     detail: String::new(),
                     diff: None,
                 }],
                 omitted: 0,
-            },
+                causes: vec![],
+                equivalence: None,
+            }),
         }
     }
 
