@@ -28,9 +28,10 @@ pub(super) fn settings(path: &Path) -> io::Result<Settings> {
             }
             // Section 3.1.2: skippable frames.
             [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
-                let size = u32::from_le_bytes(read(&mut reader)?);
+                let size = read(&mut reader)?;
                 skipped.update(&magic);
-                let mut content = (&mut reader).take(size.into());
+                skipped.update(&size);
+                let mut content = (&mut reader).take(u32::from_le_bytes(size).into());
                 let mut buffer = [0; 4096];
                 loop {
                     match crate::compare::listing::fill(&mut content, &mut buffer)? {

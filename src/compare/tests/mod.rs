@@ -3,10 +3,11 @@
 mod archives;
 mod hostile;
 mod mutants;
+mod nested;
 mod wrapping;
 
 use super::*;
-use archives::{File, crate_files, file, on_disk, tgz, wheel_files, zip};
+use archives::{File, crate_files, file, gzip, on_disk, tar, tgz, wheel_files, zip};
 
 fn held_against(published: &[u8], rebuilt: &[u8], kind: ArtifactKind) -> Comparison {
     let pair = on_disk(published, rebuilt);
