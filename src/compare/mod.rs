@@ -17,6 +17,7 @@ mod content;
 mod findings;
 mod listing;
 mod metadata;
+mod normalize;
 mod pair;
 mod single;
 mod sniff;
@@ -124,7 +125,10 @@ fn explain(
     if findings.is_empty() {
         findings.add(bytes_differ(request.published, request.rebuilt)?);
     }
-    Ok(findings.into_differs(published, rebuilt))
+    let mut differs = findings.into_differs(published, rebuilt);
+    let paths = [request.published, request.rebuilt];
+    differs.equivalence = normalize::equivalence(paths, formats, &differs, &job.budget);
+    Ok(differs)
 }
 
 /// One pair of files on its way through the room: the two artifacts, or two of

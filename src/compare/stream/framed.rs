@@ -81,7 +81,15 @@ pub(in crate::compare) struct Envelope {
     pub content: Sha256Digest,
     compressed: Sha256Digest,
     compressed_size: u64,
+    /// Bytes after the stream's end.
+    left_over: u64,
     settings: Settings,
+}
+
+impl Envelope {
+    pub(in crate::compare) fn holds_bytes_of_its_own(&self) -> bool {
+        self.settings.skipped.bytes > 0 || self.left_over > 0
+    }
 }
 
 /// Inflates a stream and keeps what it saw.
@@ -153,12 +161,13 @@ impl FramedReader {
             Decoder::Bzip2(decoder) => decoder.into_inner(),
         };
         // What a decoder leaves is hashed too, so that it cannot differ unseen.
-        io::copy(&mut source, &mut io::sink()).ok()?;
+        let left_over = io::copy(&mut source, &mut io::sink()).ok()?;
         Some(Envelope {
             format: self.format,
             content: Sha256Digest::from_bytes(self.content.finalize().into()),
             compressed: Sha256Digest::from_bytes(source.hasher.finalize().into()),
             compressed_size: source.count,
+            left_over,
             settings: self.settings,
         })
     }

@@ -104,6 +104,16 @@ pub(super) fn format_inside(path: &Path, budget: &Budget) -> io::Result<Format> 
 }
 
 impl Envelope {
+    /// Whether it holds bytes that its content does not: a comment, an extra field,
+    /// a second member, a frame that decoders skip, anything after its end.
+    pub(super) fn holds_bytes_of_its_own(&self) -> bool {
+        match self {
+            Self::Plain { .. } => false,
+            Self::Gzip(envelope) => envelope.holds_bytes_of_its_own(),
+            Self::Framed(envelope) => envelope.holds_bytes_of_its_own(),
+        }
+    }
+
     fn format_name(&self) -> &'static str {
         match self {
             Self::Plain { .. } => "no compression",

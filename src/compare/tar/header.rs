@@ -6,12 +6,12 @@ use std::ops::Range;
 use flate2::Crc;
 
 /// A header's size, and the unit to which content is filled up.
-pub(super) const BLOCK: usize = 512;
+pub(in crate::compare) const BLOCK: usize = 512;
 
 /// The fields of a header. The first 345 bytes are laid out alike in ustar and
 /// in GNU's older format; GNU uses `prefix` for other things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::compare) enum Field {
     Name,
     Mode,
     Uid,
@@ -33,7 +33,7 @@ pub(super) enum Field {
 }
 
 /// Every field; the checksum last, since it follows all others.
-pub(super) const FIELDS: [Field; 16] = [
+pub(in crate::compare) const FIELDS: [Field; 16] = [
     Field::Name,
     Field::Mode,
     Field::Uid,
@@ -75,7 +75,7 @@ impl Field {
     }
 
     /// The field's name in the standard.
-    pub(super) const fn name(self) -> &'static str {
+    pub(in crate::compare) const fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::Mode => "mode",
@@ -98,18 +98,18 @@ impl Field {
 }
 
 /// A header block as it was read.
-pub(super) struct Header(pub [u8; BLOCK]);
+pub(in crate::compare) struct Header(pub [u8; BLOCK]);
 
 impl Header {
     fn raw(&self, field: Field) -> &[u8] {
         &self.0[field.range()]
     }
 
-    pub(super) fn is_zero(&self) -> bool {
+    pub(in crate::compare) fn is_zero(&self) -> bool {
         self.0.iter().all(|&byte| byte == 0)
     }
 
-    pub(super) fn kind(&self) -> u8 {
+    pub(in crate::compare) fn kind(&self) -> u8 {
         self.0[156]
     }
 
@@ -124,7 +124,7 @@ impl Header {
 
     /// "chksum": the sum of all bytes with the field itself taken as spaces.
     /// Some old writers summed signed bytes, which readers accept too.
-    pub(super) fn checksum_holds(&self) -> bool {
+    pub(in crate::compare) fn checksum_holds(&self) -> bool {
         let field = Field::Checksum.range();
         let bytes = || {
             self.0
@@ -140,7 +140,7 @@ impl Header {
 
     /// A number: octal digits with blanks around them, or, with the first bit
     /// set, GNU's base-256 with a sign.
-    pub(super) fn number(&self, field: Field) -> Option<i64> {
+    pub(in crate::compare) fn number(&self, field: Field) -> Option<i64> {
         let raw = self.raw(field);
         if raw[0] & 0x80 != 0 {
             let first = i128::from((raw[0] << 1) as i8 >> 1);
@@ -162,14 +162,14 @@ impl Header {
     }
 
     /// A text up to its NUL or the field's end.
-    pub(super) fn text(&self, field: Field) -> &[u8] {
+    pub(in crate::compare) fn text(&self, field: Field) -> &[u8] {
         let raw = self.raw(field);
         let end = raw.iter().position(|&byte| byte == 0);
         &raw[..end.unwrap_or(raw.len())]
     }
 
     /// "prefix": where it is not empty, it comes before the name with a slash.
-    pub(super) fn name(&self) -> Vec<u8> {
+    pub(in crate::compare) fn name(&self) -> Vec<u8> {
         let name = self.text(Field::Name);
         let prefix = self.text(Field::Prefix);
         if !self.is_ustar() || prefix.is_empty() {
@@ -178,8 +178,43 @@ impl Header {
         [prefix, b"/", name].concat()
     }
 
+    fn raw_mut(&mut self, field: Field) -> &mut [u8] {
+        &mut self.0[field.range()]
+    }
+
+    /// Writes a number as digits up to a NUL, as most writers do.
+    pub(in crate::compare) fn set_number(&mut self, field: Field, value: u32) {
+        let raw = self.raw_mut(field);
+        let digits = format!("{value:0width$o}", width = raw.len() - 1);
+        raw.fill(0);
+        // The widest 32-bit number has 11 digits, the narrowest such field room
+        // for 7: the lowest digits, which a mode, an owner of 0 and a time of 0 fit.
+        let from = digits.len().saturating_sub(raw.len() - 1);
+        raw[..digits.len() - from].copy_from_slice(&digits.as_bytes()[from..]);
+    }
+
+    /// Fills a field with NULs.
+    pub(in crate::compare) fn clear(&mut self, field: Field) {
+        self.raw_mut(field).fill(0);
+    }
+
+    /// GNU's access and change times, in the first 24 bytes of what is the prefix
+    /// elsewhere.
+    pub(in crate::compare) fn clear_gnu_times(&mut self) {
+        if self.is_gnu() {
+            self.raw_mut(Field::Prefix)[..24].fill(0);
+        }
+    }
+
+    /// Writes the checksum that the other fields ask for.
+    pub(in crate::compare) fn set_checksum(&mut self) {
+        self.raw_mut(Field::Checksum).fill(b' ');
+        let sum: u32 = self.0.iter().map(|&byte| u32::from(byte)).sum();
+        self.raw_mut(Field::Checksum)[..7].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    }
+
     /// Whether bytes that no reader shows are other than zero.
-    pub(super) fn hides_bytes(&self) -> bool {
+    pub(in crate::compare) fn hides_bytes(&self) -> bool {
         let nonzero = |bytes: &[u8]| bytes.iter().any(|&byte| byte != 0);
         let after_text = |field| nonzero(&self.raw(field)[self.text(field).len()..]);
         let prefix = if self.is_gnu() {
@@ -195,7 +230,7 @@ impl Header {
     }
 
     /// CRC-32 of each field, in the order of [`Field`].
-    pub(super) fn sums(&self) -> [u32; FIELDS.len()] {
+    pub(in crate::compare) fn sums(&self) -> [u32; FIELDS.len()] {
         FIELDS.map(|field| {
             let mut crc = Crc::new();
             crc.update(self.raw(field));
@@ -211,12 +246,12 @@ pub(in crate::compare) fn is_header(head: &[u8]) -> bool {
 }
 
 /// Whether a type is a folder.
-pub(super) fn is_folder(kind: u8) -> bool {
+pub(in crate::compare) fn is_folder(kind: u8) -> bool {
     kind == b'5'
 }
 
 /// A type for a person ("typeflag").
-pub(super) fn type_name(kind: u8) -> String {
+pub(in crate::compare) fn type_name(kind: u8) -> String {
     match kind {
         b'0' => "file".to_owned(),
         0 => "file (old style)".to_owned(),

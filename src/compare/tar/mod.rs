@@ -2,7 +2,7 @@
 //! a `.deb`): POSIX.1-2017, `pax`, "ustar Interchange Format" and "pax Extended
 //! Header", with GNU's long names. May import `model`; never trusts a size.
 
-mod header;
+pub(super) mod header;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};

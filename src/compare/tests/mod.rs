@@ -1,6 +1,7 @@
 //! Situations: two files, and what is said of them.
 
 mod archives;
+mod equivalent;
 mod hostile;
 mod mutants;
 mod nested;

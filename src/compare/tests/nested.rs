@@ -31,11 +31,7 @@ fn deb(data: &[u8], mtime: u64) -> Vec<u8> {
         ("data.tar.xz", data),
     ] {
         let size = content.len();
-        write!(
-            out,
-            "{name:<16}{mtime:<12}0     0     100644  {size:<10}`\n"
-        )
-        .expect("memory");
+        writeln!(out, "{name:<16}{mtime:<12}0     0     100644  {size:<10}`").expect("memory");
         out.extend_from_slice(content);
         if size % 2 == 1 {
             out.push(b'\n');

@@ -70,11 +70,11 @@ pub(in crate::compare) struct Entry {
 }
 
 /// Little-endian numbers of a slice whose length was checked.
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
+pub(in crate::compare) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(in crate::compare) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
 }
 

@@ -2,7 +2,7 @@
 //! directory for what an installer sees and every local header for what another
 //! reader might see, and never trusts an offset or a size.
 
-mod directory;
+pub(super) mod directory;
 mod extra;
 mod meta;
 mod walk;

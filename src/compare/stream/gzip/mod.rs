@@ -42,6 +42,26 @@ pub(in crate::compare) struct Envelope {
     trailing: Stray,
 }
 
+/// What common systems allow for one file's name (`NAME_MAX`).
+const MAX_FILE_NAME: usize = 255;
+
+impl Envelope {
+    pub(in crate::compare) fn holds_bytes_of_its_own(&self) -> bool {
+        let is_file_name = |name: &Vec<u8>| {
+            name.len() <= MAX_FILE_NAME
+                && name
+                    .iter()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(b))
+        };
+        let plain = |header: &Header| {
+            header.extra.is_none()
+                && header.comment.is_none()
+                && header.name.as_ref().is_none_or(is_file_name)
+        };
+        self.trailing.bytes > 0 || !matches!(&self.parts[..], [part] if plain(&part.header))
+    }
+}
+
 /// Adds what differs between two gzip streams.
 pub(in crate::compare) fn compare(
     published: &Envelope,
