@@ -2,19 +2,36 @@
 
 use super::directory::{u16_at, u64_at};
 
-/// Extra fields that cannot change what an installer unpacks: zip64 sizes,
-/// which are compared on their own, times and owners (sections 4.5.3, 4.5.5 and
-/// 4.5.7, and Info-ZIP's own).
-const HARMLESS: [u16; 6] = [
-    0x0001, // zip64
-    0x000a, // NTFS times
-    0x5455, // extended timestamp
-    0x5855, // Unix times and owner, first form
-    0x7855, // Unix owner, second form
-    0x7875, // Unix owner, third form
-];
+/// What an extra field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Times (sections 4.5.5 and 4.5.7, and Info-ZIP's own).
+    Times,
+    /// Users and groups (Info-ZIP's own).
+    Owners,
+    /// zip64 sizes (section 4.5.3), which are compared on their own.
+    Sizes,
+    /// Anything else: it may change what an installer unpacks.
+    Unknown,
+}
 
-/// The longest of them, NTFS's, has 32 bytes: in a longer one anything can hide.
+impl Kind {
+    fn of(id: Option<u16>, data: &[u8]) -> Self {
+        if data.len() > HARMLESS_LENGTH {
+            return Self::Unknown;
+        }
+        match id {
+            // NTFS times, the extended timestamp, and Unix times with an owner.
+            Some(0x000a | 0x5455 | 0x5855) => Self::Times,
+            // Unix owners, the second and the third form.
+            Some(0x7855 | 0x7875) => Self::Owners,
+            Some(0x0001) => Self::Sizes,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The longest of those that are known, NTFS's, has 32 bytes: in a longer field anything can hide.
 const HARMLESS_LENGTH: usize = 32;
 
 /// The fields of an extra block; a block that is no whole number of fields ends
@@ -56,18 +73,26 @@ impl<'a> Zip64<'a> {
     }
 }
 
-/// Whether two unequal extra blocks differ only in fields that are harmless.
-pub(super) fn only_harmless(published: &[u8], rebuilt: &[u8]) -> bool {
-    let others = |extra| -> Vec<(Option<u16>, Vec<u8>)> {
-        fields(extra)
-            .into_iter()
-            .filter(|(id, data)| {
-                data.len() > HARMLESS_LENGTH || id.is_none_or(|id| !HARMLESS.contains(&id))
+/// The worst kind of field in which two unequal extra blocks differ.
+pub(super) fn what_differs(published: &[u8], rebuilt: &[u8]) -> Kind {
+    let (a, b) = (fields(published), fields(rebuilt));
+    let of_kind = |all: &[(Option<u16>, &[u8])], kind: Kind| -> Vec<Vec<u8>> {
+        all.iter()
+            .filter(|(id, data)| Kind::of(*id, data) == kind)
+            .map(|(id, data)| {
+                [
+                    &[u8::from(id.is_some())][..],
+                    &id.unwrap_or(0).to_le_bytes(),
+                    data,
+                ]
+                .concat()
             })
-            .map(|(id, data)| (id, data.to_vec()))
             .collect()
     };
-    others(published) == others(rebuilt)
+    [Kind::Unknown, Kind::Owners, Kind::Times]
+        .into_iter()
+        .find(|&kind| of_kind(&a, kind) != of_kind(&b, kind))
+        .unwrap_or(Kind::Sizes)
 }
 
 /// An extra block for a person: identifiers and sizes.
@@ -120,9 +145,12 @@ mod tests {
         let unicode_path = [0x75, 0x70, 1, 0, 3];
         let cut_short = [0x55, 0x54, 9, 0, 3];
         let stuffed = [&[0x55, 0x54, 33, 0][..], &[7; 33]].concat();
-        assert!(only_harmless(&time, &[]));
-        assert!(!only_harmless(&stuffed, &[]));
-        assert!(!only_harmless(&unicode_path, &[]));
-        assert!(!only_harmless(&cut_short, &[]));
+        let owner = [0x75, 0x78, 1, 0, 3];
+        assert_eq!(what_differs(&time, &[]), Kind::Times);
+        assert_eq!(what_differs(&owner, &[]), Kind::Owners);
+        assert_eq!(what_differs(&[time, owner].concat(), &[]), Kind::Owners);
+        assert_eq!(what_differs(&stuffed, &[]), Kind::Unknown);
+        assert_eq!(what_differs(&unicode_path, &[]), Kind::Unknown);
+        assert_eq!(what_differs(&cut_short, &[]), Kind::Unknown);
     }
 }

@@ -321,14 +321,15 @@ fn extra_difference(label: &str, published: &[u8], rebuilt: &[u8], found: &mut F
     if published == rebuilt {
         return;
     }
-    let severity = if extra::only_harmless(published, rebuilt) {
-        Severity::Metadata
-    } else {
-        Severity::Payload
+    let (severity, cause) = match extra::what_differs(published, rebuilt) {
+        extra::Kind::Times => (Severity::Metadata, Cause::Timestamp),
+        extra::Kind::Owners => (Severity::Metadata, Cause::Owner),
+        extra::Kind::Sizes => (Severity::Metadata, Cause::ArchiveWriter),
+        extra::Kind::Unknown => (Severity::Payload, Cause::ArchiveWriter),
     };
     found.push(Note::new(
         severity,
-        Cause::ArchiveWriter,
+        cause,
         pair(label, extra::describe(published), extra::describe(rebuilt)),
     ));
 }
