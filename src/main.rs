@@ -12,6 +12,7 @@ async fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Verify(options) => cli::verify::run(&arguments.global, options).await,
         Command::Plan(options) => cli::plan::run(&arguments.global, options).await,
+        Command::Compare(options) => cli::compare::run(options),
         Command::Images(options) => cli::images::run(&arguments.global, options).await,
         Command::Doctor => cli::doctor::run(&arguments.global).await,
     };

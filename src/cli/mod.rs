@@ -1,6 +1,7 @@
 //! Arguments, progress and printing: one file a subcommand. It may import every
 //! room; it holds nothing that a user of the library would want.
 
+pub mod compare;
 pub mod doctor;
 pub mod images;
 pub mod plan;
@@ -32,15 +33,28 @@ pub struct Arguments {
 #[derive(Args, Clone, Debug)]
 pub struct Global {
     /// Where blobs, images, keys and attestations are kept
-    #[arg(long, global = true, env = "REMINT_DATA_DIR", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Folders",
+        env = "REMINT_DATA_DIR",
+        value_name = "DIR"
+    )]
     pub data_dir: Option<PathBuf>,
     /// The configuration file; `remint.toml` in the data folder if there is one
-    #[arg(long, global = true, env = "REMINT_CONFIG", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Folders",
+        env = "REMINT_CONFIG",
+        value_name = "FILE"
+    )]
     pub config: Option<PathBuf>,
     /// Where the image definitions and their lock file are
     #[arg(
         long,
         global = true,
+        help_heading = "Folders",
         env = "REMINT_IMAGES_DIR",
         value_name = "DIR",
         default_value = "images"
@@ -50,6 +64,7 @@ pub struct Global {
     #[arg(
         long,
         global = true,
+        help_heading = "Folders",
         env = "REMINT_RECIPES_DIR",
         value_name = "DIR",
         default_value = "recipes"
@@ -59,6 +74,7 @@ pub struct Global {
     #[arg(
         long,
         global = true,
+        help_heading = "Folders",
         env = "REMINT_RESULTS_DIR",
         value_name = "DIR",
         default_value = "results"
@@ -73,6 +89,8 @@ pub enum Command {
     Verify(verify::Options),
     /// Print the plan that would be run, as a recipe with the reason for each line
     Plan(plan::Options),
+    /// Compare a published file with a rebuilt one: where they differ, why, and what to do
+    Compare(compare::Options),
     /// List, build, lock or verify the images that builds run in
     Images(images::Options),
     /// Check engine, disk, registries, images and keys, and say what to do

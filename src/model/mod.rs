@@ -38,5 +38,5 @@ pub use source::{
     CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint, SdistSource,
     Source, SourceHints,
 };
-pub use text::printable;
+pub use text::{printable, steers};
 pub use verdict::{BuildFailure, BuildStage, Verdict, VerdictKind};

@@ -9,7 +9,7 @@ pub fn printable(text: &str, multiline: bool) -> String {
         .flat_map(|c| {
             let harmless = match c {
                 '\n' | '\t' => multiline,
-                c => !c.is_control() && !is_invisible_format(c),
+                c => !steers(c),
             };
             let escaped: Box<dyn Iterator<Item = char>> = if harmless {
                 Box::new(std::iter::once(c))
@@ -19,6 +19,11 @@ pub fn printable(text: &str, multiline: bool) -> String {
             escaped
         })
         .collect()
+}
+
+/// Whether a terminal would act on `c`, or it would hide or reorder text.
+pub fn steers(c: char) -> bool {
+    c.is_control() || is_invisible_format(c)
 }
 
 /// Format characters that hide or reorder text: soft hyphen, zero-width

@@ -202,6 +202,18 @@ impl Verdict {
         }
     }
 
+    /// What differs, where the verdict is about a rebuilt file that does.
+    pub fn comparison(&self) -> Option<&Differs> {
+        match self {
+            Self::Equivalent { comparison } | Self::Different { comparison } => Some(comparison),
+            Self::Reproduced { .. }
+            | Self::BuildFailed { .. }
+            | Self::SourceNotFound { .. }
+            | Self::Unsupported { .. }
+            | Self::InfraError { .. } => None,
+        }
+    }
+
     /// The reason, in one line for a person.
     pub fn reason(&self) -> String {
         match self {

@@ -3,13 +3,18 @@
 //! `store` and `model`. Nothing of an artifact reaches a terminal or a page
 //! without being escaped.
 
+pub mod comparison;
+
 mod html;
 mod markdown;
+mod page;
+mod paint;
 mod terminal;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Batch, Difference, ResultRecord, Verdict};
+use crate::model::{Batch, ResultRecord, Verdict, VerdictKind};
 use crate::store;
 
 pub use html::to_html;
@@ -18,7 +23,8 @@ pub use terminal::to_terminal;
 
 /// The batch as JSON (`docs/results.md` describes it).
 pub fn to_json(batch: &Batch) -> String {
-    serde_json::to_string_pretty(batch).expect("a batch is plain data and serialises")
+    let text = serde_json::to_string_pretty(batch).expect("a batch is plain data and serialises");
+    comparison::harmless_json(&text)
 }
 
 /// Writes a batch's reports below the results folder and returns their folder.
@@ -37,18 +43,14 @@ pub fn write(batch: &Batch, results: &Path) -> Result<PathBuf, store::Error> {
     Ok(folder)
 }
 
-/// The differences that a record lists.
-fn differences(record: &ResultRecord) -> (&[Difference], usize) {
-    match &record.verdict {
-        Verdict::Equivalent { comparison } | Verdict::Different { comparison } => {
-            (&comparison.differences, comparison.omitted)
-        }
-        Verdict::Reproduced { .. }
-        | Verdict::BuildFailed { .. }
-        | Verdict::SourceNotFound { .. }
-        | Verdict::Unsupported { .. }
-        | Verdict::InfraError { .. } => (&[], 0),
+/// How many artifacts got each verdict, best first. Each verdict is a level of its
+/// own: `equivalent` must never swell the number of the reproduced.
+fn tally(batch: &Batch) -> BTreeMap<VerdictKind, usize> {
+    let mut tally = BTreeMap::new();
+    for record in &batch.results {
+        *tally.entry(record.verdict.kind()).or_default() += 1;
     }
+    tally
 }
 
 /// A duration as people say it.

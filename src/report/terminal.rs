@@ -1,6 +1,8 @@
 //! A batch as lines on a terminal.
 
-use super::seconds;
+use super::comparison::terminal_causes;
+use super::paint::{Paint, sgr};
+use super::{seconds, tally};
 use crate::model::{Batch, VerdictKind, printable};
 
 /// One line an artifact: verdict, name, time, and the reason below it where it is
@@ -10,17 +12,15 @@ pub fn to_terminal(batch: &Batch, colour: bool) -> String {
     for record in &batch.results {
         let kind = record.verdict.kind();
         let name = printable(&record.subject(), false);
-        let label = if colour {
-            // SGR (ECMA-48, section 8.3.117): bold and a colour, then reset.
-            format!("\u{1b}[1;{}m{kind:16}\u{1b}[0m", colour_of(kind))
-        } else {
-            format!("{kind:16}")
-        };
+        let label = Paint(colour).with(colour_of(kind), &format!("{kind:16}"));
         text.push_str(&format!("{label} {name} ({})\n", seconds(record.millis)));
         text.push_str(&format!(
             "    {}\n",
             printable(&record.verdict.reason(), false)
         ));
+        if let Some(differs) = record.verdict.comparison() {
+            text.push_str(&terminal_causes(differs, colour));
+        }
         if let Some(source) = &record.source {
             text.push_str(&format!(
                 "    source: {}\n",
@@ -28,21 +28,30 @@ pub fn to_terminal(batch: &Batch, colour: bool) -> String {
             ));
         }
     }
-    let good = batch
-        .results
-        .iter()
-        .filter(|r| r.verdict.kind() == VerdictKind::Reproduced)
-        .count();
-    text.push_str(&format!("{good} of {} reproduced\n", batch.results.len()));
+    let tally = tally(batch);
+    let of = |kind| tally.get(&kind).copied().unwrap_or(0);
+    text.push_str(&format!(
+        "{} of {} reproduced",
+        of(VerdictKind::Reproduced),
+        batch.results.len()
+    ));
+    match of(VerdictKind::Equivalent) {
+        0 => {}
+        equivalent => text.push_str(&format!(
+            "; {equivalent} equivalent, which is not the same bytes"
+        )),
+    }
+    text.push('\n');
     text
 }
 
-const fn colour_of(kind: VerdictKind) -> u8 {
+const fn colour_of(kind: VerdictKind) -> &'static str {
     match kind {
-        VerdictKind::Reproduced => 32,
-        VerdictKind::Different => 31,
-        VerdictKind::Equivalent | VerdictKind::BuildFailed | VerdictKind::SourceNotFound => 33,
-        VerdictKind::Unsupported => 36,
-        VerdictKind::InfraError => 35,
+        VerdictKind::Reproduced => sgr::BOLD_GREEN,
+        VerdictKind::Equivalent => sgr::BOLD_BLUE,
+        VerdictKind::Different => sgr::BOLD_RED,
+        VerdictKind::BuildFailed | VerdictKind::SourceNotFound => sgr::BOLD_YELLOW,
+        VerdictKind::Unsupported => sgr::BOLD_CYAN,
+        VerdictKind::InfraError => sgr::BOLD_MAGENTA,
     }
 }
