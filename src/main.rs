@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
     cli::set_up_logging();
     let outcome = match &arguments.command {
         Command::Verify(options) => cli::verify::run(&arguments.global, options).await,
+        Command::Bench(options) => cli::bench::run(&arguments.global, options).await,
         Command::Plan(options) => cli::plan::run(&arguments.global, options).await,
         Command::Compare(options) => cli::compare::run(options),
         Command::Images(options) => cli::images::run(&arguments.global, options).await,

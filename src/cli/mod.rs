@@ -1,6 +1,7 @@
 //! Arguments, progress and printing: one file a subcommand. It may import every
 //! room; it holds nothing that a user of the library would want.
 
+pub mod bench;
 pub mod compare;
 pub mod doctor;
 pub mod images;
@@ -87,6 +88,8 @@ pub struct Global {
 pub enum Command {
     /// Rebuild packages and say whether they are the same bytes as published
     Verify(verify::Options),
+    /// Measure how much of a list of packages reproduces
+    Bench(bench::Options),
     /// Print the plan that would be run, as a recipe with the reason for each line
     Plan(plan::Options),
     /// Compare a published file with a rebuilt one: where they differ, why, and what to do

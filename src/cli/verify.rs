@@ -61,11 +61,11 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     let farm = open::open(global, &batch.id, bars.sink()).await?;
     for purl in purls {
         let request = Request {
-            purl: purl.clone(),
             artifact: options.artifact.clone(),
             source: options.source.clone(),
             recipe: options.recipe.clone(),
             keep: options.keep,
+            ..request_for(purl)
         };
         match farm.line.verify(&request).await {
             Ok(records) => batch.results.extend(records),
@@ -87,6 +87,17 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         println!("report: {}", folder.join("index.html").display());
     }
     Ok(outcome(&batch.results))
+}
+
+/// A request for a package with nothing else said.
+pub(super) fn request_for(purl: Purl) -> Request {
+    Request {
+        purl,
+        artifact: None,
+        source: None,
+        recipe: None,
+        keep: false,
+    }
 }
 
 /// Reads every package URL before anything is done for the first.

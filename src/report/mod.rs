@@ -9,6 +9,7 @@ mod html;
 mod markdown;
 mod page;
 mod paint;
+mod scoreboard;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use crate::store;
 
 pub use html::to_html;
 pub use markdown::to_markdown;
+pub use scoreboard::to_scoreboard;
 pub use terminal::to_terminal;
 
 /// The batch as JSON (`docs/results.md` describes it).

@@ -137,6 +137,11 @@ pub enum Error {
     Cancelled,
 }
 
+/// The record of a package that could not be looked at, for lists that go on.
+pub fn undecided(purl: &Purl, started: Timestamp, error: &Error) -> ResultRecord {
+    failure::before_artifact(purl, started, error)
+}
+
 impl Line {
     /// Verifies one package: every artifact that users install, or the one named.
     /// Infra errors become verdicts of their own, so that a list goes on.
