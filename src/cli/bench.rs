@@ -96,7 +96,7 @@ mod tests {
     fn a_list_may_have_remarks_and_says_which_line_is_wrong() {
         let list = "# small\npkg:cargo/itoa@1.0.18 # a number\n\npkg:npm/ms@2.1.3\n";
         assert_eq!(parse_list(list, "list").expect("valid").len(), 2);
-        let error = parse_list("pkg:cargo/itoa@1\nnothing\n", "list").expect_err("no purl");
+        let error = parse_list("pkg:cargo/itoa@1.0.18\nnothing\n", "list").expect_err("no purl");
         assert!(error.to_string().starts_with("list, line 2: "), "{error}");
         assert!(parse_list("# nothing\n", "list").is_err());
     }
