@@ -129,6 +129,18 @@ pub enum RecoveredFact {
         /// Seconds since the Unix epoch.
         seconds: i64,
     },
+    /// The zone of the publisher's clock, told from local times in the artifact beside
+    /// the same members' instants in the source: one of a fixed list, so no more than
+    /// its number.
+    TimeZone {
+        /// The zone as POSIX writes it (POSIX.1-2017, "TZ").
+        posix: String,
+    },
+    /// The publisher's umask, told from the modes of what the build backend wrote.
+    Umask {
+        /// The bits that are taken away.
+        mask: u32,
+    },
     /// The publisher's lock file, whose every entry was found in the registry's
     /// index with the same checksum and no later than the release.
     LockFile {

@@ -12,6 +12,7 @@ mod npm;
 mod pypi;
 mod recipes;
 mod stamps;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,6 +102,9 @@ pub struct Facts<'a> {
     pub members: &'a BTreeMap<String, Vec<u8>>,
     /// Times and modes of every member of the published artifact.
     pub stamps: &'a [MemberStamp],
+    /// Times and modes of every member of the source distribution that the plan builds
+    /// from; empty for other sources.
+    pub source_stamps: &'a [MemberStamp],
     /// The artifact's first bytes, where it is a gzip file: its fixed header.
     pub gzip: Option<GzipMarks>,
     /// The source that the plan builds from.

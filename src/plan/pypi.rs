@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::stamps::{Pattern, pattern, zip_time_of};
-use super::{Candidate, Error, Facts};
+use super::{Candidate, Error, Facts, zone};
 use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR};
 
 /// How long after the upload the mirror still shows new files: publishers upload
@@ -113,16 +113,24 @@ struct PyProject {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
 struct BuildSystem {
     #[serde(default)]
     requires: Vec<String>,
+    /// Where in the source the backend itself is (PEP 517, "In-tree build backends").
+    #[serde(default)]
+    backend_path: Vec<String>,
 }
 
 /// What the source asks to have installed (PEP 518), with its default for a
 /// source without the table.
-fn declared_requires(facts: &Facts<'_>) -> Result<Vec<String>, Error> {
+fn declared(facts: &Facts<'_>) -> Result<BuildSystem, Error> {
+    let default = || BuildSystem {
+        requires: vec!["setuptools".into()],
+        backend_path: vec![],
+    };
     let Some(bytes) = facts.tree.get("pyproject.toml") else {
-        return Ok(vec!["setuptools".into()]);
+        return Ok(default());
     };
     let text = String::from_utf8_lossy(bytes);
     let project: PyProject = toml::from_str(&text).map_err(|error| {
@@ -132,9 +140,7 @@ fn declared_requires(facts: &Facts<'_>) -> Result<Vec<String>, Error> {
             error.message()
         ))
     })?;
-    Ok(project
-        .build_system
-        .map_or_else(|| vec!["setuptools".into()], |b| b.requires))
+    Ok(project.build_system.unwrap_or_else(default))
 }
 
 /// The name at the start of a requirement (PEP 508), normalized (PEP 503).
@@ -150,16 +156,24 @@ fn requirement_name(requirement: &str) -> String {
         .collect()
 }
 
-/// What is installed: the backend that the wheel names in exactly that version,
-/// and everything else that the source asks for.
-fn requirements(declared: &[String], backend: Backend, version: &str) -> Vec<String> {
+/// What is installed: the backend that the wheel names in exactly that version, and
+/// everything else that the source asks for. A backend that builds itself is in its
+/// own source, and in no registry yet.
+fn requirements(
+    facts: &Facts<'_>,
+    declared: &[String],
+    backend: Backend,
+    version: &str,
+) -> Vec<String> {
     let pinned = backend.distribution();
     let mut requirements: Vec<String> = declared
         .iter()
         .filter(|requirement| requirement_name(requirement) != pinned)
         .cloned()
         .collect();
-    requirements.push(format!("{pinned}=={version}"));
+    if !builds_itself(facts, backend, version) {
+        requirements.push(format!("{pinned}=={version}"));
+    }
     if backend == Backend::BdistWheel
         && !requirements
             .iter()
@@ -167,7 +181,34 @@ fn requirements(declared: &[String], backend: Backend, version: &str) -> Vec<Str
     {
         requirements.push("setuptools".into());
     }
+    if wants_old_setuptools(facts, backend) {
+        requirements.push(OLD_SETUPTOOLS.into());
+    }
     requirements
+}
+
+/// Whether the release is the backend itself: of this version, or of one that was
+/// only ever in its source.
+fn builds_itself(facts: &Facts<'_>, backend: Backend, version: &str) -> bool {
+    let purl = &facts.release.purl;
+    let same_name = requirement_name(purl.name().as_str()) == backend.distribution();
+    let same_version = purl.version().is_some_and(|own| own.as_str() == version);
+    same_name && (same_version || version.contains('+'))
+}
+
+/// setuptools wrote "Platform: UNKNOWN" into METADATA where nothing else was said, and
+/// no longer does.
+const OLD_SETUPTOOLS: &str = "setuptools<60";
+
+fn wants_old_setuptools(facts: &Facts<'_>, backend: Backend) -> bool {
+    backend == Backend::BdistWheel
+        && facts.members.iter().any(|(name, text)| {
+            name.ends_with(".dist-info/METADATA")
+                && String::from_utf8_lossy(text)
+                    .lines()
+                    .take_while(|line| !line.is_empty())
+                    .any(|line| line == "Platform: UNKNOWN")
+        })
 }
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
@@ -178,17 +219,56 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             facts.artifact.name
         )));
     };
-    let requires = requirements(&declared_requires(facts)?, backend, &version);
+    let declared = declared(facts)?;
+    let requires = requirements(facts, &declared.requires, backend, &version);
     let base = Base {
         facts,
         tool: &tool,
         version: &version,
         requires: &requires,
+        // The Generator says which backend ran; another one in the tree did not.
+        leaves_own_backend: !declared.backend_path.is_empty()
+            && !builds_itself(facts, backend, &version),
     };
-    Ok(times(facts, backend)
-        .into_iter()
-        .map(|time| base.candidate(&time))
+    let times = times(facts, backend);
+    let [first, second] = pythons(facts.published());
+    Ok(times
+        .iter()
+        .map(|time| base.candidate(first, time))
+        .chain(times.first().map(|time| base.candidate(second, time)))
         .collect())
+}
+
+/// A Python that builds run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Python {
+    image: &'static str,
+    why: &'static str,
+}
+
+/// Today's Python.
+const CURRENT: Python = Python {
+    image: "python",
+    why: "a pure wheel seldom depends on the Python that builds it",
+};
+
+/// The last Python with distutils and pkgutil.ImpImporter, which the setuptools of
+/// its time imports (What's New in Python 3.12, "Removed").
+const BEFORE_3_12: Python = Python {
+    image: "python-3.11",
+    why: "build backends of the time before Python 3.12 need what it took away",
+};
+
+/// When Python 3.12.0 came out: 2023-10-02.
+const PYTHON_3_12: i64 = 1_696_204_800;
+
+/// The Pythons to build on, the likelier first.
+fn pythons(published: Option<Timestamp>) -> [Python; 2] {
+    if published.is_some_and(|time| time.as_second() < PYTHON_3_12) {
+        [BEFORE_3_12, CURRENT]
+    } else {
+        [CURRENT, BEFORE_3_12]
+    }
 }
 
 /// How a candidate gets the members' times right.
@@ -247,10 +327,12 @@ struct Base<'a> {
     tool: &'a str,
     version: &'a str,
     requires: &'a [String],
+    /// The source has a backend of its own, which was not the one that ran.
+    leaves_own_backend: bool,
 }
 
 impl Base<'_> {
-    fn candidate(&self, time: &Time) -> Candidate {
+    fn candidate(&self, on: Python, time: &Time) -> Candidate {
         let facts = self.facts;
         let python = format!("{WORK_DIR}/venv/bin/python");
         let pip = |args: &[&str]| -> Vec<String> {
@@ -266,10 +348,7 @@ impl Base<'_> {
         };
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut reasons = BTreeMap::from([
-            (
-                "plan.image".to_owned(),
-                "a pure wheel does not depend on the Python that builds it".to_owned(),
-            ),
+            ("plan.image".to_owned(), on.why.to_owned()),
             (
                 "plan.cutoff".to_owned(),
                 "an hour after the upload".to_owned(),
@@ -321,7 +400,35 @@ impl Base<'_> {
                 reasons.insert("plan.build".into(), why.into());
             }
         }
-        build.push(step(pip(&[
+        if let Some(posix) = zone::of(facts.stamps, facts.source_stamps) {
+            env.insert("TZ".into(), posix.into());
+            recovered.push(RecoveredFact::TimeZone {
+                posix: posix.into(),
+            });
+            reasons.insert(
+                "plan.env.TZ".into(),
+                "the wheel has its members' times in this zone, the source distribution has the instants".into(),
+            );
+        }
+        let mut files = BTreeMap::new();
+        if is_universal(facts) {
+            // The one file that every release of setuptools reads beside the source's own.
+            files.insert(
+                "home/.pydistutils.cfg".to_owned(),
+                "[bdist_wheel]\nuniversal = 1\n".to_owned(),
+            );
+            reasons.insert(
+                "plan.files".into(),
+                "the wheel's name says py2.py3, which the publisher asked bdist_wheel for".into(),
+            );
+        }
+        if self.leaves_own_backend {
+            build.push(Step {
+                run: words("sed -i /^backend-path/d pyproject.toml"),
+                cwd: facts.package_dir(),
+            });
+        }
+        let wheel = pip(&[
             "wheel",
             "--no-deps",
             "--no-build-isolation",
@@ -329,17 +436,30 @@ impl Base<'_> {
             "--wheel-dir",
             "/build/out",
             ".",
-        ])));
-        if let Some(last) = build.last_mut() {
-            last.cwd = facts.package_dir();
-        }
+        ]);
+        let wheel = match zone::umask(facts.stamps) {
+            None => wheel,
+            Some(mask) => {
+                recovered.push(RecoveredFact::Umask { mask });
+                let with_umask = format!("umask {mask:04o} && exec \"$@\"");
+                ["sh", "-c", &with_umask, "sh"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .chain(wheel)
+                    .collect()
+            }
+        };
+        build.push(Step {
+            run: wheel,
+            cwd: facts.package_dir(),
+        });
         let install: Vec<&str> = ["install"]
             .into_iter()
             .chain(self.requires.iter().map(String::as_str))
             .collect();
         Candidate {
             plan: Plan {
-                image: "python".into(),
+                image: on.image.into(),
                 cutoff: facts.published().and_then(after_upload),
                 build_network: Network::None,
                 output: format!("out/{}", facts.artifact.name),
@@ -349,7 +469,7 @@ impl Base<'_> {
                 ],
                 build,
                 env,
-                files: BTreeMap::new(),
+                files,
                 inputs: vec![],
                 recovered,
                 limits: Limits::default(),
@@ -357,6 +477,17 @@ impl Base<'_> {
             reasons,
         }
     }
+}
+
+/// Whether the wheel is for Python 2 as well, which setuptools has to be told.
+fn is_universal(facts: &Facts<'_>) -> bool {
+    let said = |name: &str| {
+        facts
+            .tree
+            .get(name)
+            .is_some_and(|text| String::from_utf8_lossy(text).contains("universal"))
+    };
+    facts.artifact.name.ends_with("-py2.py3-none-any.whl") && !said("setup.cfg")
 }
 
 fn after_upload(uploaded: Timestamp) -> Option<Timestamp> {
@@ -368,6 +499,8 @@ mod tests {
     use super::super::testing::Situation;
     use super::*;
 
+    /// Each way of setting times is tried on one Python, the first on the other too.
+    const PYTHONS: usize = 2;
     const FLIT_DEFAULT: i64 = 1_451_606_400;
 
     fn situation(generator: &str) -> Situation {
@@ -397,6 +530,14 @@ mod tests {
             !install.iter().any(|word| word.contains("<4")),
             "{install:?}"
         );
+    }
+
+    #[test]
+    fn a_wheel_from_before_python_3_12_is_built_on_the_python_of_its_time_first() {
+        let at = |second| Timestamp::from_second(second).ok();
+        assert_eq!(pythons(at(PYTHON_3_12 - 1)), [BEFORE_3_12, CURRENT]);
+        assert_eq!(pythons(at(PYTHON_3_12)), [CURRENT, BEFORE_3_12]);
+        assert_eq!(pythons(None), [CURRENT, BEFORE_3_12]);
     }
 
     #[test]
@@ -447,7 +588,7 @@ mod tests {
     #[test]
     fn the_backends_own_time_leaves_the_epoch_unset() {
         let found = situation("flit 3.12.0").candidates().expect("plans");
-        assert_eq!(found.len(), 1);
+        assert_eq!(found.len(), PYTHONS);
         assert!(!found[0].plan.env.contains_key("SOURCE_DATE_EPOCH"));
     }
 

@@ -10,6 +10,7 @@ pub struct Situation {
     pub release: Release,
     pub members: BTreeMap<String, Vec<u8>>,
     pub stamps: Vec<MemberStamp>,
+    pub source_stamps: Vec<MemberStamp>,
     pub source: Source,
     pub tree: BTreeMap<String, Vec<u8>>,
     pub cargos: Vec<CargoToolchain>,
@@ -41,6 +42,7 @@ impl Situation {
             },
             members: BTreeMap::new(),
             stamps: vec![],
+            source_stamps: vec![],
             source: Source::Git {
                 git: GitSource {
                     repository: "https://git.example/demo".into(),
@@ -123,6 +125,7 @@ impl Situation {
             artifact: &self.release.artifacts[0],
             members: &self.members,
             stamps: &self.stamps,
+            source_stamps: &self.source_stamps,
             gzip: None,
             source: &self.source,
             tree: &self.tree,

@@ -187,10 +187,12 @@ impl Line {
         let artifact = &published.file.artifact;
         self.enter(&artifact.name, Station::Source);
         let tree = scratch.join("tree");
-        let source = match origin {
+        let (source, stamps) = match origin {
             tree::Origin::Git => {
-                self.git_source(release, published, request, recipe, &tree)
-                    .await?
+                let source = self
+                    .git_source(release, published, request, recipe, &tree)
+                    .await?;
+                (source, Vec::new())
             }
             tree::Origin::Sdist(sdist) => self.sdist_source(sdist, &tree).await?,
         };
@@ -200,7 +202,10 @@ impl Line {
                 plan: recipe.plan.clone(),
                 reasons: BTreeMap::new(),
             }],
-            None => self.candidates(release, published, &source, &tree).await?,
+            None => {
+                self.candidates(release, published, &source, &stamps, &tree)
+                    .await?
+            }
         };
         Ok(Prepared {
             source,
@@ -233,7 +238,12 @@ impl Line {
         .map_err(failure::of_source)
     }
 
-    async fn sdist_source(&self, sdist: &Artifact, tree: &Path) -> Result<Source, Verdict> {
+    /// The checkout of a source distribution, with what it says of its members.
+    async fn sdist_source(
+        &self,
+        sdist: &Artifact,
+        tree: &Path,
+    ) -> Result<(Source, Vec<MemberStamp>), Verdict> {
         let file = self
             .registries
             .fetch(sdist)
@@ -243,7 +253,9 @@ impl Line {
         on_a_thread(move || source::unpack_sdist(&path, &tree))
             .await
             .map_err(failure::of_source)?;
-        Ok(tree::sdist_source(&file))
+        let stamps = archive::member_times(&file.path, sdist.kind)
+            .map_err(|error| failure::unreadable(sdist, &error))?;
+        Ok((tree::sdist_source(&file), stamps))
     }
 
     /// Plan: the facts, gathered, and the inference over them.
@@ -252,6 +264,7 @@ impl Line {
         release: &Release,
         published: &Published,
         source: &Source,
+        source_stamps: &[MemberStamp],
         tree: &Path,
     ) -> Result<Vec<Candidate>, Verdict> {
         let mut tools = Vec::new();
@@ -269,6 +282,7 @@ impl Line {
             artifact: &published.file.artifact,
             members: &published.members,
             stamps: &published.stamps,
+            source_stamps,
             gzip: published.gzip,
             source,
             tree: &files,
