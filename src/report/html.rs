@@ -16,7 +16,7 @@ pub fn to_html(batch: &Batch) -> String {
     }
     body.push_str(
         "</p>\n<table class=\"cards\">\n<caption>Every artifact of the batch</caption>\n<thead><tr>\
-         <th scope=\"col\">Artifact</th><th scope=\"col\">Verdict</th><th scope=\"col\">Time</th>\
+         <th scope=\"col\">Artifact</th><th scope=\"col\">Verdict</th><th scope=\"col\" class=\"num\">Time</th>\
          <th scope=\"col\">Reason</th></tr></thead>\n<tbody>\n",
     );
     for (number, record) in batch.results.iter().enumerate() {

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Cause, CauseCount, Difference, DifferenceKind, Differs, Severity, Sha256Digest,
+    Cause, CauseCount, Difference, DifferenceKind, Differs, Equivalence, Normalization, Severity,
+    Sha256Digest,
 };
 
 const EVIL: &str = "<script>alert(1)</script>\u{1b}[31m|`[x](y)\u{202e}\n# head";
@@ -84,6 +85,69 @@ fn a_terminal_shows_verdict_time_and_reason_and_colour_only_when_told() {
     assert!(to_terminal(&batch, true).contains("\u{1b}[1;36m"));
 }
 
+fn equivalent() -> Verdict {
+    let (published, rebuilt) = (Sha256Digest::of(b"a"), Sha256Digest::of(b"b"));
+    let after = Sha256Digest::of(b"c");
+    Verdict::Equivalent {
+        comparison: Box::new(Differs {
+            published,
+            rebuilt,
+            differences: vec![Difference {
+                path: "x".into(),
+                kind: DifferenceKind::MemberMetadata,
+                cause: Cause::Timestamp,
+                severity: Severity::Metadata,
+                detail: "mtime: published 1, rebuilt 0".into(),
+                diff: None,
+            }],
+            omitted: 0,
+            causes: vec![CauseCount {
+                cause: Cause::Timestamp,
+                severity: Severity::Metadata,
+                count: 1,
+            }],
+            equivalence: Some(Equivalence {
+                sha256: after,
+                applied: vec![Normalization {
+                    normalizer: "tar-mtime/1".into(),
+                    published_before: published,
+                    published_after: after,
+                    rebuilt_before: rebuilt,
+                    rebuilt_after: after,
+                }],
+            }),
+        }),
+    }
+}
+
+#[test]
+fn equivalent_is_a_level_of_its_own_and_never_counts_as_reproduced() {
+    let mut both = batch(equivalent());
+    let reproduced = Verdict::Reproduced {
+        sha256: Sha256Digest::of(b"a"),
+        recovered: vec![],
+    };
+    both.results.extend(batch(reproduced).results);
+    insta::assert_snapshot!(to_terminal(&both, false), @r"
+    equivalent       pkg:cargo/itoa@1.0.18 (2.3 s)
+        not the same bytes; the same after normalizing (tar-mtime/1)
+        metadata timestamp (1): Set SOURCE_DATE_EPOCH to the commit's time when building, and write no other clock into files.
+    reproduced       pkg:cargo/itoa@1.0.18 (2.3 s)
+        the rebuilt file has the same SHA-256
+    1 of 2 reproduced; 1 equivalent, which is not the same bytes
+    ");
+    let page = to_html(&both);
+    for expected in [
+        "<span class=\"tag reproduced\">1 reproduced</span>",
+        "<span class=\"tag equivalent\">1 equivalent</span>",
+        "<code>tar-mtime/1</code>",
+        "id=\"r0-timestamp\"",
+    ] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    assert!(to_markdown(&both).contains("| `tar-mtime/1` |"));
+}
+
 #[test]
 fn no_artifact_can_steer_a_terminal() {
     assert!(!to_terminal(&different(), false).contains(['\u{1b}', '\u{202e}']));
@@ -97,6 +161,8 @@ fn no_artifact_can_write_html() {
         "{page}"
     );
     assert!(page.contains("&lt;script&gt;"));
+    let advice = "Publish from a clean checkout of the tagged commit";
+    assert!(page.contains(advice) && page.contains("2 more are counted and not listed"));
 }
 
 #[test]
@@ -112,6 +178,7 @@ fn the_json_says_its_format_and_what_was_found() {
     assert_eq!(json["format"], Batch::FORMAT);
     assert_eq!(json["results"][0]["verdict"], "different");
     assert_eq!(json["results"][0]["comparison"]["omitted"], 2);
+    assert!(!to_json(&different()).contains(['\u{1b}', '\u{202e}']));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub fn to_html(files: &ComparedFiles, comparison: &Comparison) -> String {
     let mut out = format!(
         "<p class=\"faint\">remint {} compare</p>\n<h1><span class=\"tag {class}\">{}</span></h1>\n<p>{}</p>\n\
          <table class=\"cards\">\n<caption>The two files</caption>\n<thead><tr><th scope=\"col\">Side</th>\
-         <th scope=\"col\">File</th><th scope=\"col\">Bytes</th><th scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\">File</th><th scope=\"col\" class=\"num\">Bytes</th><th scope=\"col\">SHA-256</th></tr></thead>\n<tbody>\n",
         env!("CARGO_PKG_VERSION"),
         headline.word,
         headline.sentence
@@ -57,7 +57,7 @@ pub(in crate::report) fn body(differs: &Differs, prefix: &str, level: u8) -> Str
     let groups = groups(differs);
     out.push_str(&format!(
         "<h{level}>Causes</h{level}>\n<table class=\"cards\">\n<caption>Worst first</caption>\n<thead><tr>\
-         <th scope=\"col\">Cause</th><th scope=\"col\">Severity</th><th scope=\"col\">Count</th>\
+         <th scope=\"col\">Cause</th><th scope=\"col\">Severity</th><th scope=\"col\" class=\"num\">Count</th>\
          <th scope=\"col\">What upstream can do</th></tr></thead>\n<tbody>\n"
     ));
     for group in &groups {

@@ -149,3 +149,6 @@ fn place(difference: &Difference) -> &str {
         &difference.path
     }
 }
+
+#[cfg(test)]
+mod tests;
