@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::model::{
-    ArtifactKind, ArtifactSummary, BuildFailure, BuildStage, Differs, Sha256Digest, Sha512Digest,
-    Verdict,
+    ArtifactKind, ArtifactSummary, BuildFailure, BuildStage, Differs, Equivalence, Sha256Digest,
+    Sha512Digest, Verdict,
 };
 
 const SCHEMA: &str = include_str!("../../docs/rebuild-result-v1.schema.json");
@@ -37,21 +37,34 @@ fn record(verdict: Verdict) -> ResultRecord {
     }
 }
 
+fn differs() -> Differs {
+    Differs {
+        published: Sha256Digest::of(b"x"),
+        rebuilt: Sha256Digest::of(b"y"),
+        differences: vec![],
+        omitted: 3,
+        causes: vec![],
+        equivalence: None,
+    }
+}
+
 fn signed_verdicts() -> Vec<Verdict> {
     vec![
         Verdict::Reproduced {
             sha256: Sha256Digest::of(b"x"),
             recovered: vec![],
         },
-        Verdict::Different {
+        Verdict::Equivalent {
             comparison: Box::new(Differs {
-                published: Sha256Digest::of(b"x"),
-                rebuilt: Sha256Digest::of(b"y"),
-                differences: vec![],
-                omitted: 3,
-                causes: vec![],
-                equivalence: None,
+                equivalence: Some(Equivalence {
+                    sha256: Sha256Digest::of(b"z"),
+                    applied: vec![],
+                }),
+                ..differs()
             }),
+        },
+        Verdict::Different {
+            comparison: Box::new(differs()),
         },
         Verdict::BuildFailed {
             stage: BuildStage::Build,

@@ -266,3 +266,15 @@ fn the_json_gives_the_comparison_back() {
         assert_eq!(back, comparison, "{name}");
     }
 }
+
+#[test]
+fn the_documentation_lists_every_cause_with_its_advice() {
+    let text = include_str!("../../../../docs/compare.md");
+    for cause in Cause::ALL {
+        let row = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{cause}` |")))
+            .unwrap_or_else(|| panic!("{cause} is not in docs/compare.md"));
+        assert!(row.ends_with(&format!("| {} |", cause.advice())), "{row}");
+    }
+}
