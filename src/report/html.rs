@@ -22,7 +22,7 @@ pub fn to_html(batch: &Batch) -> String {
     for (number, record) in batch.results.iter().enumerate() {
         let kind = record.verdict.kind();
         body.push_str(&format!(
-            "<tr><th scope=\"row\"><a href=\"#r{number}\"><code>{}</code></a></th>\
+            "<tr><th scope=\"row\" class=\"name\"><a href=\"#r{number}\"><code>{}</code></a></th>\
              <td><span class=\"tag {kind}\">{kind}</span></td><td class=\"num\" data-name=\"Time\">{}</td>\
              <td class=\"said\">{}</td></tr>\n",
             text(&record.subject()),

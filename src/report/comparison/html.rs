@@ -102,7 +102,7 @@ fn normalizers(out: &mut String, equivalence: &Equivalence, level: u8) {
         ];
         for (side, before, after) in sides {
             out.push_str(&format!(
-                "<tr><th scope=\"row\"><code>{name}</code></th><td>{side}</td><td data-name=\"Before\"><code>{before}</code></td>\
+                "<tr><th scope=\"row\" class=\"name\"><code>{name}</code></th><td>{side}</td><td data-name=\"Before\"><code>{before}</code></td>\
                  <td data-name=\"After\"><code>{after}</code></td></tr>\n"
             ));
         }
