@@ -162,7 +162,7 @@ fn no_artifact_can_write_html() {
     );
     assert!(page.contains("&lt;script&gt;"));
     let advice = "Publish from a clean checkout of the tagged commit";
-    assert!(page.contains(advice) && page.contains("2 more are counted and not listed"));
+    assert!(page.contains(advice) && page.contains("… and 2 more."));
 }
 
 #[test]

@@ -122,12 +122,8 @@ fn section(out: &mut String, group: &Group<'_>, prefix: &str, level: u8) {
     for difference in &group.members {
         member(out, difference, group, level + 1);
     }
-    match group.beyond(group.members.len()) {
-        0 => {}
-        beyond => out.push_str(&format!(
-            "<p class=\"faint\">{beyond} more {} counted and not listed.</p>\n",
-            if beyond == 1 { "is" } else { "are" }
-        )),
+    if let Some(rest) = group.rest(group.members.len()) {
+        out.push_str(&format!("<p class=\"faint\">{rest}.</p>\n"));
     }
     out.push_str("</section>\n");
 }

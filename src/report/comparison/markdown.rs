@@ -107,9 +107,8 @@ fn section(text: &mut String, group: &Group<'_>, heading: &str) {
         member(text, difference, group);
         shown += 1;
     }
-    match group.beyond(shown) {
-        0 => {}
-        beyond => text.push_str(&format!("\n… and {beyond} more.\n")),
+    if let Some(rest) = group.rest(shown) {
+        text.push_str(&format!("\n{rest}.\n"));
     }
 }
 

@@ -54,9 +54,13 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// How many there are beyond the first `shown`.
-    const fn beyond(&self, shown: usize) -> usize {
-        self.count.saturating_sub(shown)
+    /// How many there are beyond the first `shown`, in words, where there are any.
+    fn rest(&self, shown: usize) -> Option<String> {
+        match (shown, self.count.saturating_sub(shown)) {
+            (_, 0) => None,
+            (0, all) => Some(format!("{all}, not listed here")),
+            (_, beyond) => Some(format!("… and {beyond} more")),
+        }
     }
 }
 

@@ -130,9 +130,8 @@ fn section(text: &mut String, group: &Group<'_>, most: usize, paint: Paint) {
             excerpted = true;
         }
     }
-    let beyond = group.beyond(shown.len());
-    if beyond > 0 {
-        text.push_str(&format!("  … and {beyond} more\n"));
+    if let Some(rest) = group.rest(shown.len()) {
+        text.push_str(&format!("  {rest}\n"));
     }
     text.push_str(&format!(
         "  {} {}\n",

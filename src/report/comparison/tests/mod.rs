@@ -160,12 +160,12 @@ fn many_that_are_omitted() -> Comparison {
             )
         })
         .collect();
-    let more = CauseCount {
-        cause: Cause::FileMode,
+    let more = [(Cause::FileMode, 986), (Cause::Owner, 3)].map(|(cause, count)| CauseCount {
+        cause,
         severity: Severity::Metadata,
-        count: 986,
-    };
-    Comparison::Differs(Box::new(differs(listed, &[more])))
+        count,
+    });
+    Comparison::Differs(Box::new(differs(listed, &more)))
 }
 
 fn situations() -> [(&'static str, Comparison); 4] {
