@@ -130,7 +130,9 @@ impl Meta for TarMeta {
         found.extend(record_differences(&self.pax, &rebuilt.pax));
         self.devices(rebuilt, &mut found);
         self.spelling(rebuilt, same_content, &mut found);
-        if self.padding != rebuilt.padding {
+        // Zeros that fill up another content's last block follow from its length.
+        let follows = !same_content && self.padding.zeros && rebuilt.padding.zeros;
+        if self.padding != rebuilt.padding && !follows {
             found.push(Note::new(
                 self.padding.severity(&rebuilt.padding),
                 Cause::StrayBytes,
