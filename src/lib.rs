@@ -10,6 +10,7 @@ pub mod mirror;
 pub mod model;
 pub mod plan;
 pub mod registry;
+pub mod replay;
 pub mod report;
 pub mod sandbox;
 pub mod source;

@@ -73,7 +73,14 @@ fn predicate(record: &ResultRecord) -> Value {
         "builder": {"id": "urn:remint", "version": record.remint_version},
     });
     match &record.verdict {
-        Verdict::Reproduced { recovered, .. } => predicate["recovered"] = json!(recovered),
+        Verdict::Reproduced {
+            recovered,
+            replayed,
+            ..
+        } => {
+            predicate["recovered"] = json!(recovered);
+            predicate["replayed"] = json!(replayed);
+        }
         Verdict::Equivalent { comparison } => {
             predicate["comparison"] = summary(comparison);
             predicate["equivalence"] = json!(comparison.equivalence);

@@ -53,6 +53,7 @@ fn signed_verdicts() -> Vec<Verdict> {
         Verdict::Reproduced {
             sha256: Sha256Digest::of(b"x"),
             recovered: vec![],
+            replayed: vec![],
         },
         Verdict::Equivalent {
             comparison: Box::new(Differs {

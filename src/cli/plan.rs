@@ -36,6 +36,8 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         source: options.source.clone(),
         recipe: None,
         keep: false,
+        replay: true,
+        recover: true,
     };
     let recipes = farm.line.plan(&request).await.map_err(|e| classify(&e))?;
     bars.finish();

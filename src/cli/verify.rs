@@ -29,6 +29,12 @@ pub struct Options {
     /// Print the batch as JSON, as in results.json
     #[arg(long)]
     json: bool,
+    /// Put no published metadata on rebuilt archives: only plain agreement counts
+    #[arg(long)]
+    no_replay: bool,
+    /// Let nothing that was read out of the published artifact steer a build
+    #[arg(long)]
+    no_recovered: bool,
     /// Leave the build container for a look
     #[arg(long)]
     keep: bool,
@@ -65,7 +71,9 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             source: options.source.clone(),
             recipe: options.recipe.clone(),
             keep: options.keep,
-            ..request_for(purl)
+            replay: !options.no_replay,
+            recover: !options.no_recovered,
+            purl,
         };
         match farm.line.verify(&request).await {
             Ok(records) => batch.results.extend(records),
@@ -97,6 +105,8 @@ pub(super) fn request_for(purl: Purl) -> Request {
         source: None,
         recipe: None,
         keep: false,
+        replay: true,
+        recover: true,
     }
 }
 

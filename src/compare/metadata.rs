@@ -14,9 +14,20 @@ const FOLDER_CONTENT_BITS: u32 = 0o6000;
 /// The file type's bits of `st_mode`, which zip stores beside the permissions.
 pub(super) const TYPE_BITS: u32 = 0o170000;
 
+/// A mode whose type is not said, as that of the regular file that unpackers make of it.
+const fn regular(mode: u32, folder: bool) -> u32 {
+    /// `S_IFREG` of `st_mode`.
+    const REGULAR: u32 = 0o100_000;
+    if mode & TYPE_BITS == 0 && !folder {
+        mode | REGULAR
+    } else {
+        mode
+    }
+}
+
 /// How much it matters that a member's mode is another.
 pub(super) fn mode_severity(published: u32, rebuilt: u32, folder: bool) -> Severity {
-    let changed = published ^ rebuilt;
+    let changed = regular(published, folder) ^ regular(rebuilt, folder);
     let content = if folder {
         FOLDER_CONTENT_BITS
     } else {
@@ -56,5 +67,7 @@ mod tests {
         assert_eq!(mode_severity(0o755, 0o700, true), Severity::Metadata);
         assert_eq!(mode_severity(0o2755, 0o755, true), Severity::Payload);
         assert_eq!(mode_severity(0o120777, 0o100777, false), Severity::Payload);
+        assert_eq!(mode_severity(0o664, 0o100_644, false), Severity::Metadata);
+        assert_eq!(mode_severity(0o777, 0o120_777, false), Severity::Payload);
     }
 }

@@ -14,6 +14,7 @@ mod plan;
 mod purl;
 mod rebuild;
 mod record;
+mod replayed;
 mod source;
 mod text;
 mod verdict;
@@ -34,6 +35,7 @@ pub use plan::{
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
 pub use record::{ArtifactSummary, Attempt, Batch, ResultRecord};
+pub use replayed::{Compressor, DeflateFamily, ReplayedFact};
 pub use source::{
     CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint, SdistSource,
     Source, SourceHints,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Comparison, Differs, RecoveredFact, Sha256Digest};
+use super::{Comparison, Differs, RecoveredFact, ReplayedFact, Sha256Digest};
 
 /// Where in the line a build failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +92,11 @@ pub enum Verdict {
         sha256: Sha256Digest,
         /// Facts read out of the published artifact that steered the build.
         recovered: Vec<RecoveredFact>,
+        /// Metadata of the published archive that was put on the rebuilt one. Where
+        /// there is any, the verdict has the grade `replayed`: below a plain one, and
+        /// never counted as such.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        replayed: Vec<ReplayedFact>,
     },
     /// Not the same bytes, and equal after named normalizers: a lower level than
     /// reproduced, never mixed with it.
@@ -179,9 +184,19 @@ impl Verdict {
     /// The one road from two files to `reproduced`: a comparison that found the
     /// same bytes. Of what differs, only what normalizers made equal is
     /// `equivalent`; everything else is `different`.
-    pub fn of(comparison: Comparison, recovered: Vec<RecoveredFact>) -> Self {
+    ///
+    /// `replayed` is what was put on the rebuilt file before it was compared.
+    pub fn of(
+        comparison: Comparison,
+        recovered: Vec<RecoveredFact>,
+        replayed: Vec<ReplayedFact>,
+    ) -> Self {
         match comparison {
-            Comparison::Identical { sha256 } => Self::Reproduced { sha256, recovered },
+            Comparison::Identical { sha256 } => Self::Reproduced {
+                sha256,
+                recovered,
+                replayed,
+            },
             Comparison::Differs(comparison) if comparison.equivalence.is_some() => {
                 Self::Equivalent { comparison }
             }
@@ -214,17 +229,19 @@ impl Verdict {
         }
     }
 
+    /// Whether the bytes are the same without any replayed metadata.
+    pub const fn is_plainly_reproduced(&self) -> bool {
+        matches!(self, Self::Reproduced { replayed, .. } if replayed.is_empty())
+    }
+
     /// The reason, in one line for a person.
     pub fn reason(&self) -> String {
         match self {
-            Self::Reproduced { recovered, .. } if recovered.is_empty() => {
-                "the rebuilt file has the same SHA-256".into()
-            }
-            Self::Reproduced { recovered, .. } => format!(
-                "the rebuilt file has the same SHA-256, with {} recovered input{}",
-                recovered.len(),
-                if recovered.len() == 1 { "" } else { "s" }
-            ),
+            Self::Reproduced {
+                recovered,
+                replayed,
+                ..
+            } => reproduced_reason(recovered, replayed),
             Self::Equivalent { comparison } => equivalent_reason(comparison),
             Self::Different { comparison } => different_reason(comparison),
             Self::BuildFailed { failure, .. } => failure.to_string(),
@@ -233,6 +250,22 @@ impl Verdict {
             | Self::InfraError { reason } => reason.clone(),
         }
     }
+}
+
+fn reproduced_reason(recovered: &[RecoveredFact], replayed: &[ReplayedFact]) -> String {
+    let mut reason = "the rebuilt file has the same SHA-256".to_owned();
+    if !recovered.is_empty() {
+        let s = if recovered.len() == 1 { "" } else { "s" };
+        reason.push_str(&format!(", with {} recovered input{s}", recovered.len()));
+    }
+    if !replayed.is_empty() {
+        let facts: Vec<String> = replayed.iter().map(ToString::to_string).collect();
+        reason.push_str(&format!(
+            ", after replaying published metadata ({})",
+            facts.join("; ")
+        ));
+    }
+    reason
 }
 
 fn equivalent_reason(comparison: &Differs) -> String {
@@ -279,7 +312,7 @@ mod tests {
             causes: vec![],
             equivalence: None,
         }));
-        let verdict = Verdict::of(comparison, vec![]);
+        let verdict = Verdict::of(comparison, vec![], vec![]);
         assert_eq!(verdict.kind(), VerdictKind::Different);
     }
 

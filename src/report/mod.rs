@@ -83,7 +83,15 @@ fn facts(record: &ResultRecord) -> Vec<(&'static str, String)> {
             add("Evidence", Some(evidence.detail.clone()));
         }
     }
-    if let Verdict::Reproduced { recovered, .. } = &record.verdict {
+    if let Verdict::Reproduced {
+        recovered,
+        replayed,
+        ..
+    } = &record.verdict
+    {
+        for fact in replayed {
+            add("Replayed metadata", Some(fact.to_string()));
+        }
         for fact in recovered {
             add("Recovered input", serde_json::to_string(fact).ok());
         }

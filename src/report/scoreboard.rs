@@ -15,6 +15,8 @@ enum Score {
     Exact,
     /// The same bytes, with inputs recovered from the artifact.
     Recovered,
+    /// The same bytes once published metadata was put on the rebuilt archive.
+    Replayed,
     Equivalent,
     Different,
     BuildFailed,
@@ -24,9 +26,10 @@ enum Score {
 }
 
 impl Score {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Exact,
         Self::Recovered,
+        Self::Replayed,
         Self::Equivalent,
         Self::Different,
         Self::BuildFailed,
@@ -37,6 +40,7 @@ impl Score {
 
     const fn of(verdict: &Verdict) -> Self {
         match verdict {
+            Verdict::Reproduced { replayed, .. } if !replayed.is_empty() => Self::Replayed,
             Verdict::Reproduced { recovered, .. } if recovered.is_empty() => Self::Exact,
             Verdict::Reproduced { .. } => Self::Recovered,
             Verdict::Equivalent { .. } => Self::Equivalent,
@@ -52,6 +56,7 @@ impl Score {
         match self {
             Self::Exact => "exact",
             Self::Recovered => "exact, recovered inputs",
+            Self::Replayed => "exact, replayed metadata",
             Self::Equivalent => "equivalent",
             Self::Different => "different",
             Self::BuildFailed => "build failed",
@@ -187,6 +192,7 @@ mod tests {
                 Verdict::Reproduced {
                     sha256,
                     recovered: vec![],
+                    replayed: vec![],
                 },
             ),
             record(
@@ -196,6 +202,7 @@ mod tests {
                 Verdict::Reproduced {
                     sha256,
                     recovered: vec![fact],
+                    replayed: vec![],
                 },
             ),
             record(
@@ -208,13 +215,13 @@ mod tests {
             ),
         ];
         insta::assert_snapshot!(to_scoreboard(&batch), @r"
-        | ecosystem | published | artifacts | exact | exact, recovered inputs | equivalent | different | build failed | no source | unsupported | undecided | median time |
-        | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-        | cargo | all | 2 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 3.0 s |
-        | cargo | 2024 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1.0 s |
-        | cargo | 2025 | 1 | 0 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 3.0 s |
-        | npm | all | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 2.0 s |
-        | npm | 2025 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 2.0 s |
+        | ecosystem | published | artifacts | exact | exact, recovered inputs | exact, replayed metadata | equivalent | different | build failed | no source | unsupported | undecided | median time |
+        | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+        | cargo | all | 2 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 3.0 s |
+        | cargo | 2024 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1.0 s |
+        | cargo | 2025 | 1 | 0 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 3.0 s |
+        | npm | all | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 2.0 s |
+        | npm | 2025 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 2.0 s |
 
         Not exact, each with its reason:
 

@@ -126,6 +126,7 @@ fn equivalent_is_a_level_of_its_own_and_never_counts_as_reproduced() {
     let reproduced = Verdict::Reproduced {
         sha256: Sha256Digest::of(b"a"),
         recovered: vec![],
+        replayed: vec![],
     };
     both.results.extend(batch(reproduced).results);
     insta::assert_snapshot!(to_terminal(&both, false), @r"

@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::{Error, Line, Request, failure, lock, settle, tree};
+use super::{Error, Line, Request, failure, judge, lock, settle, tree};
 use crate::attest;
-use crate::compare;
 use crate::image;
 use crate::mirror::View;
 use crate::model::{
@@ -164,11 +163,20 @@ impl Line {
                         engine, release, published, request, &prepared, candidate, number,
                     )
                     .await?;
-                let exact = matches!(tried.verdict, Verdict::Reproduced { .. });
+                let exact = tried.verdict.is_plainly_reproduced();
                 tries.push(Ok(tried));
                 if exact {
                     return Ok(tries);
                 }
+            }
+            // A replayed one is not improved on by a source of a lower rank.
+            let reproduced = |tried: &Result<Try, Verdict>| {
+                tried
+                    .as_ref()
+                    .is_ok_and(|tried| matches!(tried.verdict, Verdict::Reproduced { .. }))
+            };
+            if tries.iter().any(reproduced) {
+                return Ok(tries);
             }
         }
         Ok(tries)
@@ -203,8 +211,10 @@ impl Line {
                 reasons: BTreeMap::new(),
             }],
             None => {
-                self.candidates(release, published, &source, &stamps, &tree)
-                    .await?
+                let all = self
+                    .candidates(release, published, &source, &stamps, &tree)
+                    .await?;
+                tree::allowed(all, request.recover)?
             }
         };
         Ok(Prepared {
@@ -430,19 +440,23 @@ impl Line {
         tried.log = self.keep_log(artifact, number, &rebuild.log)?;
         tried.phases = rebuild.phases;
         self.enter(&artifact.name, Station::Compare);
-        let pair = [published.file.path.clone(), rebuild.file.path];
+        let (theirs, ours) = (published.file.path.clone(), rebuild.file.path);
         let (kind, tree) = (artifact.kind, prepared.tree.clone());
-        let comparison = on_a_thread(move || {
-            compare::compare(&compare::Request {
-                source: Some(&tree),
-                ..compare::Request::new(&pair[0], &pair[1], kind)
+        let published_at = artifact.published_at.map(|at| at.time);
+        let (recovered, may_replay) = (plan.recovered.clone(), request.replay);
+        let verdict = on_a_thread(move || {
+            judge::judge(judge::Case {
+                published: &theirs,
+                rebuilt: &ours,
+                kind,
+                published_at,
+                tree: &tree,
+                recovered,
+                may_replay,
             })
         })
         .await;
-        tried.verdict = match comparison {
-            Ok(comparison) => Verdict::of(comparison, plan.recovered.clone()),
-            Err(error) => failure::infra(&error),
-        };
+        tried.verdict = verdict.unwrap_or_else(|error| failure::infra(&error));
         if let Verdict::Reproduced { .. } | Verdict::Equivalent { .. } = tried.verdict
             && let Some(lock) = plan::lock_file_of(plan)
             && let Err(verdict) = lock::check(&self.registries, lock, plan.cutoff).await

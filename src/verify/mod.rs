@@ -8,6 +8,7 @@
 
 mod artifact;
 mod failure;
+mod judge;
 mod lock;
 mod select;
 mod settle;
@@ -44,6 +45,10 @@ pub struct Request {
     pub recipe: Option<PathBuf>,
     /// Whether the build container is left for a look.
     pub keep: bool,
+    /// Whether published metadata may be replayed on a rebuilt archive.
+    pub replay: bool,
+    /// Whether facts of the published artifact may steer the build.
+    pub recover: bool,
 }
 
 /// The folders that the line works in.

@@ -77,6 +77,8 @@ mod tests {
             source: None,
             recipe: None,
             keep: false,
+            replay: true,
+            recover: true,
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) fn nearest(verdicts: Vec<Verdict>) -> Option<usize> {
 /// How far a verdict is from exact; smaller is nearer.
 fn distance(verdict: &Verdict) -> (u8, usize) {
     match verdict {
-        Verdict::Reproduced { .. } => (0, 0),
+        Verdict::Reproduced { replayed, .. } => (0, usize::from(!replayed.is_empty())),
         Verdict::Equivalent { .. } => (1, 0),
         Verdict::Different { comparison } => different_distance(comparison),
         Verdict::BuildFailed { .. } => (10, 0),
@@ -45,6 +45,7 @@ mod tests {
         Verdict::Reproduced {
             sha256: Sha256Digest::of(b"x"),
             recovered: vec![],
+            replayed: vec![],
         }
     }
 

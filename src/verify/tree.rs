@@ -6,10 +6,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::model::{
-    Artifact, ArtifactKind, Ecosystem, Evidence, EvidenceKind, FetchedArtifact, PlanSource, Recipe,
-    Release, RepositoryHint, SdistSource, Source, SourceHints,
+    Artifact, ArtifactKind, BuildFailure, BuildStage, Ecosystem, Evidence, EvidenceKind,
+    FetchedArtifact, PlanSource, Recipe, Release, RepositoryHint, SdistSource, Source, SourceHints,
+    Verdict,
 };
-use crate::plan;
+use crate::plan::{self, Candidate};
 use crate::store;
 
 /// The largest manifest or lock file that inference reads.
@@ -21,6 +22,23 @@ pub(super) enum Origin {
     Git,
     /// The release's own source distribution.
     Sdist(Artifact),
+}
+
+/// The plans that a request allows: without recovered inputs, only those that need none.
+pub(super) fn allowed(plans: Vec<Candidate>, recover: bool) -> Result<Vec<Candidate>, Verdict> {
+    let left: Vec<Candidate> = plans
+        .into_iter()
+        .filter(|candidate| recover || candidate.plan.recovered.is_empty())
+        .collect();
+    if left.is_empty() {
+        return Err(Verdict::BuildFailed {
+            stage: BuildStage::Plan,
+            failure: BuildFailure::NoPlan {
+                reason: "every plan rests on inputs recovered from the published artifact, which this run leaves out".into(),
+            },
+        });
+    }
+    Ok(left)
 }
 
 /// The origins to try: git, then the release's source distribution; only the

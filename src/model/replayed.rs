@@ -1,0 +1,104 @@
+//! Facts of a published archive that are put on a rebuilt one after it was built.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An implementation of deflate (RFC 1951) whose output remint can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeflateFamily {
+    /// The reference implementation.
+    Zlib,
+    /// zlib-rs.
+    ZlibRs,
+}
+
+/// A compressor with its settings. Carries two small numbers and one of a fixed list of
+/// names: it decides how content is written, never what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compressor {
+    /// Which implementation.
+    pub family: DeflateFamily,
+    /// 0 to 9.
+    pub level: u8,
+    /// 1 to 9: how much memory the match finder takes.
+    pub mem_level: u8,
+}
+
+/// One kind of metadata that was read out of the published archive and put on the
+/// rebuilt one. A closed set, apart from the recovered *inputs* that steer a build:
+/// a file that needed one of these is reproduced with the grade `replayed`.
+///
+/// None can carry a payload: each is a number within bounds, or a name from a narrow
+/// alphabet, and none touches a member's content, name, kind, link, order or the
+/// permission bits that decide what runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "replayed", rename_all = "kebab-case")]
+pub enum ReplayedFact {
+    /// The compressor of the whole archive or of its members.
+    Compressor(Compressor),
+    /// Fixed fields of a gzip header (RFC 1952, section 2.3).
+    GzipHeader {
+        /// MTIME, in seconds since the Unix epoch; 0 for none.
+        mtime: u32,
+        /// XFL.
+        xfl: u8,
+        /// OS.
+        os: u8,
+    },
+    /// Modification times of members, none of them after the release.
+    MemberTimes {
+        /// How many members got another time.
+        members: usize,
+        /// The earliest, in seconds since the Unix epoch; a zip's local times are read
+        /// as if they were UTC.
+        earliest: i64,
+        /// The latest.
+        latest: i64,
+    },
+    /// Owners of members.
+    MemberOwners {
+        /// Each as `uid:gid user:group`, a few at most.
+        owners: Vec<String>,
+    },
+    /// Permission bits of members that decide nothing about what runs.
+    MemberModes {
+        /// How many members got another mode.
+        members: usize,
+    },
+}
+
+impl fmt::Display for ReplayedFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Compressor(Compressor {
+                family,
+                level,
+                mem_level,
+            }) => {
+                let family = match family {
+                    DeflateFamily::Zlib => "zlib",
+                    DeflateFamily::ZlibRs => "zlib-rs",
+                };
+                write!(
+                    f,
+                    "compressor: {family}, level {level}, memory level {mem_level}"
+                )
+            }
+            Self::GzipHeader { mtime, xfl, os } => {
+                write!(f, "gzip header: MTIME {mtime}, XFL {xfl}, OS {os}")
+            }
+            Self::MemberTimes {
+                members,
+                earliest,
+                latest,
+            } => write!(
+                f,
+                "times of {members} member(s), from {earliest} to {latest}"
+            ),
+            Self::MemberOwners { owners } => write!(f, "owners: {}", owners.join(", ")),
+            Self::MemberModes { members } => write!(f, "permission bits of {members} member(s)"),
+        }
+    }
+}

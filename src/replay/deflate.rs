@@ -1,0 +1,152 @@
+//! Which compressor wrote a deflate stream, and the same compressor over other content.
+//! Pure.
+
+use zlib_rs::{DeflateConfig, DeflateFlush, Status};
+
+use super::zlib;
+use crate::model::{Compressor, DeflateFamily};
+
+/// One buffer of output; a wrong guess ends at the first that is not the same.
+const CHUNK: usize = 16 << 10;
+
+/// What packagers use, the likeliest first: level 9 (cargo, npm), 6 (Python's default) and
+/// the others; zlib's own memory level is 8, cargo's was 9 before 2021.
+const LEVELS: [u8; 9] = [9, 6, 1, 8, 7, 5, 4, 3, 2];
+const MEM_LEVELS: [u8; 2] = [8, 9];
+
+/// Every compressor that can be tried.
+fn candidates() -> impl Iterator<Item = Compressor> {
+    LEVELS.into_iter().flat_map(|level| {
+        [DeflateFamily::Zlib, DeflateFamily::ZlibRs]
+            .into_iter()
+            .flat_map(move |family| {
+                MEM_LEVELS.into_iter().map(move |mem_level| Compressor {
+                    family,
+                    level,
+                    mem_level,
+                })
+            })
+    })
+}
+
+/// The compressor that makes exactly `stream` of `content`.
+pub(super) fn identify(content: &[u8], stream: &[u8]) -> Option<Compressor> {
+    candidates().find(|&compressor| {
+        let mut at = 0;
+        let agrees = run(compressor, content, &mut |bytes| {
+            let same = stream[at..].starts_with(bytes);
+            at += bytes.len();
+            same
+        });
+        agrees && at == stream.len()
+    })
+}
+
+/// `content`, compressed.
+pub(super) fn compress(compressor: Compressor, content: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = Vec::new();
+    run(compressor, content, &mut |bytes| {
+        stream.extend_from_slice(bytes);
+        true
+    })
+    .then_some(stream)
+}
+
+/// Compresses, and hands on what comes out for as long as it is wanted; whether all came.
+fn run(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    match compressor.family {
+        DeflateFamily::Zlib => with_zlib(compressor, content, take),
+        DeflateFamily::ZlibRs => with_zlib_rs(compressor, content, take),
+    }
+}
+
+fn with_zlib(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let Some(mut deflate) = zlib::Deflate::new(compressor.level, compressor.mem_level) else {
+        return false;
+    };
+    let mut output = vec![0; CHUNK];
+    let mut at = 0;
+    loop {
+        let Some((taken, given, ended)) = deflate.step(&content[at..], &mut output, true) else {
+            return false;
+        };
+        at += taken;
+        if !take(&output[..given]) {
+            return false;
+        }
+        if ended {
+            return true;
+        }
+    }
+}
+
+fn with_zlib_rs(
+    compressor: Compressor,
+    content: &[u8],
+    take: &mut dyn FnMut(&[u8]) -> bool,
+) -> bool {
+    let mut deflate = zlib_rs::Deflate::new_with_config(DeflateConfig {
+        level: compressor.level.into(),
+        // Raw deflate with the largest window.
+        window_bits: -15,
+        mem_level: compressor.mem_level.into(),
+        ..DeflateConfig::default()
+    });
+    let mut output = vec![0; CHUNK];
+    loop {
+        let (taken, given) = (deflate.total_in(), deflate.total_out());
+        let Ok(status) = deflate.compress(
+            &content[taken as usize..],
+            &mut output,
+            DeflateFlush::Finish,
+        ) else {
+            return false;
+        };
+        let count = (deflate.total_out() - given) as usize;
+        if !take(&output[..count]) {
+            return false;
+        }
+        match status {
+            Status::StreamEnd => return true,
+            // Neither read nor written: it would never end.
+            _ if count == 0 && deflate.total_in() == taken => return false,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text() -> Vec<u8> {
+        (0..40_000u32)
+            .flat_map(|i| format!("{} {}\n", i % 977, i % 31).into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn each_compressor_is_told_from_the_others_by_its_output() {
+        let content = text();
+        for compressor in candidates().filter(|c| matches!(c.level, 1 | 6 | 9)) {
+            let stream = compress(compressor, &content).expect("compresses");
+            let found = identify(&content, &stream).expect("is found");
+            assert_eq!(compress(found, &content), Some(stream), "{compressor:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_of_another_compressor_or_of_other_content_is_not_told() {
+        let content = text();
+        let compressor = Compressor {
+            family: DeflateFamily::Zlib,
+            level: 9,
+            mem_level: 8,
+        };
+        let mut stream = compress(compressor, &content).expect("compresses");
+        assert_eq!(identify(&content[1..], &stream), None);
+        stream.push(0);
+        assert_eq!(identify(&content, &stream), None);
+        assert_eq!(identify(&content, &[]), None);
+    }
+}

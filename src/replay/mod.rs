@@ -1,0 +1,117 @@
+//! Puts harmless metadata of a published archive on a rebuilt one: times, owners,
+//! plain permission bits, gzip's fixed header fields, the compressor.
+//!
+//! May import `model`. It must never take a member's content, name, kind, link, order
+//! or executable bits from the published file, and never answer whether two files are
+//! the same: what it makes is a file like any other, which `compare` holds against the
+//! published one, byte for byte. Whatever is outside its bounds, it leaves alone, and
+//! then the files stay different.
+
+mod deflate;
+mod tar;
+mod tarball;
+mod wheel;
+mod zlib;
+
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::model::{ArtifactKind, ReplayedFact};
+
+/// The largest file that is replayed, as it is on disk and inflated: all of it is held in
+/// memory.
+const MAX_SIZE: u64 = 256 << 20;
+
+/// The earliest time that is believed: 1970 for tar, 1980 for zip, which cannot say less.
+const EARLIEST: i64 = 0;
+
+/// How long after its publication a member's time may lie: clocks and zones differ.
+const LATE: i64 = 24 * 3600;
+
+/// Where the largest time stands if nobody knows when the file was published:
+/// 2100-01-01, so that a time stays a time.
+const FAR: i64 = 4_102_444_800;
+
+/// A rebuilt archive with replayed metadata.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The archive.
+    pub bytes: Vec<u8>,
+    /// What was put on it; never empty.
+    pub facts: Vec<ReplayedFact>,
+}
+
+/// The rebuilt file with the published file's metadata put on it; none where nothing was
+/// to be put on it, or what there is lies outside the bounds.
+///
+/// # Errors
+/// The operating system's, where a file cannot be read.
+pub fn replay(
+    published: &Path,
+    rebuilt: &Path,
+    kind: ArtifactKind,
+    published_at: Option<Timestamp>,
+) -> io::Result<Option<Replayed>> {
+    for path in [published, rebuilt] {
+        if std::fs::metadata(path)?.len() > MAX_SIZE {
+            return Ok(None);
+        }
+    }
+    let bounds = Bounds {
+        latest: published_at.map_or(FAR, |time| time.as_second() + LATE),
+    };
+    let (published, rebuilt) = (std::fs::read(published)?, std::fs::read(rebuilt)?);
+    let replayed = match kind {
+        ArtifactKind::Crate | ArtifactKind::NpmTarball => {
+            tarball::replay(&published, &rebuilt, &bounds)
+        }
+        ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => {
+            wheel::replay(&published, &rebuilt, &bounds)
+        }
+        ArtifactKind::Sdist | ArtifactKind::Other => None,
+    };
+    Ok(replayed.filter(|replayed| !replayed.facts.is_empty()))
+}
+
+/// What a value must keep to.
+struct Bounds {
+    latest: i64,
+}
+
+impl Bounds {
+    fn allow(&self, time: i64) -> bool {
+        (EARLIEST..=self.latest).contains(&time)
+    }
+}
+
+/// Times that were put on members.
+#[derive(Default)]
+struct Times {
+    members: usize,
+    range: Option<(i64, i64)>,
+}
+
+impl Times {
+    fn note(&mut self, time: i64) {
+        self.members += 1;
+        let (earliest, latest) = self.range.unwrap_or((time, time));
+        self.range = Some((earliest.min(time), latest.max(time)));
+    }
+
+    fn fact(&self) -> Option<ReplayedFact> {
+        self.range
+            .map(|(earliest, latest)| ReplayedFact::MemberTimes {
+                members: self.members,
+                earliest,
+                latest,
+            })
+    }
+}
+
+/// Permission bits that decide what runs and as whom: never replayed.
+const ACTING_BITS: u32 = 0o6111;
+
+#[cfg(test)]
+mod tests;

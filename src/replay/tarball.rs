@@ -1,0 +1,92 @@
+//! Gzipped tars (crates, npm's tarballs): the tar below, then gzip's header and
+//! compressor. Pure.
+
+use std::io::Read as _;
+
+use flate2::Crc;
+use flate2::bufread::DeflateDecoder;
+
+use super::{Bounds, MAX_SIZE, Replayed, deflate, tar};
+use crate::model::ReplayedFact;
+
+/// RFC 1952, section 2.3: the fixed header, and the trailer.
+const HEADER: usize = 10;
+const TRAILER: usize = 8;
+
+/// A gzip file of one member without optional fields.
+struct Gzip<'a> {
+    header: &'a [u8],
+    stream: &'a [u8],
+    content: Vec<u8>,
+}
+
+impl<'a> Gzip<'a> {
+    fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (header, rest) = bytes.split_at_checked(HEADER)?;
+        // ID1, ID2, deflate, and no flags: optional fields could hold anything.
+        if header[..4] != [0x1f, 0x8b, 8, 0] {
+            return None;
+        }
+        let stream = &rest[..rest.len().checked_sub(TRAILER)?];
+        let mut decoder = DeflateDecoder::new(stream);
+        let mut content = Vec::new();
+        (&mut decoder)
+            .take(MAX_SIZE + 1)
+            .read_to_end(&mut content)
+            .ok()?;
+        let whole = decoder.total_in() == stream.len() as u64;
+        (whole && content.len() as u64 <= MAX_SIZE).then_some(Self {
+            header,
+            stream,
+            content,
+        })
+    }
+}
+
+pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Option<Replayed> {
+    let (theirs, ours) = (Gzip::read(published)?, Gzip::read(rebuilt)?);
+    let mut facts = Vec::new();
+    let compressor = if theirs.stream == ours.stream {
+        None
+    } else {
+        Some(deflate::identify(&theirs.content, theirs.stream)?)
+    };
+    // The build's own compressor may have been the right one, over other metadata.
+    if let Some(compressor) = compressor
+        && deflate::compress(compressor, &ours.content)? != ours.stream
+    {
+        facts.push(ReplayedFact::Compressor(compressor));
+    }
+    let content = tar::replay(&theirs.content, ours.content, bounds, &mut facts)?;
+    let mut bytes = header(theirs.header, ours.header, bounds, &mut facts)?;
+    match compressor {
+        Some(compressor) => bytes.extend(deflate::compress(compressor, &content)?),
+        None => bytes.extend_from_slice(ours.stream),
+    }
+    let mut crc = Crc::new();
+    crc.update(&content);
+    bytes.extend_from_slice(&crc.sum().to_le_bytes());
+    bytes.extend_from_slice(&crc.amount().to_le_bytes());
+    Some(Replayed { bytes, facts })
+}
+
+/// The fixed header, with the published time, flags of effort and system.
+fn header(
+    theirs: &[u8],
+    ours: &[u8],
+    bounds: &Bounds,
+    facts: &mut Vec<ReplayedFact>,
+) -> Option<Vec<u8>> {
+    if theirs != ours {
+        let mtime = u32::from_le_bytes(theirs[4..8].try_into().ok()?);
+        if !bounds.allow(mtime.into()) {
+            return None;
+        }
+        facts.push(ReplayedFact::GzipHeader {
+            mtime,
+            xfl: theirs[8],
+            os: theirs[9],
+        });
+    }
+    Some(theirs.to_vec())
+}

@@ -1,0 +1,230 @@
+//! What replay makes equal, and that no payload comes through with it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use flate2::{Compression, GzBuilder};
+
+use super::*;
+use crate::compare::{Request, compare};
+use crate::model::{Comparison, Compressor, DeflateFamily};
+
+#[derive(Clone)]
+struct File {
+    name: &'static str,
+    content: Vec<u8>,
+    mode: u32,
+    mtime: u64,
+    user: &'static str,
+}
+
+fn files() -> Vec<File> {
+    // Enough of it that a memory level shows.
+    let long: String = (0..40_000u32)
+        .map(|i| format!("{} ", i.wrapping_mul(2_654_435_761) >> 12))
+        .collect();
+    [("x/a", "one\n"), ("x/b", "two\n"), ("x/c", &long)]
+        .map(|(name, content)| File {
+            name,
+            content: content.as_bytes().to_vec(),
+            mode: 0o644,
+            mtime: 1_500_000_000,
+            user: "me",
+        })
+        .to_vec()
+}
+
+fn tar_of(files: &[File]) -> Vec<u8> {
+    let mut builder = ::tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = ::tar::Header::new_ustar();
+        header.set_size(file.content.len() as u64);
+        header.set_mode(file.mode);
+        header.set_mtime(file.mtime);
+        header.set_uid(1000);
+        header.set_gid(1000);
+        header.set_username(file.user).expect("short");
+        builder
+            .append_data(&mut header, file.name, file.content.as_slice())
+            .expect("memory");
+    }
+    builder.into_inner().expect("memory")
+}
+
+/// A gzip file as the reference zlib writes it.
+fn tgz(files: &[File], level: u8, mem_level: u8, os: u8) -> Vec<u8> {
+    let content = tar_of(files);
+    let compressor = Compressor {
+        family: DeflateFamily::Zlib,
+        level,
+        mem_level,
+    };
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, os];
+    bytes.extend(deflate::compress(compressor, &content).expect("compresses"));
+    let mut crc = flate2::Crc::new();
+    crc.update(&content);
+    bytes.extend_from_slice(&crc.sum().to_le_bytes());
+    bytes.extend_from_slice(&crc.amount().to_le_bytes());
+    bytes
+}
+
+fn wheel(files: &[File], level: i64) -> Vec<u8> {
+    let mut zip = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for file in files {
+        let second = u8::try_from(file.mtime % 30 * 2).expect("below 60");
+        let time = ::zip::DateTime::from_date_and_time(2020, 2, 2, 0, 0, second).expect("a time");
+        let options = ::zip::write::SimpleFileOptions::default()
+            .last_modified_time(time)
+            .unix_permissions(file.mode)
+            .compression_level(Some(level));
+        zip.start_file(file.name, options).expect("a name");
+        zip.write_all(&file.content).expect("memory");
+    }
+    zip.finish().expect("memory").into_inner()
+}
+
+/// The facts with which `rebuilt` became the same bytes as `published`; none where it
+/// did not.
+fn made_equal(published: &[u8], rebuilt: &[u8], kind: ArtifactKind) -> Option<Vec<ReplayedFact>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("written");
+        path
+    };
+    let (a, b) = (at("a", published), at("b", rebuilt));
+    let released = "2021-01-01T00:00:00Z".parse().ok();
+    let replayed = replay(&a, &b, kind, released).expect("readable")?;
+    let c = at("c", &replayed.bytes);
+    match compare(&Request::new(&a, &c, kind)).expect("readable") {
+        Comparison::Identical { .. } => Some(replayed.facts),
+        Comparison::Differs(_) => None,
+    }
+}
+
+fn crates(published: &[u8], rebuilt: &[u8]) -> Option<Vec<ReplayedFact>> {
+    made_equal(published, rebuilt, ArtifactKind::Crate)
+}
+
+fn wheels(published: &[u8], rebuilt: &[u8]) -> Option<Vec<ReplayedFact>> {
+    made_equal(published, rebuilt, ArtifactKind::PureWheel)
+}
+
+#[test]
+fn a_compressor_a_gzip_header_times_owners_and_modes_are_put_on_a_tarball() {
+    let plain = tgz(&files(), 9, 8, 255);
+    assert_eq!(
+        crates(&tgz(&files(), 9, 9, 255), &plain).expect("equal"),
+        [ReplayedFact::Compressor(Compressor {
+            family: DeflateFamily::Zlib,
+            level: 9,
+            mem_level: 9
+        })]
+    );
+    assert_eq!(
+        crates(&tgz(&files(), 9, 8, 19), &plain).expect("equal"),
+        [ReplayedFact::GzipHeader {
+            mtime: 0,
+            xfl: 2,
+            os: 19
+        }]
+    );
+    let mut published = files();
+    published[0].mtime = 1_600_000_000;
+    published[1].user = "runner";
+    published[2].mode = 0o664;
+    let facts = crates(&tgz(&published, 9, 8, 255), &plain).expect("equal");
+    assert_eq!(
+        facts,
+        [
+            ReplayedFact::MemberTimes {
+                members: 1,
+                earliest: 1_600_000_000,
+                latest: 1_600_000_000
+            },
+            ReplayedFact::MemberOwners {
+                owners: vec!["1000:1000 runner:".into()]
+            },
+            ReplayedFact::MemberModes { members: 1 },
+        ]
+    );
+}
+
+#[test]
+fn a_compressor_times_and_modes_are_put_on_a_wheel() {
+    let plain = wheel(&files(), 6);
+    let mut published = files();
+    published[0].mtime += 1;
+    published[2].mode = 0o664;
+    let facts = wheels(&wheel(&published, 6), &plain).expect("equal");
+    assert!(matches!(
+        facts[..],
+        [
+            ReplayedFact::MemberTimes { members: 1, .. },
+            ReplayedFact::MemberModes { members: 1 }
+        ]
+    ));
+}
+
+#[test]
+fn content_names_order_count_and_exec_bits_are_never_taken_from_the_published_file() {
+    let changes: [fn(&mut Vec<File>); 6] = [
+        |files| files[0].content = b"evi\n".to_vec(),
+        |files| files[1].name = "x/e",
+        |files| files.swap(0, 1),
+        |files| {
+            files.pop();
+        },
+        |files| files[1].mode = 0o755,
+        |files| files.push(files[0].clone()),
+    ];
+    for change in changes {
+        let mut published = files();
+        // Beside it, what would be replayed by itself.
+        published[0].mtime += 10;
+        change(&mut published);
+        let plain = tgz(&files(), 9, 8, 255);
+        assert_eq!(crates(&tgz(&published, 9, 8, 255), &plain), None);
+        assert_eq!(crates(&tgz(&published, 9, 9, 3), &plain), None);
+        if published.len() < 4 {
+            assert_eq!(wheels(&wheel(&published, 6), &wheel(&files(), 6)), None);
+        }
+    }
+}
+
+#[test]
+fn a_time_after_the_release_and_a_name_that_is_none_are_left_alone() {
+    let plain = tgz(&files(), 9, 8, 255);
+    let with = |change: fn(&mut File)| {
+        let mut published = files();
+        change(&mut published[0]);
+        crates(&tgz(&published, 9, 8, 255), &plain)
+    };
+    // 2021-01-02T00:00:00Z is a day after the release.
+    assert!(with(|file| file.mtime = 1_609_545_600).is_some());
+    assert!(with(|file| file.mtime = 1_609_545_601).is_none());
+    assert!(with(|file| file.user = "rm -rf").is_none());
+}
+
+#[test]
+fn what_can_hide_bytes_in_a_gzip_file_is_left_alone() {
+    let plain = tgz(&files(), 9, 8, 255);
+    let mut commented = GzBuilder::new()
+        .comment("payload")
+        .write(Vec::new(), Compression::new(9));
+    commented.write_all(&tar_of(&files())).expect("memory");
+    assert_eq!(crates(&commented.finish().expect("memory"), &plain), None);
+    let trailing = [&tgz(&files(), 9, 9, 255)[..], b"payload"].concat();
+    assert_eq!(crates(&trailing, &plain), None);
+}
+
+#[test]
+fn nothing_is_replayed_on_what_is_the_same_or_no_archive() {
+    let plain = tgz(&files(), 9, 8, 255);
+    assert_eq!(crates(&plain, &plain), None);
+    for bad in [&b""[..], b"no archive", &plain[..40], &[0x1f, 0x8b, 8, 0]] {
+        assert_eq!(crates(bad, &plain), None);
+        assert_eq!(crates(&plain, bad), None);
+        assert_eq!(wheels(bad, &wheel(&files(), 6)), None);
+    }
+}
