@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 pub enum DeflateFamily {
     /// The reference implementation.
     Zlib,
-    /// zlib-rs.
-    ZlibRs,
+    /// zlib-rs 0.5, whose output is not that of 0.6.
+    #[serde(rename = "zlib-rs-0.5")]
+    ZlibRs05,
+    /// zlib-rs 0.6.
+    #[serde(rename = "zlib-rs-0.6")]
+    ZlibRs06,
 }
 
 /// A compressor with its settings. Carries two small numbers and one of a fixed list of
@@ -79,7 +83,8 @@ impl fmt::Display for ReplayedFact {
             }) => {
                 let family = match family {
                     DeflateFamily::Zlib => "zlib",
-                    DeflateFamily::ZlibRs => "zlib-rs",
+                    DeflateFamily::ZlibRs05 => "zlib-rs 0.5",
+                    DeflateFamily::ZlibRs06 => "zlib-rs 0.6",
                 };
                 write!(
                     f,

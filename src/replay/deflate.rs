@@ -1,8 +1,6 @@
 //! Which compressor wrote a deflate stream, and the same compressor over other content.
 //! Pure.
 
-use zlib_rs::{DeflateConfig, DeflateFlush, Status};
-
 use super::zlib;
 use crate::model::{Compressor, DeflateFamily};
 
@@ -10,22 +8,24 @@ use crate::model::{Compressor, DeflateFamily};
 const CHUNK: usize = 16 << 10;
 
 /// What packagers use, the likeliest first: level 9 (cargo, npm), 6 (Python's default) and
-/// the others; zlib's own memory level is 8, cargo's was 9 before 2021.
+/// the others.
 const LEVELS: [u8; 9] = [9, 6, 1, 8, 7, 5, 4, 3, 2];
-const MEM_LEVELS: [u8; 2] = [8, 9];
 
 /// Every compressor that can be tried.
 fn candidates() -> impl Iterator<Item = Compressor> {
     LEVELS.into_iter().flat_map(|level| {
-        [DeflateFamily::Zlib, DeflateFamily::ZlibRs]
-            .into_iter()
-            .flat_map(move |family| {
-                MEM_LEVELS.into_iter().map(move |mem_level| Compressor {
-                    family,
-                    level,
-                    mem_level,
-                })
-            })
+        [
+            (DeflateFamily::Zlib, 8),
+            (DeflateFamily::ZlibRs06, 8),
+            (DeflateFamily::ZlibRs05, 8),
+            (DeflateFamily::Zlib, 9),
+        ]
+        .into_iter()
+        .map(move |(family, mem_level)| Compressor {
+            family,
+            level,
+            mem_level,
+        })
     })
 }
 
@@ -56,7 +56,8 @@ pub(super) fn compress(compressor: Compressor, content: &[u8]) -> Option<Vec<u8>
 fn run(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     match compressor.family {
         DeflateFamily::Zlib => with_zlib(compressor, content, take),
-        DeflateFamily::ZlibRs => with_zlib_rs(compressor, content, take),
+        DeflateFamily::ZlibRs05 => zlib_rs_0_5(compressor, content, take),
+        DeflateFamily::ZlibRs06 => zlib_rs_0_6(compressor, content, take),
     }
 }
 
@@ -80,40 +81,42 @@ fn with_zlib(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8])
     }
 }
 
-fn with_zlib_rs(
-    compressor: Compressor,
-    content: &[u8],
-    take: &mut dyn FnMut(&[u8]) -> bool,
-) -> bool {
-    let mut deflate = zlib_rs::Deflate::new_with_config(DeflateConfig {
-        level: compressor.level.into(),
-        // Raw deflate with the largest window.
-        window_bits: -15,
-        mem_level: compressor.mem_level.into(),
-        ..DeflateConfig::default()
-    });
-    let mut output = vec![0; CHUNK];
-    loop {
-        let (taken, given) = (deflate.total_in(), deflate.total_out());
-        let Ok(status) = deflate.compress(
-            &content[taken as usize..],
-            &mut output,
-            DeflateFlush::Finish,
-        ) else {
-            return false;
-        };
-        let count = (deflate.total_out() - given) as usize;
-        if !take(&output[..count]) {
-            return false;
+/// The same loop over two releases of one library, whose types are not the same.
+macro_rules! with_zlib_rs {
+    ($name:ident, $library:ident) => {
+        fn $name(
+            compressor: Compressor,
+            content: &[u8],
+            take: &mut dyn FnMut(&[u8]) -> bool,
+        ) -> bool {
+            // Raw deflate with the largest window and the usual memory level.
+            let mut deflate = $library::Deflate::new(compressor.level.into(), false, 15);
+            let mut output = vec![0; CHUNK];
+            loop {
+                let (taken, given) = (deflate.total_in(), deflate.total_out());
+                let input = &content[taken as usize..];
+                let Ok(status) =
+                    deflate.compress(input, &mut output, $library::DeflateFlush::Finish)
+                else {
+                    return false;
+                };
+                let count = (deflate.total_out() - given) as usize;
+                if !take(&output[..count]) {
+                    return false;
+                }
+                match status {
+                    $library::Status::StreamEnd => return true,
+                    // Neither read nor written: it would never end.
+                    _ if count == 0 && deflate.total_in() == taken => return false,
+                    _ => {}
+                }
+            }
         }
-        match status {
-            Status::StreamEnd => return true,
-            // Neither read nor written: it would never end.
-            _ if count == 0 && deflate.total_in() == taken => return false,
-            _ => {}
-        }
-    }
+    };
 }
+
+with_zlib_rs!(zlib_rs_0_5, zlib_rs_0_5);
+with_zlib_rs!(zlib_rs_0_6, zlib_rs);
 
 #[cfg(test)]
 mod tests {

@@ -71,7 +71,7 @@ impl BufRead for Source {
 enum State {
     Between(Source),
     Inside {
-        decoder: DeflateDecoder<Source>,
+        decoder: Box<DeflateDecoder<Source>>,
         crc: Crc,
         header: Header,
     },
@@ -129,7 +129,7 @@ impl GzipReader {
         let header = self.read_header(&mut source)?;
         source.cut();
         self.state = State::Inside {
-            decoder: DeflateDecoder::new(source),
+            decoder: Box::new(DeflateDecoder::new(source)),
             crc: Crc::new(),
             header,
         };
