@@ -1,0 +1,425 @@
+//! Why lines of text changed, as far as the lines themselves prove it. Pure. A cause is
+//! named only where every change has it, and always with the two values that show it.
+
+use crate::model::Cause;
+
+/// Lines that changed.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    /// A published line and the rebuilt one in its place.
+    pairs: Vec<(String, String)>,
+    /// Published lines without a counterpart in the same place.
+    only_published: Vec<String>,
+    /// Rebuilt lines without one.
+    only_rebuilt: Vec<String>,
+}
+
+impl Changes {
+    /// Adds one run of changed lines: line by line where both have as many.
+    pub(super) fn add(&mut self, published: Vec<String>, rebuilt: Vec<String>) {
+        if published.len() == rebuilt.len() {
+            let pairs = published.into_iter().zip(rebuilt);
+            self.pairs.extend(pairs.filter(|(a, b)| a != b));
+        } else {
+            self.only_published.extend(published);
+            self.only_rebuilt.extend(rebuilt);
+        }
+    }
+
+    /// How many lines there are.
+    pub(super) fn len(&self) -> usize {
+        2 * self.pairs.len() + self.only_published.len() + self.only_rebuilt.len()
+    }
+}
+
+/// The one cause of every change, with its evidence.
+pub(super) fn of_changes(path: &str, changes: &Changes) -> Option<(Cause, String)> {
+    if let Some(evidence) = moved(changes) {
+        return Some((Cause::Ordering, evidence));
+    }
+    if !changes.only_published.is_empty() || !changes.only_rebuilt.is_empty() {
+        return None;
+    }
+    let mut found: Option<(Cause, String)> = None;
+    for (published, rebuilt) in &changes.pairs {
+        let (cause, evidence) = of_pair(path, published, rebuilt)?;
+        match &found {
+            None => found = Some((cause, evidence)),
+            Some((first, _)) if *first == cause => {}
+            Some(_) => return None,
+        }
+    }
+    found
+}
+
+/// The same lines in another order.
+fn moved(changes: &Changes) -> Option<String> {
+    let mut published: Vec<&String> = changes.pairs.iter().map(|(a, _)| a).collect();
+    let mut rebuilt: Vec<&String> = changes.pairs.iter().map(|(_, b)| b).collect();
+    published.extend(&changes.only_published);
+    rebuilt.extend(&changes.only_rebuilt);
+    let first = published.first().map(|line| short(line))?;
+    published.sort_unstable();
+    rebuilt.sort_unstable();
+    (published == rebuilt).then(|| format!("the same lines in another order, first `{first}`"))
+}
+
+fn of_pair(path: &str, published: &str, rebuilt: &str) -> Option<(Cause, String)> {
+    if let Some(evidence) = permuted(published, rebuilt) {
+        return Some((Cause::Ordering, evidence));
+    }
+    let (a, b) = differing(published, rebuilt);
+    let cause = [
+        (
+            Cause::Timestamp,
+            is_time(published, a) && is_time(rebuilt, b),
+        ),
+        (Cause::BuildPath, is_absolute(a) && is_absolute(b)),
+        (Cause::Locale, is_locale(a) && is_locale(b)),
+        (
+            Cause::HostOrUser,
+            names_a_host(published, a) && names_a_host(rebuilt, b),
+        ),
+        (
+            Cause::DependencyVersion,
+            names_dependencies(path, published) && is_version(a) && is_version(b),
+        ),
+        (
+            Cause::ToolVersion,
+            names_a_tool(published) && is_version(a) && is_version(b),
+        ),
+        (
+            Cause::GeneratedMetadata,
+            is_checksum(path, published) && is_random(a, b),
+        ),
+        (Cause::Randomness, is_random(a, b)),
+    ]
+    .into_iter()
+    .find_map(|(cause, holds)| holds.then_some(cause))?;
+    Some((
+        cause,
+        format!("published `{}`, rebuilt `{}`", short(a), short(b)),
+    ))
+}
+
+/// The longest piece of evidence that is shown.
+fn short(text: &str) -> &str {
+    const SHOWN: usize = 120;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    }
+}
+
+/// What ends a token: blanks, quotes, brackets, and what stands between fields.
+fn ends_token(c: char) -> bool {
+    c.is_whitespace() || "\"'`()[]{}<>,;=|".contains(c)
+}
+
+/// The parts of two lines that are not the same, widened to whole tokens.
+fn differing<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
+    let mut start = a
+        .char_indices()
+        .zip(b.chars())
+        .find(|((_, x), y)| x != y)
+        .map_or(a.len().min(b.len()), |((at, _), _)| at);
+    while let Some(c) = a[..start].chars().next_back().filter(|&c| !ends_token(c)) {
+        start -= c.len_utf8();
+    }
+    let (a, b) = (&a[start..], &b[start..]);
+    let mut tail: usize = a
+        .chars()
+        .rev()
+        .zip(b.chars().rev())
+        .take_while(|(x, y)| x == y)
+        .map(|(x, _)| x.len_utf8())
+        .sum();
+    while let Some(c) = a[a.len() - tail..]
+        .chars()
+        .next()
+        .filter(|&c| !ends_token(c))
+    {
+        tail -= c.len_utf8();
+    }
+    (&a[..a.len() - tail], &b[..b.len() - tail])
+}
+
+/// A list whose items changed places.
+fn permuted(a: &str, b: &str) -> Option<String> {
+    [',', ' '].into_iter().find_map(|separator| {
+        let items = |line: &str| -> Vec<String> {
+            let trimmed = line.trim_matches(|c: char| "[](){},;".contains(c) || c.is_whitespace());
+            let (_, list) = trimmed.split_once([':', '=']).unwrap_or(("", trimmed));
+            let mut items: Vec<String> = list
+                .split(separator)
+                .map(|item| item.trim().to_owned())
+                .filter(|item| !item.is_empty())
+                .collect();
+            items.sort_unstable();
+            items
+        };
+        let (left, right) = (items(a), items(b));
+        (left.len() > 1 && left == right)
+            .then(|| format!("the same {} items in another order", left.len()))
+    })
+}
+
+/// A token that is a time, or a line that has one where it changed.
+fn is_time(line: &str, token: &str) -> bool {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    if token.is_empty() || !token.bytes().any(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    let shape: String = token
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '#' } else { c })
+        .collect();
+    if shape.contains("####-##-##") || shape.contains("##:##") || shape.contains("####/##/##") {
+        return true;
+    }
+    if MONTHS.iter().any(|month| line.contains(month)) && shape.contains("####") {
+        return true;
+    }
+    // Seconds or milliseconds since the epoch, from 2001 to 2100.
+    let digits = token.trim_end_matches(['L', 'l']);
+    let in_range = |number: u64| (1_000_000_000..4_102_444_800).contains(&number);
+    match digits.parse::<u64>() {
+        Ok(number) if digits.len() == 10 => in_range(number),
+        Ok(number) if digits.len() == 13 => in_range(number / 1000),
+        _ => false,
+    }
+}
+
+/// An absolute path of at least two parts, with any options before it taken off.
+fn is_absolute(token: &str) -> bool {
+    let token = token
+        .find('/')
+        .map_or(token, |at| if at <= 2 { &token[at..] } else { token });
+    let drive = token.as_bytes().get(1..3) == Some(b":\\");
+    (token.starts_with('/') && token[1..].contains('/') && !token.starts_with("//")) || drive
+}
+
+fn is_locale(token: &str) -> bool {
+    let (language, rest) = token.split_once('_').unwrap_or((token, ""));
+    let territory = rest.split(['.', '@']).next().unwrap_or_default();
+    let named = language.len() == 2
+        && language.bytes().all(|b| b.is_ascii_lowercase())
+        && territory.len() == 2
+        && territory.bytes().all(|b| b.is_ascii_uppercase());
+    let offset = token.len() == 5
+        && token.starts_with(['+', '-'])
+        && token[1..].bytes().all(|b| b.is_ascii_digit());
+    named
+        || offset
+        || matches!(
+            token,
+            "C" | "POSIX"
+                | "C.UTF-8"
+                | "UTC"
+                | "GMT"
+                | "CET"
+                | "CEST"
+                | "EST"
+                | "EDT"
+                | "PST"
+                | "PDT"
+                | "JST"
+        )
+}
+
+fn names_a_host(line: &str, token: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "hostname",
+        "build host",
+        "built on",
+        "built by",
+        "built-by",
+        "build-host",
+        "username",
+    ];
+    let line = line.to_ascii_lowercase();
+    let is_address = token
+        .split_once('@')
+        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !token.contains('/'));
+    is_address || (!token.is_empty() && WORDS.iter().any(|word| line.contains(word)))
+}
+
+/// Digits with dots, as versions have, with whatever comes after the third.
+fn is_version(token: &str) -> bool {
+    let token = token.trim_start_matches(|c: char| "v^~<>=!\"".contains(c));
+    let mut parts = token.split('.');
+    let number = |part: Option<&str>| {
+        part.is_some_and(|p| !p.is_empty() && p.bytes().next().is_some_and(|b| b.is_ascii_digit()))
+    };
+    number(parts.next()) && number(parts.next())
+}
+
+fn names_a_tool(line: &str) -> bool {
+    const WORDS: [&str; 14] = [
+        "generator",
+        "generated by",
+        "generated-by",
+        "created-by",
+        "created by",
+        "gcc",
+        "clang",
+        "rustc",
+        "cargo",
+        "bdist_wheel",
+        "build-tool",
+        "compiler",
+        "setuptools",
+        "built with",
+    ];
+    let line = line.to_ascii_lowercase();
+    WORDS.iter().any(|word| line.contains(word))
+}
+
+fn names_dependencies(path: &str, line: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    line.starts_with("Requires-Dist:")
+        || line.starts_with("Depends:")
+        || (file.starts_with("requirements") && file.ends_with(".txt"))
+        || file.ends_with(".lock")
+}
+
+/// A line that holds the digest of another member, which follows that member.
+fn is_checksum(path: &str, line: &str) -> bool {
+    path.ends_with(".dist-info/RECORD") || line.contains("sha256") || line.contains("sha512")
+}
+
+/// Two values of one length that hold no meaning: hexadecimal, UUID or base64.
+fn is_random(a: &str, b: &str) -> bool {
+    /// Sixteen characters of base64 are 96 bits: no word, and no number of anything.
+    const LEAST: usize = 16;
+    let opaque = |token: &str| {
+        token.len() >= LEAST
+            && token
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_+/=:".contains(&b))
+            && token.bytes().any(|b| b.is_ascii_digit())
+            && token.bytes().any(|b| b.is_ascii_alphabetic())
+    };
+    a.len() == b.len() && opaque(a) && opaque(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(path: &str, published: &str, rebuilt: &str) -> Option<Cause> {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect();
+        let mut changes = Changes::default();
+        changes.add(lines(published), lines(rebuilt));
+        of_changes(path, &changes).map(|(cause, _)| cause)
+    }
+
+    #[test]
+    fn each_cause_is_told_from_what_is_only_like_it() {
+        let cases = [
+            (
+                "x.py",
+                "at = \"2024-05-06T01:02:03Z\"",
+                "at = \"2024-05-07T09:02:03Z\"",
+                Some(Cause::Timestamp),
+            ),
+            (
+                "x.py",
+                "at = 1700000000",
+                "at = 1700086400",
+                Some(Cause::Timestamp),
+            ),
+            ("x.py", "n = 17", "n = 18", None),
+            (
+                "x.py",
+                "Built 3 May 2024",
+                "Built 4 May 2025",
+                Some(Cause::Timestamp),
+            ),
+            (
+                "x.c",
+                "file \"/home/a/x.c\"",
+                "file \"/build/src/x.c\"",
+                Some(Cause::BuildPath),
+            ),
+            ("x.c", "file \"a/x.c\"", "file \"b/x.c\"", None),
+            ("x", "a\nb", "b\na", Some(Cause::Ordering)),
+            ("x", "keys: b, a, c", "keys: a, b, c", Some(Cause::Ordering)),
+            ("x", "keys: b, a, c", "keys: a, b, d", None),
+            (
+                "x.dist-info/WHEEL",
+                "Generator: flit 3.9.0",
+                "Generator: flit 3.10.1",
+                Some(Cause::ToolVersion),
+            ),
+            (
+                "x.py",
+                "__version__ = \"1.0.0\"",
+                "__version__ = \"1.0.1\"",
+                None,
+            ),
+            (
+                "x.dist-info/METADATA",
+                "Requires-Dist: a (>=1.0)",
+                "Requires-Dist: a (>=1.1)",
+                Some(Cause::DependencyVersion),
+            ),
+            (
+                "x.js",
+                "id = \"0f8fad5b-d9cb-469f-a165-70867728950e\"",
+                "id = \"7c9e6679-7425-40de-944b-e07fc1f90ae7\"",
+                Some(Cause::Randomness),
+            ),
+            ("x.js", "id = \"short1\"", "id = \"short2\"", None),
+            (
+                "x.dist-info/RECORD",
+                "x/a.py,sha256=AbCdEfGhIjKlMnOpQrStUv0123456789AbCdEfGhIjK,6",
+                "x/a.py,sha256=ZzCdEfGhIjKlMnOpQrStUv0123456789AbCdEfGhIjK,6",
+                Some(Cause::GeneratedMetadata),
+            ),
+            (
+                "x",
+                "built by me@laptop",
+                "built by ci@runner",
+                Some(Cause::HostOrUser),
+            ),
+            (
+                "x",
+                "LANG=de_DE.UTF-8",
+                "LANG=en_US.UTF-8",
+                Some(Cause::Locale),
+            ),
+            ("x.py", "return 1", "return 2", None),
+            ("x.py", "return 1", "return 1\nevil()", None),
+        ];
+        for (path, published, rebuilt, expected) in cases {
+            assert_eq!(
+                of(path, published, rebuilt),
+                expected,
+                "{published} | {rebuilt}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_change_without_a_cause_leaves_all_without_one() {
+        let published = "# 2024-05-06\nreturn 1";
+        assert_eq!(
+            of("x.py", published, "# 2024-05-07\nreturn 1"),
+            Some(Cause::Timestamp)
+        );
+        assert_eq!(of("x.py", published, "# 2024-05-07\nreturn 2"), None);
+        assert_eq!(of("x.py", published, "# 2024-05-07\n/a/b"), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_lines_can_be_looked_at(a in "\\PC{0,40}", b in "\\PC{0,40}", path in "\\PC{0,20}") {
+            let _ = of(&path, &a, &b);
+            let (x, y) = differing(&a, &b);
+            proptest::prop_assert!(a.contains(x) && b.contains(y));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! JSON and TOML as documents: which values were added, removed or changed (JSON
+//! Pointer, RFC 6901), and which packages of a lock file have another version. Says
+//! something beside the textual diff, never in its place. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::model::Cause;
+
+/// Changes that are named; the others are counted.
+const NAMED: usize = 8;
+/// Changes that are looked for at all.
+const LOOKED_FOR: usize = 1_000;
+/// The longest value that is shown, in characters.
+const SHOWN: usize = 60;
+
+fn parsed(path: &str, a: &str, b: &str) -> Option<(&'static str, Value, Value)> {
+    let json = |text: &str| serde_json::from_str::<Value>(text).ok().filter(is_document);
+    if let (Some(a), Some(b)) = (json(a), json(b)) {
+        return Some(("JSON", a, b));
+    }
+    // Much text parses as TOML by chance; its name must say so, too.
+    let is_toml = path.ends_with(".toml") || path.ends_with(".lock");
+    let toml = |text: &str| toml::from_str::<Value>(text).ok();
+    match (is_toml, toml(a), toml(b)) {
+        (true, Some(a), Some(b)) => Some(("TOML", a, b)),
+        _ => None,
+    }
+}
+
+fn is_document(value: &Value) -> bool {
+    value.is_object() || value.is_array()
+}
+
+/// What differs in the structure of two documents, in one line.
+pub(super) fn structure(path: &str, published: &str, rebuilt: &str) -> Option<String> {
+    let (format, a, b) = parsed(path, published, rebuilt)?;
+    let mut changes = Vec::new();
+    walk(&a, &b, &mut String::new(), &mut changes);
+    if changes.is_empty() {
+        // A key that is there twice is seen once by a parser, so no more is claimed.
+        return Some(format!(
+            "as {format}, a parser reads the same values from both"
+        ));
+    }
+    let more = changes.len().saturating_sub(NAMED);
+    changes.truncate(NAMED);
+    let mut text = format!("as {format}: {}", changes.join(", "));
+    if more > 0 {
+        text.push_str(&format!(", and {more} more"));
+    }
+    Some(text)
+}
+
+fn walk(a: &Value, b: &Value, at: &mut String, changes: &mut Vec<String>) {
+    if a == b || changes.len() >= LOOKED_FOR {
+        return;
+    }
+    match (a, b) {
+        (Value::Object(a), Value::Object(b)) => {
+            for (key, value) in a {
+                inside(at, key, |at| match b.get(key) {
+                    Some(other) => walk(value, other, at, changes),
+                    None => changes.push(format!("{at} only published")),
+                });
+            }
+            for key in b.keys().filter(|key| !a.contains_key(*key)) {
+                inside(at, key, |at| changes.push(format!("{at} only rebuilt")));
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (index, (value, other)) in a.iter().zip(b).enumerate() {
+                inside(at, &index.to_string(), |at| {
+                    walk(value, other, at, changes);
+                });
+            }
+        }
+        (a, b) => changes.push(format!("{at} published {}, rebuilt {}", shown(a), shown(b))),
+    }
+}
+
+/// RFC 6901, section 3: `~` and `/` are escaped.
+fn inside(at: &mut String, key: &str, then: impl FnOnce(&mut String)) {
+    let length = at.len();
+    at.push('/');
+    at.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    then(at);
+    at.truncate(length);
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(members) => format!("an object of {}", members.len()),
+        plain => {
+            let text = plain.to_string();
+            match text.char_indices().nth(SHOWN) {
+                Some((end, _)) => format!("{}…", &text[..end]),
+                None => text,
+            }
+        }
+    }
+}
+
+/// Lock files, by name, of Cargo, Poetry, uv, PDM and npm.
+const LOCKS: [&str; 6] = [
+    "Cargo.lock",
+    "poetry.lock",
+    "uv.lock",
+    "pdm.lock",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+];
+
+/// The packages of two lock files that have not the same version, with the cause that
+/// this proves.
+pub(super) fn dependencies(path: &str, published: &str, rebuilt: &str) -> Option<(Cause, String)> {
+    let file = path.rsplit('/').next()?;
+    if !LOCKS.contains(&file) {
+        return None;
+    }
+    let (_, a, b) = parsed(path, published, rebuilt)?;
+    let (a, b) = (versions(&a), versions(&b));
+    let mut changed: Vec<String> = Vec::new();
+    for name in a
+        .keys()
+        .chain(b.keys().filter(|name| !a.contains_key(*name)))
+    {
+        let of = |side: &BTreeMap<String, Vec<String>>| {
+            side.get(name)
+                .map_or("none".to_owned(), |v| v.join(" and "))
+        };
+        if of(&a) != of(&b) {
+            changed.push(format!("{name} published {}, rebuilt {}", of(&a), of(&b)));
+        }
+    }
+    let more = changed.len().saturating_sub(NAMED);
+    changed.truncate(NAMED);
+    let more = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    (!changed.is_empty()).then(|| {
+        (
+            Cause::DependencyVersion,
+            format!("{}{more}", changed.join(", ")),
+        )
+    })
+}
+
+/// Each package of a lock file with its versions.
+fn versions(lock: &Value) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut add = |name: &str, version: Option<&Value>| {
+        if let Some(version) = version.and_then(Value::as_str) {
+            found
+                .entry(name.to_owned())
+                .or_default()
+                .push(version.to_owned());
+        }
+    };
+    // `[[package]]` of TOML lock files.
+    for package in lock
+        .get("package")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(name) = package.get("name").and_then(Value::as_str) {
+            add(name, package.get("version"));
+        }
+    }
+    // `packages` of npm's, by place.
+    for (place, package) in lock
+        .get("packages")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        add(
+            place.trim_start_matches("node_modules/"),
+            package.get("version"),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_values_are_named_by_their_pointers() {
+        let said = |a, b| structure("x.json", a, b);
+        assert_eq!(
+            said(r#"{"a/b":[1,2],"c":1}"#, r#"{"a/b":[1,3],"d":1}"#).as_deref(),
+            Some("as JSON: /a~1b/1 published 2, rebuilt 3, /c only published, /d only rebuilt")
+        );
+        assert_eq!(
+            said(r#"{"a":1,"b":2}"#, r#"{"b":2,"a":1}"#).as_deref(),
+            Some("as JSON, a parser reads the same values from both")
+        );
+        assert_eq!(said("no json", "{}"), None);
+        assert_eq!(said("1", "2"), None);
+        assert_eq!(
+            structure("x/Cargo.toml", "a = 1\n", "a = 2\n").as_deref(),
+            Some("as TOML: /a published 1, rebuilt 2")
+        );
+        assert_eq!(structure("x.txt", "a = 1\n", "a = 2\n"), None);
+    }
+
+    #[test]
+    fn packages_of_a_lock_file_are_named_with_both_versions() {
+        let lock = |version: &str| {
+            format!("version = 4\n[[package]]\nname = \"a\"\nversion = \"{version}\"\n")
+        };
+        assert_eq!(
+            dependencies("x/Cargo.lock", &lock("1.0.1"), &lock("1.0.2")),
+            Some((
+                Cause::DependencyVersion,
+                "a published 1.0.1, rebuilt 1.0.2".to_owned()
+            ))
+        );
+        assert_eq!(dependencies("x/Cargo.toml", &lock("1"), &lock("2")), None);
+        let same = lock("1") + "\n";
+        assert_eq!(dependencies("x/Cargo.lock", &lock("1"), &same), None);
+    }
+}
