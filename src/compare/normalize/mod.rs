@@ -32,7 +32,7 @@ impl From<io::Error> for Refused {
 }
 
 /// An archive in parts, as it can be written back.
-trait Model: Sized {
+trait Model: Sized + Send + Sync {
     /// Reads an archive, or refuses one with parts that it does not hold.
     fn read(path: &Path, budget: &Budget) -> Result<Self, Refused>;
 
@@ -103,11 +103,8 @@ impl Run<'_> {
 
     /// Takes the compressor away, then normalizes the tar that it held.
     fn stream(&mut self, paths: [&Path; 2]) -> Result<(), Refused> {
-        let files = [
-            stream::decompressed(paths[0], self.budget)?,
-            stream::decompressed(paths[1], self.budget)?,
-        ];
-        let after = [digest_of(&files[0])?, digest_of(&files[1])?];
+        let files = both(paths, |path| stream::decompressed(path, self.budget))?;
+        let after = both([&files[0], &files[1]], digest_of)?;
         self.note(stream::NAME, after);
         if self.equal() {
             return Ok(());
@@ -121,12 +118,9 @@ impl Run<'_> {
         paths: [&Path; 2],
         normalizers: &[Normalizer<M>],
     ) -> Result<(), Refused> {
-        let mut models = [
-            M::read(paths[0], self.budget)?,
-            M::read(paths[1], self.budget)?,
-        ];
+        let mut models = both(paths, |path| M::read(path, self.budget))?;
         // What cannot be written back as it was holds something that is not seen.
-        if [written(&models[0])?, written(&models[1])?] != self.digests {
+        if both([&models[0], &models[1]], written)? != self.digests {
             return Err(Refused);
         }
         for normalizer in normalizers {
@@ -136,7 +130,7 @@ impl Run<'_> {
             for model in &mut models {
                 (normalizer.apply)(model)?;
             }
-            let after = [written(&models[0])?, written(&models[1])?];
+            let after = both([&models[0], &models[1]], written)?;
             self.note(normalizer.name, after);
             if self.equal() {
                 break;
@@ -157,6 +151,21 @@ impl Run<'_> {
             });
         }
     }
+}
+
+/// Does the same to both sides at once; neither knows of the other.
+fn both<T: Send, R: Send>(
+    [a, b]: [T; 2],
+    work: impl Fn(T) -> Result<R, Refused> + Sync,
+) -> Result<[R; 2], Refused> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| work(b));
+        let one = work(a)?;
+        let other = other
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok([one, other])
+    })
 }
 
 fn digest_of(file: &NamedTempFile) -> Result<Sha256Digest, Refused> {
