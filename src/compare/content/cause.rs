@@ -69,33 +69,30 @@ fn of_pair(path: &str, published: &str, rebuilt: &str) -> Option<(Cause, String)
         return Some((Cause::Ordering, evidence));
     }
     let (a, b) = differing(published, rebuilt);
-    let cause = [
-        (
-            Cause::Timestamp,
-            is_time(published, a) && is_time(rebuilt, b),
-        ),
-        (Cause::BuildPath, is_absolute(a) && is_absolute(b)),
-        (Cause::Locale, is_locale(a) && is_locale(b)),
-        (
-            Cause::HostOrUser,
-            names_a_host(published, a) && names_a_host(rebuilt, b),
-        ),
-        (
-            Cause::DependencyVersion,
-            names_dependencies(path, published) && is_version(a) && is_version(b),
-        ),
-        (
-            Cause::ToolVersion,
-            names_a_tool(published) && is_version(a) && is_version(b),
-        ),
-        (
-            Cause::GeneratedMetadata,
-            is_checksum(path, published) && is_random(a, b),
-        ),
-        (Cause::Randomness, is_random(a, b)),
-    ]
-    .into_iter()
-    .find_map(|(cause, holds)| holds.then_some(cause))?;
+    let single = |token: &str| !token.is_empty() && !token.contains(ends_token);
+    let tokens = single(a) && single(b);
+    let cause = if is_time(a) && is_time(b) {
+        Cause::Timestamp
+    } else if !tokens {
+        // More than one thing changed, and only one of them would be looked at.
+        return None;
+    } else if is_build_path(a) && is_build_path(b) {
+        Cause::BuildPath
+    } else if is_locale(a) && is_locale(b) {
+        Cause::Locale
+    } else if names_a_host(published) && names_a_host(rebuilt) {
+        Cause::HostOrUser
+    } else if is_version(a) && is_version(b) && names_dependencies(path, published) {
+        Cause::DependencyVersion
+    } else if is_version(a) && is_version(b) && names_a_tool(published) {
+        Cause::ToolVersion
+    } else if is_checksum(path, published) && is_record_line(a) && is_record_line(b) {
+        Cause::GeneratedMetadata
+    } else if is_random(a) && is_random(b) && a.len() == b.len() && !names_a_commit(published) {
+        Cause::Randomness
+    } else {
+        return None;
+    };
     Some((
         cause,
         format!("published `{}`, rebuilt `{}`", short(a), short(b)),
@@ -144,61 +141,104 @@ fn differing<'a>(a: &'a str, b: &'a str) -> (&'a str, &'a str) {
     (&a[..a.len() - tail], &b[..b.len() - tail])
 }
 
-/// A list whose items changed places.
+/// A header's list whose items changed places, as in `Keywords: b, a`. Elsewhere the order
+/// of items may be what the line means.
 fn permuted(a: &str, b: &str) -> Option<String> {
-    [',', ' '].into_iter().find_map(|separator| {
-        let items = |line: &str| -> Vec<String> {
-            let trimmed = line.trim_matches(|c: char| "[](){},;".contains(c) || c.is_whitespace());
-            let (_, list) = trimmed.split_once([':', '=']).unwrap_or(("", trimmed));
-            let mut items: Vec<String> = list
-                .split(separator)
-                .map(|item| item.trim().to_owned())
-                .filter(|item| !item.is_empty())
-                .collect();
-            items.sort_unstable();
-            items
-        };
-        let (left, right) = (items(a), items(b));
-        (left.len() > 1 && left == right)
-            .then(|| format!("the same {} items in another order", left.len()))
-    })
+    let list = |line: &str| -> Option<(String, Vec<String>)> {
+        let (name, list) = line.split_once(": ")?;
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let mut items: Vec<String> = list.split(',').map(|item| item.trim().to_owned()).collect();
+        items.sort_unstable();
+        plain.then(|| (name.to_owned(), items))
+    };
+    let (left, right) = (list(a)?, list(b)?);
+    (left.1.len() > 1 && left == right)
+        .then(|| format!("the same {} items in another order", left.1.len()))
 }
 
-/// A token that is a time, or a line that has one where it changed.
-fn is_time(line: &str, token: &str) -> bool {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+/// A time and nothing beside it: digits in one of its shapes, and no words but its own.
+fn is_time(token: &str) -> bool {
+    const WORDS: [&str; 36] = [
+        "Jan",
+        "Feb",
+        "Mar",
+        "Apr",
+        "May",
+        "Jun",
+        "Jul",
+        "Aug",
+        "Sep",
+        "Oct",
+        "Nov",
+        "Dec",
+        "January",
+        "February",
+        "March",
+        "April",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+        "Mon",
+        "Tue",
+        "Wed",
+        "Thu",
+        "Fri",
+        "Sat",
+        "Sun",
+        "T",
+        "Z",
+        "UTC",
+        "GMT",
+        "AM",
+        "PM",
     ];
-    if token.is_empty() || !token.bytes().any(|b| b.is_ascii_digit()) {
+    let only_time = token
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+        .all(|word| WORDS.contains(&word));
+    let plain = token
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || " :-+.,/".contains(c));
+    if !only_time || !plain || !token.bytes().any(|b| b.is_ascii_digit()) {
         return false;
     }
     let shape: String = token
         .chars()
         .map(|c| if c.is_ascii_digit() { '#' } else { c })
         .collect();
-    if shape.contains("####-##-##") || shape.contains("##:##") || shape.contains("####/##/##") {
-        return true;
-    }
-    if MONTHS.iter().any(|month| line.contains(month)) && shape.contains("####") {
+    let has_word = token.chars().any(char::is_alphabetic);
+    if shape.contains("####-##-##")
+        || shape.contains("##:##")
+        || shape.contains("####/##/##")
+        || (has_word && shape.contains("####"))
+    {
         return true;
     }
     // Seconds or milliseconds since the epoch, from 2001 to 2100.
-    let digits = token.trim_end_matches(['L', 'l']);
     let in_range = |number: u64| (1_000_000_000..4_102_444_800).contains(&number);
-    match digits.parse::<u64>() {
-        Ok(number) if digits.len() == 10 => in_range(number),
-        Ok(number) if digits.len() == 13 => in_range(number / 1000),
+    match token.parse::<u64>() {
+        Ok(number) if token.len() == 10 => in_range(number),
+        Ok(number) if token.len() == 13 => in_range(number / 1000),
         _ => false,
     }
 }
 
-/// An absolute path of at least two parts, with any options before it taken off.
-fn is_absolute(token: &str) -> bool {
-    let token = token
-        .find('/')
-        .map_or(token, |at| if at <= 2 { &token[at..] } else { token });
+/// An absolute path of at least two parts that is no part of a system: those mean
+/// something wherever a build runs.
+fn is_build_path(token: &str) -> bool {
+    const SYSTEM: [&str; 9] = [
+        "/etc/", "/usr/", "/bin/", "/sbin/", "/lib/", "/dev/", "/proc/", "/sys/", "/var/",
+    ];
     let drive = token.as_bytes().get(1..3) == Some(b":\\");
-    (token.starts_with('/') && token[1..].contains('/') && !token.starts_with("//")) || drive
+    let unix = token.starts_with('/')
+        && !token.starts_with("//")
+        && token[1..].contains('/')
+        && !SYSTEM.iter().any(|system| token.starts_with(system));
+    unix || drive
 }
 
 fn is_locale(token: &str) -> bool {
@@ -229,21 +269,18 @@ fn is_locale(token: &str) -> bool {
         )
 }
 
-fn names_a_host(line: &str, token: &str) -> bool {
-    const WORDS: [&str; 7] = [
+/// A line that says on which machine, or by whom, something was built.
+fn names_a_host(line: &str) -> bool {
+    const WORDS: [&str; 6] = [
         "hostname",
         "build host",
+        "build-host",
         "built on",
         "built by",
         "built-by",
-        "build-host",
-        "username",
     ];
     let line = line.to_ascii_lowercase();
-    let is_address = token
-        .split_once('@')
-        .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !token.contains('/'));
-    is_address || (!token.is_empty() && WORDS.iter().any(|word| line.contains(word)))
+    WORDS.iter().any(|word| line.contains(word))
 }
 
 /// Digits with dots, as versions have, with whatever comes after the third.
@@ -287,22 +324,33 @@ fn names_dependencies(path: &str, line: &str) -> bool {
 
 /// A line that holds the digest of another member, which follows that member.
 fn is_checksum(path: &str, line: &str) -> bool {
-    path.ends_with(".dist-info/RECORD") || line.contains("sha256") || line.contains("sha512")
+    path.ends_with(".dist-info/RECORD") && line.contains(",sha256=")
 }
 
-/// Two values of one length that hold no meaning: hexadecimal, UUID or base64.
-fn is_random(a: &str, b: &str) -> bool {
-    /// Sixteen characters of base64 are 96 bits: no word, and no number of anything.
+/// The digest, or the digest and size, of a line of RECORD (the binary distribution
+/// format, "The .dist-info directory").
+fn is_record_line(token: &str) -> bool {
+    token
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+fn names_a_commit(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    ["commit", "sha1", "revision", "git", "rev"]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+/// A value without meaning: hexadecimal of at least 64 bits, or a UUID (RFC 9562).
+fn is_random(token: &str) -> bool {
     const LEAST: usize = 16;
-    let opaque = |token: &str| {
-        token.len() >= LEAST
-            && token
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_+/=:".contains(&b))
-            && token.bytes().any(|b| b.is_ascii_digit())
-            && token.bytes().any(|b| b.is_ascii_alphabetic())
-    };
-    a.len() == b.len() && opaque(a) && opaque(b)
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    let hex = token.len() >= LEAST && token.bytes().all(|b| b.is_ascii_hexdigit());
+    let uuid = token.len() == 36
+        && token.split('-').map(str::len).eq([8, 4, 4, 4, 12])
+        && token.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    digits > 0 && (hex || uuid)
 }
 
 #[cfg(test)]

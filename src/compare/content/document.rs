@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::model::Cause;
 
 /// Changes that are named; the others are counted.
-const NAMED: usize = 8;
+const NAMED: usize = 20;
 /// Changes that are looked for at all.
 const LOOKED_FOR: usize = 1_000;
 /// The longest value that is shown, in characters.
@@ -121,6 +121,16 @@ pub(super) fn dependencies(path: &str, published: &str, rebuilt: &str) -> Option
         return None;
     }
     let (_, a, b) = parsed(path, published, rebuilt)?;
+    let (a, b) = (packages(&a), packages(&b));
+    // A package of the same version with another checksum or source is no mere choice
+    // of versions.
+    let agree = |key: &(String, String)| match (a.get(key), b.get(key)) {
+        (Some(x), Some(y)) => without_edges(x) == without_edges(y),
+        _ => true,
+    };
+    if !a.keys().all(agree) {
+        return None;
+    }
     let (a, b) = (versions(&a), versions(&b));
     let mut changed: Vec<String> = Vec::new();
     for name in a
@@ -150,39 +160,51 @@ pub(super) fn dependencies(path: &str, published: &str, rebuilt: &str) -> Option
     })
 }
 
-/// Each package of a lock file with its versions.
-fn versions(lock: &Value) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut add = |name: &str, version: Option<&Value>| {
-        if let Some(version) = version.and_then(Value::as_str) {
-            found
-                .entry(name.to_owned())
-                .or_default()
-                .push(version.to_owned());
-        }
+/// Each package of a lock file by name and version.
+fn packages(lock: &Value) -> BTreeMap<(String, String), &Value> {
+    let version = |package: &Value| {
+        package
+            .get("version")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
     };
     // `[[package]]` of TOML lock files.
-    for package in lock
+    let listed = lock
         .get("package")
         .and_then(Value::as_array)
         .into_iter()
-        .flatten()
-    {
-        if let Some(name) = package.get("name").and_then(Value::as_str) {
-            add(name, package.get("version"));
-        }
-    }
+        .flatten();
+    let listed = listed.filter_map(|package| {
+        let name = package.get("name").and_then(Value::as_str)?.to_owned();
+        Some(((name, version(package)?), package))
+    });
     // `packages` of npm's, by place.
-    for (place, package) in lock
+    let placed = lock
         .get("packages")
         .and_then(Value::as_object)
         .into_iter()
-        .flatten()
-    {
-        add(
-            place.trim_start_matches("node_modules/"),
-            package.get("version"),
-        );
+        .flatten();
+    let placed = placed.filter_map(|(place, package)| {
+        let name = place.trim_start_matches("node_modules/").to_owned();
+        Some(((name, version(package)?), package))
+    });
+    listed.chain(placed).collect()
+}
+
+/// A package without what it depends on, which follows the versions of others.
+fn without_edges(package: &Value) -> Value {
+    let mut package = package.clone();
+    if let Some(fields) = package.as_object_mut() {
+        fields.retain(|key, _| !key.to_ascii_lowercase().contains("dependencies"));
+    }
+    package
+}
+
+/// Each package with its versions.
+fn versions(packages: &BTreeMap<(String, String), &Value>) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, version) in packages.keys() {
+        found.entry(name.clone()).or_default().push(version.clone());
     }
     found
 }
@@ -226,5 +248,17 @@ mod tests {
         assert_eq!(dependencies("x/Cargo.toml", &lock("1"), &lock("2")), None);
         let same = lock("1") + "\n";
         assert_eq!(dependencies("x/Cargo.lock", &lock("1"), &same), None);
+        // Beside another version, a checksum that changed under the same one.
+        let with = |a: &str, checksum: &str| {
+            lock(a)
+                + &format!(
+                    "[[package]]\nname = \"b\"\nversion = \"1\"\nchecksum = \"{checksum}\"\n"
+                )
+        };
+        assert!(dependencies("x/Cargo.lock", &with("1", "x"), &with("2", "x")).is_some());
+        assert_eq!(
+            dependencies("x/Cargo.lock", &with("1", "x"), &with("2", "y")),
+            None
+        );
     }
 }

@@ -23,9 +23,22 @@ const NAMED: usize = 8;
 /// The largest `.comment` that is read.
 const MAX_COMMENT: u64 = 4096;
 
+/// One section: where it is, and what it holds.
+struct Section {
+    start: u64,
+    size: u64,
+    sha256: [u8; 32],
+}
+
+impl Section {
+    fn is_like(&self, other: &Self) -> bool {
+        self.size == other.size && self.sha256 == other.sha256
+    }
+}
+
 /// What is known of one ELF file.
 struct Elf {
-    sections: BTreeMap<String, (u64, [u8; 32])>,
+    sections: BTreeMap<String, Section>,
     symbols: BTreeSet<String>,
     build_id: Option<String>,
     comment: Option<String>,
@@ -37,52 +50,98 @@ pub(super) fn findings(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     }
     let a = Elf::read(subject.published.file?)?;
     let b = Elf::read(subject.rebuilt.file?)?;
+    let follows = [&a, &b].map(|elf| elf.places_of(&FOLLOW));
+    let files = [subject.published.file?, subject.rebuilt.file?];
+    // Where every byte outside those sections is the same, they are all that differs.
+    if follows[0] == follows[1] && same_outside(files, &follows[0])? {
+        return Some(only_identities(&a, &b));
+    }
+    let mut detail = format!("sections differ: {}", listed(&changed_sections(&a, &b)));
+    for more in [
+        changed_symbols(&a, &b),
+        changed_id(&a, &b),
+        changed_comment(&a, &b),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        detail.push_str("; ");
+        detail.push_str(&more);
+    }
+    Some(vec![Finding::new(Cause::CodeChanged, detail)])
+}
+
+/// Sections that say who made a file, and nothing that runs.
+const FOLLOW: [&str; 4] = [
+    ".note.gnu.build-id",
+    ".gnu_debuglink",
+    ".gnu_debugaltlink",
+    ".comment",
+];
+
+fn only_identities(a: &Elf, b: &Elf) -> Vec<Finding> {
     let mut found = Vec::new();
-    if a.comment != b.comment {
-        let comment = |elf: &Elf| elf.comment.clone().unwrap_or_else(|| "none".to_owned());
+    if let Some(comment) = changed_comment(a, b) {
         found.push(Finding::new(
             Cause::ToolVersion,
-            pair("compiler (.comment)", comment(&a), comment(&b)),
+            format!("nothing differs but identities; {comment}"),
         ));
     }
-    let sections = changed_sections(&a, &b);
-    let symbols = changed_symbols(&a, &b);
-    let build_id = (a.build_id != b.build_id).then(|| {
-        let id = |elf: &Elf| elf.build_id.clone().unwrap_or_else(|| "none".to_owned());
-        pair("build ID", id(&a), id(&b))
-    });
-    /// Sections that follow from the others: identities and debug links.
-    const FOLLOW: [&str; 4] = [
-        ".note.gnu.build-id",
-        ".gnu_debuglink",
-        ".gnu_debugaltlink",
-        ".comment",
-    ];
-    let own: Vec<&String> = sections
-        .keys()
-        .filter(|name| !FOLLOW.contains(&name.as_str()))
-        .collect();
-    if own.is_empty() && symbols.is_none() {
-        // A build ID is a digest of what was linked, names of folders in debug data
-        // included, which may have been stripped since.
-        if let Some(build_id) = build_id {
-            found.push(Finding::new(
-                Cause::GeneratedMetadata,
-                format!("every other section is the same; {build_id}"),
-            ));
-        }
-    } else {
-        let mut detail = format!("sections differ: {}", listed(&sections));
-        for more in [symbols, build_id].into_iter().flatten() {
-            detail.push_str("; ");
-            detail.push_str(&more);
-        }
-        found.push(Finding::new(Cause::CodeChanged, detail));
+    let sections = changed_sections(a, b);
+    if sections.keys().any(|name| name != ".comment") {
+        let id = changed_id(a, b).map_or(String::new(), |id| format!("; {id}"));
+        found.push(Finding::new(
+            Cause::GeneratedMetadata,
+            format!("nothing differs but identities: {}{id}", listed(&sections)),
+        ));
     }
-    Some(found)
+    found
+}
+
+fn changed_comment(a: &Elf, b: &Elf) -> Option<String> {
+    let said = |elf: &Elf| elf.comment.clone().unwrap_or_else(|| "none".to_owned());
+    (a.comment != b.comment).then(|| pair("compiler (.comment)", said(a), said(b)))
+}
+
+fn changed_id(a: &Elf, b: &Elf) -> Option<String> {
+    let said = |elf: &Elf| elf.build_id.clone().unwrap_or_else(|| "none".to_owned());
+    (a.build_id != b.build_id).then(|| pair("build ID", said(a), said(b)))
+}
+
+/// Whether two files are the same bytes outside `places`.
+fn same_outside(files: [&File; 2], places: &[(u64, u64)]) -> Option<bool> {
+    let length = |file: &File| file.metadata().ok().map(|m| m.len());
+    let total = length(files[0])?;
+    if length(files[1])? != total {
+        return Some(false);
+    }
+    let mut at = 0;
+    for &(start, size) in places.iter().chain([&(total, 0)]) {
+        // Sections that overlap are no usual file's.
+        if start < at {
+            return Some(false);
+        }
+        if digest(files[0], at, start - at)? != digest(files[1], at, start - at)? {
+            return Some(false);
+        }
+        at = start.checked_add(size)?;
+    }
+    Some(true)
 }
 
 impl Elf {
+    /// Where these sections are, in the file's order.
+    fn places_of(&self, names: &[&str]) -> Vec<(u64, u64)> {
+        let mut places: Vec<(u64, u64)> = names
+            .iter()
+            .filter_map(|name| self.sections.get(*name))
+            .map(|section| (section.start, section.size))
+            .filter(|(_, size)| *size > 0)
+            .collect();
+        places.sort_unstable();
+        places
+    }
+
     fn read(file: &File) -> Option<Self> {
         let cache = ReadCache::new(file);
         let object = object::File::parse(&cache).ok()?;
@@ -105,12 +164,24 @@ impl Elf {
             .collect();
         let mut sections = BTreeMap::new();
         let mut comment = None;
+        // Sections do not overlap in what linkers write; those of a file made to cost time
+        // may all be the whole file.
+        let mut left = file.metadata().ok()?.len().saturating_mul(2);
         for (name, place) in places {
             let (start, size) = place.unwrap_or((0, 0));
+            left = left.checked_sub(size)?;
             if name == ".comment" && size <= MAX_COMMENT {
                 comment = Some(comment_of(file, start, size)?);
             }
-            sections.insert(name, (size, digest(file, start, size)?));
+            let sha256 = digest(file, start, size)?;
+            sections.insert(
+                name,
+                Section {
+                    start,
+                    size,
+                    sha256,
+                },
+            );
         }
         Some(Self {
             sections,
@@ -157,13 +228,15 @@ fn changed_sections(a: &Elf, b: &Elf) -> BTreeMap<String, String> {
         .into_iter()
         .filter_map(|name| {
             let said = match (a.sections.get(name), b.sections.get(name)) {
-                (Some(x), Some(y)) if x == y => return None,
-                (Some((x, _)), Some((y, _))) if x == y => format!("{name} ({x} bytes each)"),
-                (Some((x, _)), Some((y, _))) => {
-                    format!("{name} (published {x} bytes, rebuilt {y})")
+                (Some(x), Some(y)) if x.is_like(y) => return None,
+                (Some(x), Some(y)) if x.size == y.size => {
+                    format!("{name} ({} bytes each)", x.size)
                 }
-                (Some((x, _)), None) => format!("{name} (only published, {x} bytes)"),
-                (None, Some((y, _))) => format!("{name} (only rebuilt, {y} bytes)"),
+                (Some(x), Some(y)) => {
+                    format!("{name} (published {} bytes, rebuilt {})", x.size, y.size)
+                }
+                (Some(x), None) => format!("{name} (only published, {} bytes)", x.size),
+                (None, Some(y)) => format!("{name} (only rebuilt, {} bytes)", y.size),
                 (None, None) => return None,
             };
             Some((name.clone(), said))

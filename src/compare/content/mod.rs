@@ -117,7 +117,7 @@ pub(super) fn describe(subject: &Subject<'_>, clock: &mut Clock) -> Vec<Found> {
     let texts = text::decoded(subject);
     let utf8 = texts
         .as_ref()
-        .map(|(a, b)| (a.text.as_ref(), b.text.as_ref()));
+        .and_then(|(a, b)| Some((a.plain()?, b.plain()?)));
     let severity = severity::of(subject.path, subject.kind, utf8);
     let findings = elf::findings(subject)
         .or_else(|| python::findings(subject))

@@ -140,6 +140,18 @@ fn header(a: &Pyc<'_>, b: &Pyc<'_>) -> Vec<Finding> {
     found
 }
 
+/// The places of the values that later ones may refer to, by their number.
+fn shared(tokens: &[Token]) -> Vec<usize> {
+    let flagged = tokens.iter().enumerate().filter(|(_, token)| token.flagged);
+    flagged.map(|(place, _)| place).collect()
+}
+
+/// The place of the value that a reference's number names.
+fn target(shared: &[usize], number: &[u8]) -> Option<usize> {
+    let number = u32::from_le_bytes(number.try_into().ok()?);
+    shared.get(usize::try_from(number).ok()?).copied()
+}
+
 /// How two code objects differ, where both can be read.
 fn code(a: &Pyc<'_>, b: &Pyc<'_>) -> Option<Finding> {
     let (left, right) = (
@@ -153,10 +165,22 @@ fn code(a: &Pyc<'_>, b: &Pyc<'_>) -> Option<Finding> {
         ));
     }
     let value = |pyc: &Pyc<'_>, token: &Token| show(&pyc.code[token.bytes.clone()]);
+    let (shared_a, shared_b) = (shared(&left), shared(&right));
+    let same = |x: &Token, y: &Token| {
+        let (raw_x, raw_y) = (&a.code[x.bytes.clone()], &b.code[y.bytes.clone()]);
+        match (x.kind, y.kind) {
+            // A reference is what it refers to, whatever number that has.
+            (b'r', b'r') => {
+                let theirs = target(&shared_a, raw_x);
+                theirs.is_some() && theirs == target(&shared_b, raw_y)
+            }
+            (p, q) => p == q && raw_x == raw_y,
+        }
+    };
     let unequal: Vec<(&Token, &Token)> = left
         .iter()
         .zip(&right)
-        .filter(|(x, y)| x.kind != y.kind || a.code[x.bytes.clone()] != b.code[y.bytes.clone()])
+        .filter(|(x, y)| !same(x, y))
         .collect();
     let Some((x, y)) = unequal.first() else {
         // The values agree, so what differs is how they are shared.

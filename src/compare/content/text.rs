@@ -45,8 +45,15 @@ impl Encoding {
 
 /// Bytes that were read as text.
 pub(super) struct Decoded<'a> {
-    pub(super) text: Cow<'a, str>,
+    text: Cow<'a, str>,
     encoding: Encoding,
+}
+
+impl Decoded<'_> {
+    /// The text, where it is what the bytes are without any mark or conversion.
+    pub(super) fn plain(&self) -> Option<&str> {
+        (self.encoding == Encoding::Utf8).then_some(self.text.as_ref())
+    }
 }
 
 /// Both sides as text, where both are held whole and are text.
@@ -244,7 +251,7 @@ fn changes<'a>(diff: &TextDiff<'a, 'a, str>) -> Option<cause::Changes> {
         let take = |tag| -> Vec<String> {
             diff.iter_changes(op)
                 .filter(|change| change.tag() == tag)
-                .map(|change| change.value().trim_end_matches(['\r', '\n']).to_owned())
+                .map(|change| change.value().trim_end_matches('\n').to_owned())
                 .collect()
         };
         if matches!(op, DiffOp::Equal { .. }) {

@@ -75,21 +75,35 @@ fn bytecode_whose_names_or_constants_differ_is_changed_code() {
 }
 
 #[test]
+fn bytecode_that_refers_to_another_value_is_changed_code() {
+    // PEP 552's header, then ('evil', 'good', one of them again).
+    let refers = |number: u8| {
+        let head = &pyc()[..16];
+        [head, b")\x03\xda\x04evil\xda\x04goodr", &[number, 0, 0, 0]].concat()
+    };
+    let found = only(&refers(0), &refers(1));
+    assert_eq!(found.cause, Cause::CodeChanged, "{found:?}");
+}
+
+#[test]
 fn an_elf_file_names_its_sections_and_its_compiler() {
     let found = only(&replaced(&elf(), b"12.2.0", b"13.1.0"), &elf());
     assert_eq!(found.cause, Cause::ToolVersion);
     assert_eq!(
         found.detail,
-        "compiler (.comment): published GCC: (x) 13.1.0, rebuilt GCC: (x) 12.2.0"
+        "nothing differs but identities; compiler (.comment): published GCC: (x) 13.1.0, rebuilt GCC: (x) 12.2.0"
     );
-    // A header field that no section holds is shown as bytes.
-    let mut other = elf();
-    other[36] ^= 1;
-    let found = only(&other, &elf());
-    assert!(
-        found.detail.starts_with("bytes differ at offset 36"),
-        "{found:?}"
-    );
+    // A header field that no section holds is no identity, beside one that is or alone.
+    for compiler in [&b"12.2.0"[..], b"13.1.0"] {
+        let mut other = elf();
+        other[48] ^= 1;
+        if compiler != b"12.2.0" {
+            other = replaced(&other, b"12.2.0", compiler);
+        }
+        let found = only(&other, &elf());
+        assert_eq!(found.cause, Cause::CodeChanged, "{found:?}");
+        assert!(found.detail.starts_with("sections differ: "), "{found:?}");
+    }
 }
 
 #[test]
