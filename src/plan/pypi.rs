@@ -181,9 +181,7 @@ fn requirements(
     {
         requirements.push("setuptools".into());
     }
-    if wants_old_setuptools(facts, backend) {
-        requirements.push(OLD_SETUPTOOLS.into());
-    }
+    requirements.extend(old_setuptools(facts, backend).map(str::to_owned));
     requirements
 }
 
@@ -196,19 +194,27 @@ fn builds_itself(facts: &Facts<'_>, backend: Backend, version: &str) -> bool {
     same_name && (same_version || version.contains('+'))
 }
 
-/// setuptools wrote "Platform: UNKNOWN" into METADATA where nothing else was said, and
-/// no longer does.
-const OLD_SETUPTOOLS: &str = "setuptools<60";
-
-fn wants_old_setuptools(facts: &Facts<'_>, backend: Backend) -> bool {
-    backend == Backend::BdistWheel
-        && facts.members.iter().any(|(name, text)| {
-            name.ends_with(".dist-info/METADATA")
-                && String::from_utf8_lossy(text)
-                    .lines()
-                    .take_while(|line| !line.is_empty())
-                    .any(|line| line == "Platform: UNKNOWN")
-        })
+/// What the METADATA of a wheel tells of the setuptools that wrote it: "Platform: UNKNOWN"
+/// where nothing else was said, before it was left out; "License-File" for each licence,
+/// since it was put in.
+fn old_setuptools(facts: &Facts<'_>, backend: Backend) -> Option<&'static str> {
+    if backend != Backend::BdistWheel {
+        return None;
+    }
+    let (_, text) = facts
+        .members
+        .iter()
+        .find(|(name, _)| name.ends_with(".dist-info/METADATA"))?;
+    let text = String::from_utf8_lossy(text);
+    let header = || text.lines().take_while(|line| !line.is_empty());
+    if !header().any(|line| line == "Platform: UNKNOWN") {
+        return None;
+    }
+    if header().any(|line| line.starts_with("License-File:")) {
+        Some("setuptools<60")
+    } else {
+        Some("setuptools<56")
+    }
 }
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
@@ -230,7 +236,10 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         leaves_own_backend: !declared.backend_path.is_empty()
             && !builds_itself(facts, backend, &version),
     };
-    let times = times(facts, backend);
+    let times: Vec<Time> = times(facts, backend)
+        .into_iter()
+        .map(|time| since_1980(facts, time))
+        .collect();
     let [first, second] = pythons(facts.published());
     Ok(times
         .iter()
@@ -319,6 +328,21 @@ fn times(facts: &Facts<'_>, backend: Backend) -> Vec<Time> {
         Pattern::CopiedAndDefault { .. } | Pattern::Mixed | Pattern::Empty => {
             vec![unset("the members have several times")]
         }
+    }
+}
+
+/// A source whose files are older than a zip can say (APPNOTE 6.3.10, section 4.4.6) is
+/// given a time that the wheel has.
+fn since_1980(facts: &Facts<'_>, time: Time) -> Time {
+    /// 1980-01-01T00:00:00Z, and a day for zones.
+    const FIRST: i64 = 315_532_800 + 86_400;
+    let too_old = facts.source_stamps.iter().any(|stamp| stamp.mtime < FIRST);
+    match (time, facts.stamps.iter().map(|stamp| stamp.mtime).max()) {
+        (Time::Unset { .. }, Some(seconds)) if too_old => Time::Checkout {
+            seconds,
+            why: "the source distribution's times are from before 1980, which a zip cannot say",
+        },
+        (time, _) => time,
     }
 }
 
@@ -453,20 +477,22 @@ impl Base<'_> {
             run: wheel,
             cwd: facts.package_dir(),
         });
-        let install: Vec<&str> = ["install"]
-            .into_iter()
-            .chain(self.requires.iter().map(String::as_str))
-            .collect();
+        let mut prepare = vec![step(words("python3 -m venv --without-pip /build/venv"))];
+        // A backend that builds itself may need nothing else.
+        if !self.requires.is_empty() {
+            let install: Vec<&str> = ["install"]
+                .into_iter()
+                .chain(self.requires.iter().map(String::as_str))
+                .collect();
+            prepare.push(step(pip(&install)));
+        }
         Candidate {
             plan: Plan {
                 image: on.image.into(),
                 cutoff: facts.published().and_then(after_upload),
                 build_network: Network::None,
                 output: format!("out/{}", facts.artifact.name),
-                prepare: vec![
-                    step(words("python3 -m venv --without-pip /build/venv")),
-                    step(pip(&install)),
-                ],
+                prepare,
                 build,
                 env,
                 files,
@@ -538,6 +564,61 @@ mod tests {
         assert_eq!(pythons(at(PYTHON_3_12 - 1)), [BEFORE_3_12, CURRENT]);
         assert_eq!(pythons(at(PYTHON_3_12)), [CURRENT, BEFORE_3_12]);
         assert_eq!(pythons(None), [CURRENT, BEFORE_3_12]);
+    }
+
+    #[test]
+    fn a_source_from_before_1980_is_given_a_time_that_a_zip_can_say() {
+        let mut situation = situation("flit 3.12.0");
+        let touches = |situation: &Situation| {
+            let plan = situation.candidates().expect("plans")[0].plan.clone();
+            plan.build[0].run[0] == "find"
+        };
+        assert!(!touches(&situation));
+        situation.source_stamps = situation.stamps.clone();
+        situation.source_stamps[0].mtime = 315_619_200;
+        assert!(!touches(&situation));
+        situation.source_stamps[0].mtime -= 1;
+        assert!(touches(&situation));
+    }
+
+    #[test]
+    fn metadata_tells_an_old_setuptools() {
+        let with = |generator: &str, metadata: &str| {
+            let mut situation = situation(generator);
+            situation.member("demo-1.0.dist-info/METADATA", metadata);
+            situation.candidates().expect("plans")[0].plan.prepare[1]
+                .run
+                .clone()
+        };
+        let asks = |run: Vec<String>, what: &str| run.iter().any(|word| word == what);
+        let unknown = "Name: demo\nPlatform: UNKNOWN\n";
+        assert!(asks(with("bdist_wheel (0.37.0)", unknown), "setuptools<56"));
+        let licensed = "Platform: UNKNOWN\nLicense-File: LICENSE\n";
+        assert!(asks(
+            with("bdist_wheel (0.37.0)", licensed),
+            "setuptools<60"
+        ));
+        let body = "Name: demo\n\nPlatform: UNKNOWN\n";
+        assert!(!asks(with("bdist_wheel (0.37.0)", body), "setuptools<56"));
+        assert!(!asks(with("setuptools (80.0.0)", unknown), "setuptools<56"));
+    }
+
+    #[test]
+    fn a_backend_that_builds_itself_is_taken_from_its_source() {
+        let mut situation = situation("hatchling 1.0");
+        situation.release.purl = "pkg:pypi/hatchling@1.0".parse().expect("valid");
+        situation.tree_file(
+            "pyproject.toml",
+            "[build-system]\nrequires = []\nbackend-path = [\"src\"]\n",
+        );
+        let plan = &situation.candidates().expect("plans")[0].plan;
+        assert_eq!(plan.prepare.len(), 1);
+        assert_eq!(plan.build.len(), 1);
+        // Another release of it did run, so the one in the tree is left out.
+        situation.release.purl = "pkg:pypi/hatchling@1.1".parse().expect("valid");
+        let plan = &situation.candidates().expect("plans")[0].plan;
+        assert!(plan.prepare[1].run.contains(&"hatchling==1.0".to_owned()));
+        assert_eq!(plan.build[0].run[0], "sed");
     }
 
     #[test]
