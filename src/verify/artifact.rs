@@ -278,7 +278,7 @@ impl Line {
         tree: &Path,
     ) -> Result<Vec<Candidate>, Verdict> {
         let mut tools = Vec::new();
-        for purl in plan::wanted_tools(release, published.gzip) {
+        for purl in plan::wanted_tools(release, published.gzip, &published.stamps) {
             match self.tool(&purl).await {
                 Ok(tool) => tools.push(tool),
                 Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),
