@@ -8,7 +8,7 @@ wheel of 20 MB with 3,000 members, a tar.gz of 100 MB, a .deb of 10 MB), each fo
 times: equal, with another time, with one text file changed, with every file
 changed. Prints the command lines, then a table with the best wall time of ROUNDS
 (3) and the largest resident memory of each tool, and for equal pairs the time of
-`sha256sum A B`. The largest pairs are run once by diffoscope. What a tool does not
+`sha256sum A B`. The largest pairs are timed once with diffoscope. What a tool does not
 finish in LIMIT seconds is printed as such. Needs diffoscope and GNU time, which Debian
 has as diffoscope-minimal and time.
 """
@@ -110,24 +110,27 @@ VARIANTS = ["equal", "time", "one text", "everywhere"]
 def measure(command, rounds):
     """Best wall time in seconds, and the largest resident memory in MiB.
 
-    Memory is what GNU time says: a process that is forked from here would have this
-    process's own memory counted as its own.
+    Time is taken around the command alone. Memory is what GNU time says in a run of
+    its own: a process that is forked from here would have this process's own memory
+    counted as its own.
     """
-    best, memory = None, 0
+    best = None
     for _ in range(rounds):
-        with tempfile.NamedTemporaryFile("r") as said:
-            timed = ["time", "-q", "-f", "%e %M", "-o", said.name, "timeout", str(LIMIT), *command]
-            begin = time.perf_counter()
-            status = subprocess.run(timed, stdout=subprocess.DEVNULL,
-                                    stderr=subprocess.DEVNULL).returncode
-            took = time.perf_counter() - begin
-            memory = max(memory, int(said.read().split()[-1]) / 1024)
-        if status == 124:
-            return None, memory
+        begin = time.perf_counter()
+        try:
+            status = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                    timeout=LIMIT).returncode
+        except subprocess.TimeoutExpired:
+            best = None
+            break
+        took = time.perf_counter() - begin
         if status not in (0, 1):
             raise SystemExit(f"{command} ended with {status}")
         best = took if best is None else min(best, took)
-    return best, memory
+    with tempfile.NamedTemporaryFile("r") as said:
+        subprocess.run(["time", "-q", "-f", "%M", "-o", said.name, "timeout", str(LIMIT), *command],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return best, int(said.read().split()[-1]) / 1024
 
 
 def main():

@@ -5,17 +5,17 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use remint::cli::{self, Arguments, Command};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     cli::set_up_logging();
+    let global = &arguments.global;
     let outcome = match &arguments.command {
-        Command::Verify(options) => cli::verify::run(&arguments.global, options).await,
-        Command::Bench(options) => cli::bench::run(&arguments.global, options).await,
-        Command::Plan(options) => cli::plan::run(&arguments.global, options).await,
+        Command::Verify(options) => cli::on_runtime(cli::verify::run(global, options)),
+        Command::Bench(options) => cli::on_runtime(cli::bench::run(global, options)),
+        Command::Plan(options) => cli::on_runtime(cli::plan::run(global, options)),
         Command::Compare(options) => cli::compare::run(options),
-        Command::Images(options) => cli::images::run(&arguments.global, options).await,
-        Command::Doctor => cli::doctor::run(&arguments.global).await,
+        Command::Images(options) => cli::on_runtime(cli::images::run(global, options)),
+        Command::Doctor => cli::on_runtime(cli::doctor::run(global)),
     };
     cli::exit_code(outcome)
 }

@@ -150,6 +150,19 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Runs a subcommand that talks to registries or the engine. What does not, runs
+/// without: starting threads is most of the time of a small comparison.
+///
+/// # Errors
+/// What the subcommand says, or that no threads could be started.
+pub fn on_runtime(
+    subcommand: impl Future<Output = Result<Outcome, Error>>,
+) -> Result<Outcome, Error> {
+    tokio::runtime::Runtime::new()
+        .map_err(|error| Error::Farm(format!("cannot start the runtime: {error}")))?
+        .block_on(subcommand)
+}
+
 /// The exit status: 0 all good, 1 something did not reproduce, 2 wrong usage or
 /// configuration, 3 the farm could not decide, 130 stopped by a signal.
 pub fn exit_code(outcome: Result<Outcome, Error>) -> ExitCode {
