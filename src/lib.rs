@@ -15,4 +15,5 @@ pub mod report;
 pub mod sandbox;
 pub mod source;
 pub mod store;
+pub mod toolchain;
 pub mod verify;

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         Command::Plan(options) => cli::on_runtime(cli::plan::run(global, options)),
         Command::Compare(options) => cli::compare::run(options),
         Command::Images(options) => cli::on_runtime(cli::images::run(global, options)),
+        Command::Toolchains(options) => cli::on_runtime(cli::toolchains::run(global, options)),
         Command::Doctor => cli::on_runtime(cli::doctor::run(global)),
     };
     cli::exit_code(outcome)

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod doctor;
 pub mod images;
 pub mod plan;
+pub mod toolchains;
 pub mod verify;
 
 mod open;
@@ -96,6 +97,8 @@ pub enum Command {
     Compare(compare::Options),
     /// List, build, lock or verify the images that builds run in
     Images(images::Options),
+    /// List, add or pin the cargos that crates are packed with
+    Toolchains(toolchains::Options),
     /// Check engine, disk, registries, images and keys, and say what to do
     Doctor,
 }

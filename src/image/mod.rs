@@ -23,7 +23,7 @@ use crate::store;
 
 pub use engine::{Engine, EngineError};
 pub use error::Error;
-pub use toolchain::{cargos_of_images, kept_cargos, toolchain_file};
+pub use toolchain::{cargos_of_images, keep_cargo, kept_cargos, toolchain_file};
 
 use definition::Definition;
 use lock::{Lock, Locked};
@@ -126,6 +126,22 @@ impl Images {
                 Some((name.clone(), found.to_owned()))
             })
             .collect()
+    }
+
+    /// The lock file of built toolchains, beside the images' own.
+    pub fn toolchains_lock(&self) -> PathBuf {
+        self.lock_path.with_file_name("toolchains.lock")
+    }
+
+    /// Whether a locked image can be used without a long build first: it is built
+    /// by default, or its archive is kept.
+    pub fn is_at_hand(&self, name: &str) -> bool {
+        self.definitions
+            .get(name)
+            .is_some_and(|definition| !definition.optional)
+            || self
+                .locked(name)
+                .is_ok_and(|locked| self.archive_of(&locked.id).is_file())
     }
 
     /// Makes sure that the engine has the locked image and returns its ID:

@@ -1,6 +1,7 @@
-//! Cargos that the farm can run beside those of the images: the ones of an
-//! installed rustup, each packed once as a tarball of one program and kept in
-//! the blob store, so that a plan can name it by digest. May import `plan`,
+//! Cargos that the farm can run: those of the images, the ones of an installed
+//! rustup, and those that `remint toolchains` built. The last two are each packed
+//! once as a tarball of one program and kept in the blob store, so that a plan can
+//! name it by digest. May import `plan`,
 //! `store` and `model`; runs `cargo -V` of what it finds and nothing else.
 
 use std::io::Write as _;
@@ -46,6 +47,21 @@ struct Kept {
     tarball: Sha256Digest,
 }
 
+impl List {
+    /// The list, empty where there is none yet: everything in it can be had again.
+    fn load(path: &Path) -> Self {
+        std::fs::read(path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    fn save(&self, path: &Path) -> Result<(), store::Error> {
+        let text = serde_json::to_vec_pretty(self).expect("a list of plain data serialises");
+        store::write_durably(path, &text)
+    }
+}
+
 /// The file of a kept toolchain.
 pub fn toolchain_file(blobs: &Blobs, digest: &Digest) -> Option<PathBuf> {
     match digest {
@@ -61,10 +77,7 @@ pub fn toolchain_file(blobs: &Blobs, digest: &Digest) -> Option<PathBuf> {
 /// [`store::Error`] where the data folder cannot be written.
 pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, store::Error> {
     let path = data.join(LIST);
-    let mut list: List = std::fs::read(&path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        .unwrap_or_default();
+    let mut list = List::load(&path);
     let before = list.clone();
     list.kept.retain(|k| blobs.get(&k.tarball).is_some());
     if list.kept.len() < before.kept.len() {
@@ -81,8 +94,7 @@ pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, st
         }
     }
     if list != before {
-        let text = serde_json::to_vec_pretty(&list).expect("a list of plain data serialises");
-        store::write_durably(&path, &text)?;
+        list.save(&path)?;
     }
     Ok(list
         .kept
@@ -92,6 +104,27 @@ pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, st
             home: CargoHome::Kept(Digest::Sha256(k.tarball)),
         })
         .collect())
+}
+
+/// Keeps a cargo that was built as this release, in the place of one that was
+/// kept before; the digest is its tarball's.
+///
+/// # Errors
+/// [`store::Error`] where it cannot be read or the data folder cannot be written.
+pub fn keep_cargo(
+    blobs: &Blobs,
+    data: &Path,
+    version: &semver::Version,
+    program: &Path,
+) -> Result<Sha256Digest, store::Error> {
+    let kept = kept(blobs, version.clone(), program)?;
+    let path = data.join(LIST);
+    let mut list = List::load(&path);
+    list.kept.retain(|other| other.version != *version);
+    let tarball = kept.tarball;
+    list.kept.push(kept);
+    list.save(&path)?;
+    Ok(tarball)
 }
 
 fn seen(program: &Path) -> Option<Seen> {
@@ -104,24 +137,27 @@ fn seen(program: &Path) -> Option<Seen> {
     })
 }
 
-fn take_in(blobs: &Blobs, program: &Path, kept: &mut Vec<Kept>) -> Result<(), store::Error> {
-    let read = |error| store::Error::io("read", program, error);
+fn take_in(blobs: &Blobs, program: &Path, list: &mut Vec<Kept>) -> Result<(), store::Error> {
     // One cargo a release, and releases only: a nightly of the same number is
     // another program.
     let Some(version) = version_of(program).filter(|version| version.pre.is_empty()) else {
         return Ok(());
     };
-    if kept.iter().any(|k| k.version == version) {
-        return Ok(());
+    if !list.iter().any(|k| k.version == version) {
+        list.push(kept(blobs, version, program)?);
     }
+    Ok(())
+}
+
+fn kept(blobs: &Blobs, version: semver::Version, program: &Path) -> Result<Kept, store::Error> {
+    let read = |error| store::Error::io("read", program, error);
     let bytes = std::fs::read(program).map_err(read)?;
     let tarball = pack(&bytes).map_err(read)?;
-    kept.push(Kept {
+    Ok(Kept {
         version,
         program: Sha256Digest::of(&bytes),
         tarball: blobs.put(&tarball)?.sha256,
-    });
-    Ok(())
+    })
 }
 
 /// The cargo programs of an installed rustup (rustup book, "Toolchains": one
@@ -163,11 +199,18 @@ fn pack(program: &[u8]) -> std::io::Result<Vec<u8>> {
     gzip.finish()
 }
 
-/// The cargos of the images, told from the lock file's package versions.
+/// The Debian packages that bring a cargo: its own, and the newer one that stable
+/// suites carry for browsers.
+const CARGO_PACKAGES: [&str; 2] = ["cargo", "cargo-web"];
+
+/// The cargos of the images that are at hand, told from the lock file's package
+/// versions. An optional image counts once it is built: a plan that names it must
+/// not set off a long build, or fail because the archive has moved on.
 pub fn cargos_of_images(images: &Images) -> Vec<CargoToolchain> {
-    images
-        .locked_packages("cargo")
+    CARGO_PACKAGES
         .into_iter()
+        .flat_map(|package| images.locked_packages(package))
+        .filter(|(image, _)| images.is_at_hand(image))
         .filter_map(|(image, version)| {
             Some(CargoToolchain {
                 version: cargo_release(&version)?,
@@ -198,7 +241,31 @@ mod tests {
         let release = |text| cargo_release(text).map(|v| v.to_string());
         assert_eq!(release("1.85.0+dfsg3-1").as_deref(), Some("1.85.0"));
         assert_eq!(release("0.66.0+ds1-1").as_deref(), Some("1.65.0"));
+        assert_eq!(release("0.47.0-3+b1").as_deref(), Some("1.46.0"));
+        assert_eq!(
+            release("1.96.0+dfsg1-1~deb13u1+b1").as_deref(),
+            Some("1.96.0")
+        );
         assert_eq!(release("nonsense"), None);
+    }
+
+    #[test]
+    fn a_cargo_that_was_built_is_kept_once_a_release() {
+        let folder = tempfile::tempdir().expect("temp");
+        let blobs = Blobs::open(&folder.path().join("blobs")).expect("blobs");
+        let program = folder.path().join("cargo");
+        let version = semver::Version::new(1, 82, 0);
+        let keep = |bytes: &[u8]| {
+            std::fs::write(&program, bytes).expect("write");
+            keep_cargo(&blobs, folder.path(), &version, &program).expect("kept")
+        };
+        let first = keep(b"x");
+        let second = keep(b"y");
+        assert_ne!(first, second);
+        let list = List::load(&folder.path().join(LIST));
+        assert_eq!(list.kept.len(), 1);
+        assert_eq!(list.kept[0].tarball, second);
+        assert!(toolchain_file(&blobs, &Digest::Sha256(second)).is_some());
     }
 
     #[test]

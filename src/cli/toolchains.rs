@@ -1,0 +1,88 @@
+//! `remint toolchains`.
+
+use clap::{Args, Subcommand};
+
+use super::{Error, Global, Outcome, open};
+use crate::model::EventSink;
+use crate::plan::CargoHome;
+use crate::sandbox::Engine;
+use crate::toolchain::{self, Workshop};
+
+/// Options of `remint toolchains`.
+#[derive(Args, Debug)]
+pub struct Options {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show each cargo that crates can be packed with, and where it is
+    List,
+    /// Build the cargos that toolchains.lock pins, in the sandbox, and keep them
+    Add(Versions),
+    /// Build cargos in the sandbox, keep them and pin what came out in toolchains.lock
+    Lock(Versions),
+}
+
+#[derive(Args, Debug)]
+struct Versions {
+    /// Releases of cargo, such as 1.82.0
+    #[arg(required = true, value_name = "VERSION")]
+    versions: Vec<semver::Version>,
+}
+
+/// Carries out one action on the toolchains.
+///
+/// # Errors
+/// [`Error`] where a release cannot be built or is not what is pinned, or the
+/// engine, the registry or the data folder cannot be used.
+pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
+    let farm = open::open(global, "toolchains", EventSink::silent()).await?;
+    let line = &farm.line;
+    let (versions, pin) = match &options.action {
+        Action::List => {
+            let mut cargos = line.cargos.clone();
+            cargos.sort_by(|a, b| a.version.cmp(&b.version));
+            for cargo in cargos {
+                let home = match cargo.home {
+                    CargoHome::Image(name) => format!("in the image {name}"),
+                    CargoHome::Kept(digest) => format!("kept as {digest}"),
+                };
+                println!("cargo {:8} {home}", cargo.version.to_string());
+            }
+            return Ok(Outcome::Good);
+        }
+        Action::Add(versions) => (&versions.versions, false),
+        Action::Lock(versions) => (&versions.versions, true),
+    };
+    let engine = Engine::connect().await.map_err(|e| Error::farm(&e))?;
+    let workshop = Workshop {
+        registries: &line.registries,
+        mirror: &line.mirror,
+        images: &line.images,
+        blobs: &line.blobs,
+        data: &line.folders.data,
+        logs: &line.folders.logs,
+        cancel: line.cancel.clone(),
+    };
+    for version in versions {
+        eprintln!("building cargo {version} from its crate");
+        let kept = if pin {
+            workshop.lock(&engine, version).await
+        } else {
+            workshop.add(&engine, version).await
+        };
+        let kept = kept.map_err(|error| of_toolchain(&error))?;
+        println!("cargo {version} kept as sha256:{kept}");
+    }
+    Ok(Outcome::Good)
+}
+
+fn of_toolchain(error: &toolchain::Error) -> Error {
+    match error {
+        toolchain::Error::Sandbox(crate::sandbox::Error::Cancelled) => Error::Stopped,
+        error if error.is_configuration() => Error::usage(error),
+        error => Error::farm(error),
+    }
+}
