@@ -119,8 +119,27 @@ impl Situation {
         }
     }
 
+    pub fn stamp(&mut self, name: &str, mtime: i64) {
+        self.stamps.push(MemberStamp {
+            name: name.into(),
+            mtime,
+            mode: 0o644,
+        });
+    }
+
+    pub fn published(&mut self, time: &str) {
+        self.release.artifacts[0].published_at = Some(PublishedAt {
+            time: time.parse().expect("valid"),
+            source: TimeSource::Registry,
+        });
+    }
+
     pub fn candidates(&self) -> Result<Vec<Candidate>, Error> {
-        candidates(&Facts {
+        self.with_facts(candidates)
+    }
+
+    pub fn with_facts<T>(&self, look: impl FnOnce(&Facts<'_>) -> T) -> T {
+        look(&Facts {
             release: &self.release,
             artifact: &self.release.artifacts[0],
             members: &self.members,

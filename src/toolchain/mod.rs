@@ -236,11 +236,7 @@ impl Workshop<'_> {
     /// The crate of a release, checked against the index.
     async fn crate_of(&self, version: &semver::Version) -> Result<FetchedArtifact, Error> {
         let purl = recipe::crate_of(version);
-        let release = self
-            .registries
-            .of(purl.ecosystem())
-            .release(&purl)
-            .await?;
+        let release = self.registries.of(purl.ecosystem()).release(&purl).await?;
         let artifact = release
             .artifacts
             .first()
