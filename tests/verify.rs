@@ -6,6 +6,8 @@
 
 #[path = "support/git.rs"]
 mod git;
+#[path = "support/https.rs"]
+mod https;
 #[path = "support/registry.rs"]
 mod registry;
 
@@ -13,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use git::{Content, GitServer, TestRepository};
+use https::HttpsGit;
 use registry::FakeRegistry;
 use serde_json::Value;
 
@@ -56,10 +59,19 @@ impl World {
     }
 
     async fn verify_with(&self, arguments: &[&str], env: &[(&str, &str)]) -> (i32, Value, String) {
+        self.verify_from(&self.server.url(), arguments, env).await
+    }
+
+    /// With the upstream read from another server.
+    async fn verify_from(
+        &self,
+        upstream: &str,
+        arguments: &[&str],
+        env: &[(&str, &str)],
+    ) -> (i32, Value, String) {
         let config = format!(
-            "[registry]\ncargo = \"{}\"\n[source.mirror]\n\"https://git.example/\" = \"{}\"\n",
+            "[registry]\ncargo = \"{}\"\n[source.mirror]\n\"https://git.example/\" = \"{upstream}\"\n",
             self.registry.index(),
-            self.server.url()
         );
         let file = self.folder.path().join("remint.toml");
         std::fs::write(&file, config).expect("write");
@@ -176,6 +188,38 @@ async fn an_untouched_release_is_reproduced_and_attested() {
     let statement = remint::attest::verify(&bundle, &key).expect("it verifies");
     assert_eq!(statement.subject[0]["digest"]["sha256"], result["sha256"]);
     assert_eq!(statement.predicate["verdict"], "reproduced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_behind_https_is_read_only_where_its_certificate_is_trusted() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let server = HttpsGit::serve(&world.folder.path().join("upstream"), world.folder.path());
+    let (status, json, errors) = world.verify_from(&server.url(), &[PURL], &[]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (3, &Value::from("infra-error")),
+        "{errors}{json:#}"
+    );
+    assert!(
+        result["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("certificate"),
+        "{result:#}"
+    );
+    let trusted = server.certificate().to_str().expect("UTF-8");
+    let (status, json, errors) = world
+        .verify_from(&server.url(), &[PURL], &[("SSL_CERT_FILE", trusted)])
+        .await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (0, &Value::from("reproduced")),
+        "{errors}{json:#}"
+    );
+    assert_eq!(result["source"]["tag"], "v1.0.0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
