@@ -78,7 +78,7 @@ pub(super) async fn build(
         .map(str::to_owned)
         .collect();
     list.sort();
-    let digest = archive::digest_of(&layer).map_err(failed)?;
+    let (digest, _) = store::digest_file(&layer)?;
     let config = archive::config(&digest, definition.epoch);
     let mut file = tempfile::Builder::new()
         .prefix(".archive-")

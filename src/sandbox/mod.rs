@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::image::ImageId;
 use crate::model::{
-    BuildFailure, BuildStage, Network, PhaseName, PhaseReport, Plan, Rebuild, RebuiltFile,
-    Sha256Digest, WORK_DIR,
+    BuildFailure, BuildStage, Network, PhaseName, PhaseReport, Plan, Rebuild, RebuiltFile, WORK_DIR,
 };
+use crate::store;
 
 pub use crate::image::{Engine, EngineError};
 pub use cleanup::sweep;
@@ -170,7 +170,7 @@ impl Run<'_> {
             };
             return Err(failed(BuildStage::Output, failure, log));
         };
-        let (sha256, size) = hashed(&path)?;
+        let (sha256, size) = store::digest_file(&path)?;
         Ok(Rebuild {
             file: RebuiltFile {
                 name: output.rsplit('/').next().unwrap_or(output).to_owned(),
@@ -216,10 +216,4 @@ const fn stage_of(phase: PhaseName) -> BuildStage {
         PhaseName::Prepare => BuildStage::Prepare,
         PhaseName::Build => BuildStage::Build,
     }
-}
-
-fn hashed(path: &Path) -> Result<(Sha256Digest, u64), Error> {
-    let bytes =
-        std::fs::read(path).map_err(|error| crate::store::Error::io("read", path, error))?;
-    Ok((Sha256Digest::of(&bytes), bytes.len() as u64))
 }

@@ -15,6 +15,7 @@ use git2::build::CheckoutBuilder;
 use git2::{IndexTime, Oid, Repository, RepositoryInitOptions};
 
 use super::address::Upstream;
+use super::deadline::Deadline;
 use super::locate::Sources;
 use super::pack::History;
 use super::place::{Target, target_of};
@@ -48,6 +49,7 @@ struct Budget {
     entries: usize,
     /// The time of every file: the commit's.
     time: i64,
+    deadline: Deadline,
 }
 
 impl Sources {
@@ -82,6 +84,7 @@ impl Sources {
             bytes: 0,
             entries: 0,
             time,
+            deadline: Deadline::of_checkout(),
         };
         self.lay_out(&upstream.git, id, &target, dest, &mut budget, 0)
     }
@@ -121,8 +124,11 @@ impl Sources {
         }
         budget.bytes = tree::total_bytes(upstream, &target.shown, &entries, budget.bytes)?;
 
-        let made = self.make_repository(upstream, id, target, dest)?;
+        budget.deadline.check()?;
+        let made = self.make_repository(upstream, id, target, dest, budget.deadline)?;
+        budget.deadline.check()?;
         write_files(&made, root)?;
+        budget.deadline.check()?;
         self.lay_out_submodules(&made, &entries, target, dest, budget, depth)?;
         set_stamps(dest, &entries, budget.time)?;
         refresh_index(&made, dest)?;
@@ -138,6 +144,7 @@ impl Sources {
         id: Oid,
         target: &Target,
         dest: &Path,
+        deadline: Deadline,
     ) -> Result<Repository, Error> {
         let opening = "making the checkout's repository";
         fs::create_dir_all(dest).map_err(Error::io("creating the folder", dest))?;
@@ -156,8 +163,8 @@ impl Sources {
         if hooks.exists() {
             fs::remove_dir_all(&hooks).map_err(Error::io("removing", &hooks))?;
         }
-        let history = History::of(upstream, &target.shown, id)?;
-        history.install(upstream, &self.cache, &git_dir)?;
+        let history = History::of(upstream, &target.shown, id, deadline)?;
+        history.install(upstream, &self.cache, &git_dir, deadline)?;
         for (name, text) in [
             ("config", CONFIG.to_owned()),
             ("HEAD", format!("{id}\n")),
@@ -220,7 +227,9 @@ impl Sources {
             });
         }
         let target = target_of(&self.mirror, &submodule::resolve(url, holder)?)?;
-        let opened = self.open_with(&target, entry.id)?;
+        let opened = budget
+            .deadline
+            .without(|| self.open_with(&target, entry.id))?;
         self.lay_out(&opened.git, entry.id, &target, folder, budget, depth + 1)
     }
 }

@@ -9,6 +9,7 @@
 mod address;
 mod cargo;
 mod checkout;
+mod deadline;
 mod ecosystem;
 mod error;
 mod hints;

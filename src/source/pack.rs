@@ -11,6 +11,7 @@ use std::path::Path;
 use git2::{ObjectType, Oid, Repository};
 
 use super::Error;
+use super::deadline::Deadline;
 use super::ladder::tag_name;
 use crate::model::Sha256Digest;
 
@@ -42,13 +43,21 @@ impl History {
     /// Walks the history of `commit`; `shown` is how errors name the repository.
     ///
     /// # Errors
-    /// [`Error::CannotRead`] where the copy lacks objects.
-    pub(super) fn of(repository: &Repository, shown: &str, commit: Oid) -> Result<Self, Error> {
+    /// [`Error::CannotRead`] where the copy lacks objects, [`Error::Limit`] past
+    /// the deadline.
+    pub(super) fn of(
+        repository: &Repository,
+        shown: &str,
+        commit: Oid,
+        deadline: Deadline,
+    ) -> Result<Self, Error> {
         let mut walk = repository.revwalk().map_err(Error::incomplete(shown))?;
         walk.push(commit).map_err(Error::incomplete(shown))?;
-        let commits: HashSet<Oid> = walk
-            .collect::<Result<_, _>>()
-            .map_err(Error::incomplete(shown))?;
+        let mut commits = HashSet::new();
+        for commit in walk {
+            deadline.check()?;
+            commits.insert(commit.map_err(Error::incomplete(shown))?);
+        }
         let mut tags = Vec::new();
         for reference in repository
             .references_glob("refs/tags/*")
@@ -92,12 +101,13 @@ impl History {
     /// Puts the history's objects into the repository at `git_dir`.
     ///
     /// # Errors
-    /// [`Error::CannotRead`] and [`Error::Io`].
+    /// [`Error::CannotRead`] and [`Error::Io`]; [`Error::Limit`] past the deadline.
     pub(super) fn install(
         &self,
         upstream: &Repository,
         cache: &Path,
         git_dir: &Path,
+        deadline: Deadline,
     ) -> Result<(), Error> {
         let objects = git_dir.join("objects");
         if upstream.is_shallow() {
@@ -108,11 +118,19 @@ impl History {
         if self.commits > LONG_HISTORY && !stored.join("info/alternates").exists() {
             return copy_folder(&stored, &objects);
         }
-        copy_folder(&self.packed(upstream, cache)?, &objects.join("pack"))
+        copy_folder(
+            &self.packed(upstream, cache, deadline)?,
+            &objects.join("pack"),
+        )
     }
 
     /// The folder with the history's pack, made where it is not there yet.
-    fn packed(&self, upstream: &Repository, cache: &Path) -> Result<std::path::PathBuf, Error> {
+    fn packed(
+        &self,
+        upstream: &Repository,
+        cache: &Path,
+        deadline: Deadline,
+    ) -> Result<std::path::PathBuf, Error> {
         let base = cache.join("packs");
         let key = Sha256Digest::of(format!("{}\n{}", self.commit, self.packed_refs()));
         let folder = base.join(key.to_string());
@@ -121,8 +139,10 @@ impl History {
         }
         fs::create_dir_all(&base).map_err(Error::io("creating the folder", &base))?;
         let work = tempfile::tempdir_in(&base).map_err(Error::io("creating a folder in", &base))?;
-        self.write_pack(upstream, work.path())
-            .map_err(Error::incomplete(&self.repository))?;
+        let written = self.write_pack(upstream, work.path(), deadline);
+        // libgit2 says only that it was told to stop.
+        deadline.check()?;
+        written.map_err(Error::incomplete(&self.repository))?;
         let made = work.keep();
         if let Err(error) = fs::rename(&made, &folder) {
             // Another worker was quicker, and its pack has the same content.
@@ -134,11 +154,17 @@ impl History {
         Ok(folder)
     }
 
-    fn write_pack(&self, upstream: &Repository, folder: &Path) -> Result<(), git2::Error> {
+    fn write_pack(
+        &self,
+        upstream: &Repository,
+        folder: &Path,
+        deadline: Deadline,
+    ) -> Result<(), git2::Error> {
         let mut walk = upstream.revwalk()?;
         walk.push(self.commit)?;
         let mut builder = upstream.packbuilder()?;
         builder.set_threads(PACK_THREADS);
+        builder.set_progress_callback(move |_, _, _| !deadline.has_passed())?;
         builder.insert_walk(&mut walk)?;
         for tag in &self.tags {
             let mut id = tag.target;
@@ -177,4 +203,47 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), Error> {
     fs::copy(from, to)
         .map(drop)
         .map_err(Error::io("copying into the checkout", from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Refused by the walk as by the packing, and nothing half made is kept.
+    #[test]
+    fn a_history_is_not_packed_beyond_the_deadline() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let repository = Repository::init_bare(folder.path().join("r")).expect("init");
+        let who = git2::Signature::new("Test", "test@git.example", &git2::Time::new(0, 0))
+            .expect("signature");
+        let blob = repository.blob(b"text").expect("blob");
+        let mut builder = repository.treebuilder(None).expect("builder");
+        builder.insert("a", blob, 0o100_644).expect("insert");
+        let tree = repository
+            .find_tree(builder.write().expect("tree"))
+            .expect("tree");
+        let commit = repository
+            .commit(None, &who, &who, "one", &tree, &[])
+            .expect("commit");
+        assert!(matches!(
+            History::of(&repository, "r", commit, Deadline::passed()),
+            Err(Error::Limit { .. })
+        ));
+        let history =
+            History::of(&repository, "r", commit, Deadline::of_checkout()).expect("in time");
+        let cache = folder.path().join("cache");
+        assert!(matches!(
+            history.packed(&repository, &cache, Deadline::passed()),
+            Err(Error::Limit { .. })
+        ));
+        let kept = fs::read_dir(cache.join("packs"))
+            .expect("the folder")
+            .count();
+        assert_eq!(kept, 0, "a pack that was not finished is left behind");
+        assert!(
+            history
+                .packed(&repository, &cache, Deadline::of_checkout())
+                .is_ok()
+        );
+    }
 }

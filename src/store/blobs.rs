@@ -1,6 +1,6 @@
 //! Files by the SHA-256 of their content, written once.
 
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::Digest as _;
@@ -152,6 +152,27 @@ impl BlobWriter {
     }
 }
 
+/// SHA-256 and size in bytes of a file, read as a stream.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be read.
+pub fn digest_file(path: &Path) -> Result<(Sha256Digest, u64), Error> {
+    let failed = |error| Error::io("read", path, error);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0; 1 << 18];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok((Sha256Digest::from_bytes(hasher.finalize().into()), size)),
+            count => {
+                hasher.update(&buffer[..count]);
+                size += count as u64;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +186,8 @@ mod tests {
         assert_eq!(first, second);
         assert_eq!(first.sha256, Sha256Digest::of(b"abc"));
         assert_eq!(first.sha512, Sha512Digest::of(b"abc"));
+        let read_back = digest_file(&first.path).expect("reads");
+        assert_eq!(read_back, (first.sha256, first.size));
         assert_eq!(
             blobs.get(&first.sha256).as_deref(),
             Some(first.path.as_path())

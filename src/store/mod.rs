@@ -8,7 +8,7 @@ mod durable;
 
 use std::path::{Path, PathBuf};
 
-pub use blobs::{Blob, BlobWriter, Blobs};
+pub use blobs::{Blob, BlobWriter, Blobs, digest_file};
 pub use durable::{free_bytes, make_folder, write_durably};
 
 /// Why something could not be stored or read back.
