@@ -1,14 +1,16 @@
-//! What lasts: blobs by digest, durable writes, and the bounded reading of
-//! archives that outsiders made. Imports `model` alone; it never decides what a
-//! file means.
+//! What lasts: blobs by digest, the database, durable writes, and the bounded
+//! reading of archives that outsiders made. Imports `model` alone; it never decides
+//! what a file or a row means.
 
 pub mod archive;
 mod blobs;
+mod database;
 mod durable;
 
 use std::path::{Path, PathBuf};
 
 pub use blobs::{Blob, BlobWriter, Blobs, digest_file};
+pub use database::{Backend, Database, DatabaseError, Migration, Schema};
 pub use durable::{free_bytes, make_folder, write_durably};
 
 /// Why something could not be stored or read back.
