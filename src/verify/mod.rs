@@ -8,11 +8,14 @@
 
 mod artifact;
 mod failure;
+mod inputs;
 mod judge;
 mod lock;
+mod prepare;
 mod select;
 mod settle;
 mod tree;
+mod tries;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -232,5 +235,14 @@ impl Line {
             Some(path) => Some(plan::load_recipe(path, &release.purl, &artifact.name)?),
             None => plan::lookup_recipe(&self.folders.recipes, &release.purl, &artifact.name)?,
         })
+    }
+}
+
+/// Runs blocking work (git, unpacking, hashing) off the async threads.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        // Only a panic in `work` gets here; it is passed on, not hidden.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -1,0 +1,77 @@
+//! What a plan puts into its container: its images by their IDs, and tarballs, each
+//! held against its digest. Imports `image`, `registry` and `model`.
+
+use std::path::PathBuf;
+
+use super::{Line, failure};
+use crate::image;
+use crate::model::{BuildFailure, BuildStage, Digest, InputOrigin, Plan, Purl, Verdict};
+use crate::sandbox::Engine;
+
+/// The image of the container that relays to the mirror and watches the disk.
+const RELAY_IMAGE: &str = "relay";
+
+impl Line {
+    /// The IDs of a plan's image and of the relay's.
+    pub(super) async fn images_of(
+        &self,
+        engine: &Engine,
+        plan: &Plan,
+    ) -> Result<(image::ImageId, image::ImageId), image::Error> {
+        Ok((
+            self.images.ensure(engine, &plan.image).await?,
+            self.images.ensure(engine, RELAY_IMAGE).await?,
+        ))
+    }
+
+    /// The tarballs that a plan puts into the container, each by its digest.
+    pub(super) async fn inputs(&self, plan: &Plan) -> Result<Vec<(PathBuf, String)>, Verdict> {
+        let mut found = Vec::with_capacity(plan.inputs.len());
+        for input in &plan.inputs {
+            let path = match &input.origin {
+                InputOrigin::Package { purl, name } => {
+                    self.package_input(purl, name, &input.digest).await?
+                }
+                InputOrigin::Toolchain { name, version } => image::toolchain_file(&self.blobs, &input.digest)
+                    .ok_or_else(|| Verdict::InfraError {
+                        reason: format!(
+                            "the farm does not keep {name} {version} ({}); `remint doctor` lists the toolchains that it has",
+                            input.digest
+                        ),
+                    })?,
+            };
+            found.push((path, input.unpack_to.clone()));
+        }
+        Ok(found)
+    }
+
+    async fn package_input(
+        &self,
+        purl: &Purl,
+        name: &str,
+        digest: &Digest,
+    ) -> Result<PathBuf, Verdict> {
+        let no_such = |what: String| Verdict::BuildFailed {
+            stage: BuildStage::Plan,
+            failure: BuildFailure::NoPlan { reason: what },
+        };
+        let registry = self.registries.of(purl.ecosystem());
+        let release = registry
+            .release(purl)
+            .await
+            .map_err(|e| failure::infra(&e))?;
+        let mut artifact = release
+            .artifacts
+            .into_iter()
+            .find(|a| a.name == *name)
+            .ok_or_else(|| no_such(format!("the plan's input {name} is no file of {purl}")))?;
+        // The plan's digest must hold, whatever the registry says today.
+        artifact.digests = vec![*digest];
+        let file = self
+            .registries
+            .fetch(&artifact)
+            .await
+            .map_err(|e| failure::infra(&e))?;
+        Ok(file.path)
+    }
+}

@@ -1,0 +1,181 @@
+//! Source and plan: from a release to a checkout and the plans that build from it.
+//! Reads what inference asks for; imports `source`, `plan`, `registry` and `model`.
+//! It runs nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::artifact::Subject;
+use super::{Line, failure, on_a_thread, tree};
+use crate::model::{Artifact, Event, PlanSource, Purl, Recipe, Source, Station, Verdict};
+use crate::plan::{self, Candidate, Facts, RegistryTool};
+use crate::registry;
+use crate::source::{self, Sources};
+use crate::store::archive::{self, MemberStamp};
+
+/// A source that is checked out, with the plans that build from it.
+pub(super) struct Prepared {
+    pub(super) source: Source,
+    pub(super) tree: PathBuf,
+    pub(super) candidates: Vec<Candidate>,
+}
+
+impl Line {
+    /// Source and plan: a checkout and the plans that build from it.
+    pub(super) async fn prepare(
+        &self,
+        subject: Subject<'_>,
+        origin: &tree::Origin,
+        recipe: Option<&Recipe>,
+        scratch: &Path,
+    ) -> Result<Prepared, Verdict> {
+        let artifact = subject.artifact();
+        self.enter(&artifact.name, Station::Source);
+        let tree = scratch.join("tree");
+        let (source, stamps) = match origin {
+            tree::Origin::Git => {
+                let source = self.git_source(subject, recipe, &tree).await?;
+                (source, Vec::new())
+            }
+            tree::Origin::Sdist(sdist) => self.sdist_source(sdist, &tree).await?,
+        };
+        self.enter(&artifact.name, Station::Plan);
+        let candidates = match recipe {
+            Some(recipe) => vec![Candidate {
+                plan: recipe.plan.clone(),
+                reasons: BTreeMap::new(),
+            }],
+            None => {
+                let all = self.candidates(subject, &source, &stamps, &tree).await?;
+                tree::allowed(all, subject.request.recover)?
+            }
+        };
+        Ok(Prepared {
+            source,
+            tree,
+            candidates,
+        })
+    }
+
+    async fn git_source(
+        &self,
+        subject: Subject<'_>,
+        recipe: Option<&Recipe>,
+        tree: &Path,
+    ) -> Result<Source, Verdict> {
+        let mut hints = source::hints_from(subject.release, &subject.published.members)
+            .map_err(failure::of_source)?;
+        if let Some(recipe) = recipe {
+            tree::apply_recipe_source(&mut hints, &recipe.source);
+        }
+        let (sources, place) = (self.sources.clone(), subject.request.source.clone());
+        let tree = tree.to_owned();
+        on_a_thread(move || {
+            let source = Sources::locate(&sources, &hints, place.as_deref())?;
+            sources.checkout(&source, &tree)?;
+            Ok(source)
+        })
+        .await
+        .map_err(failure::of_source)
+    }
+
+    /// The checkout of a source distribution, with what it says of its members.
+    async fn sdist_source(
+        &self,
+        sdist: &Artifact,
+        tree: &Path,
+    ) -> Result<(Source, Vec<MemberStamp>), Verdict> {
+        let file = self
+            .registries
+            .fetch(sdist)
+            .await
+            .map_err(|error| failure::infra(&error))?;
+        let (path, tree) = (file.path.clone(), tree.to_owned());
+        on_a_thread(move || source::unpack_sdist(&path, &tree))
+            .await
+            .map_err(failure::of_source)?;
+        let stamps = archive::member_times(&file.path, sdist.kind)
+            .map_err(|error| failure::unreadable(sdist, &error))?;
+        Ok((tree::sdist_source(&file), stamps))
+    }
+
+    /// Plan: the facts, gathered, and the inference over them.
+    async fn candidates(
+        &self,
+        subject: Subject<'_>,
+        source: &Source,
+        source_stamps: &[MemberStamp],
+        tree: &Path,
+    ) -> Result<Vec<Candidate>, Verdict> {
+        let Subject {
+            release, published, ..
+        } = subject;
+        let mut tools = Vec::new();
+        for purl in plan::wanted_tools(release, published.gzip, &published.stamps) {
+            match self.tool(&purl).await {
+                Ok(tool) => tools.push(tool),
+                Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),
+                // A tool that does not exist is a fact; inference says what it lacks.
+                Err(error) => self.events.emit(Event::Notice(error.to_string())),
+            }
+        }
+        let files = tree::wanted_files(source, tree, release.purl.ecosystem());
+        let facts = Facts {
+            release,
+            artifact: subject.artifact(),
+            members: &published.members,
+            stamps: &published.stamps,
+            source_stamps,
+            gzip: published.gzip,
+            source,
+            tree: &files,
+            cargos: &self.cargos,
+            tools: &tools,
+        };
+        let mut candidates = plan::candidates(&facts).map_err(failure::of_plan)?;
+        for candidate in &mut candidates {
+            candidate.plan.limits = self.limits;
+        }
+        Ok(candidates)
+    }
+
+    async fn tool(&self, purl: &Purl) -> Result<RegistryTool, registry::Error> {
+        let release = self.registries.of(purl.ecosystem()).release(purl).await?;
+        let artifact = release
+            .artifacts
+            .into_iter()
+            .next()
+            .and_then(|a| a.digests.first().copied().map(|digest| (a.name, digest)));
+        let (name, digest) = artifact.ok_or_else(|| registry::Error::no_files(purl))?;
+        Ok(RegistryTool {
+            purl: release.purl,
+            name,
+            digest,
+        })
+    }
+}
+
+/// A candidate as a recipe, with what ties its source to the release.
+pub(super) fn recipe_of(subject: Subject<'_>, source: &Source, candidate: &Candidate) -> Recipe {
+    let mut reasons = candidate.reasons.clone();
+    let why: Vec<_> = source.evidence().iter().map(|e| e.detail.clone()).collect();
+    reasons.insert("source".into(), why.join("\n"));
+    Recipe {
+        recipe: Recipe::VERSION,
+        purl: subject.release.purl.clone(),
+        artifact: subject.artifact().name.clone(),
+        source: match source {
+            Source::Git { git, .. } => PlanSource::Git {
+                repository: git.repository.clone(),
+                commit: git.commit.clone(),
+                directory: git.directory.clone(),
+            },
+            Source::Sdist { sdist, .. } => PlanSource::Sdist {
+                name: sdist.name.clone(),
+                sha256: sdist.sha256,
+            },
+        },
+        plan: candidate.plan.clone(),
+        reasons,
+    }
+}
