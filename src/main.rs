@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Command::Verify(options) => cli::on_runtime(cli::verify::run(global, options)),
         Command::Bench(options) => cli::on_runtime(cli::bench::run(global, options)),
         Command::Plan(options) => cli::on_runtime(cli::plan::run(global, options)),
+        Command::Explain(options) => cli::explain::run(global, options),
         Command::Compare(options) => cli::compare::run(options),
         Command::Images(options) => cli::on_runtime(cli::images::run(global, options)),
         Command::Toolchains(options) => cli::on_runtime(cli::toolchains::run(global, options)),

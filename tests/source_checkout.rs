@@ -3,7 +3,7 @@
 #[path = "support/git.rs"]
 mod git;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use git::{Content, Content::Text, TestRepository};
 use git2::Oid;
-use remint::model::{GitSource, SdistSource, Sha256Digest, Source, SourceConfig};
+use remint::model::{CrlfCheckout, GitSource, SdistSource, Sha256Digest, Source, SourceConfig};
 use remint::source::{Error, Sources};
 
 /// A farm whose mirror of `https://git.example/` is a folder.
@@ -39,10 +39,8 @@ impl Farm {
         TestRepository::create(&self.dir.path().join("mirror").join(path))
     }
 
-    fn checkout(&self, path: &str, commit: Oid) -> Result<PathBuf, Error> {
-        self.outs.set(self.outs.get() + 1);
-        let out = self.dir.path().join(format!("out{}", self.outs.get()));
-        let source = Source::Git {
+    fn source(&self, path: &str, commit: Oid) -> Source {
+        Source::Git {
             git: GitSource {
                 repository: format!("https://git.example/{path}"),
                 read_from_mirror: true,
@@ -52,8 +50,22 @@ impl Farm {
                 directory: String::new(),
             },
             evidence: vec![],
-        };
-        self.sources.checkout(&source, &out).map(|()| out)
+        }
+    }
+
+    /// The folder of a whole checkout.
+    fn checkout(&self, path: &str, commit: Oid) -> Result<PathBuf, Error> {
+        let (out, missing) = self.lay_out(path, commit)?;
+        assert!(missing.is_empty(), "{missing:?}");
+        Ok(out)
+    }
+
+    /// The folder of a checkout, and what it lacks.
+    fn lay_out(&self, path: &str, commit: Oid) -> Result<(PathBuf, Vec<String>), Error> {
+        self.outs.set(self.outs.get() + 1);
+        let out = self.dir.path().join(format!("out{}", self.outs.get()));
+        let missing = self.sources.checkout(&self.source(path, commit), &out)?;
+        Ok((out, missing))
     }
 }
 
@@ -449,14 +461,43 @@ fn a_second_checkout_is_the_same_tree_and_history() {
 }
 
 #[test]
-fn a_copy_that_lacks_a_file_is_the_farms_fault() {
+fn a_file_that_the_copy_lacks_is_left_out_and_named() {
     let farm = Farm::new();
     let mut upstream = farm.repository("o/r");
-    let commit = upstream.commit(&[("a", Text("something"))]);
+    let commit = upstream.commit(&[("d/a", Text("something")), ("b", Text("else"))]);
     let blob = upstream.git.blob(b"something").expect("blob").to_string();
     let object = format!("objects/{}/{}", &blob[..2], &blob[2..]);
     fs::remove_file(upstream.path.join(object)).expect("remove");
-    let error = farm.checkout("o/r", commit).expect_err("not whole");
-    assert!(matches!(error, Error::CannotRead { .. }), "{error}");
-    assert!(error.is_farm_fault());
+    let (out, missing) = farm.lay_out("o/r", commit).expect("checkout");
+    assert_eq!(missing, ["d/a"]);
+    assert!(!out.join("d/a").exists());
+    assert_eq!(fs::read_to_string(out.join("b")).expect("b"), "else");
+}
+
+#[test]
+fn crlf_is_written_as_git_writes_it_and_git_sees_no_change() {
+    let farm = Farm::new();
+    let mut upstream = farm.repository("o/r");
+    let commit = upstream.commit(&[
+        (".gitattributes", Text("kept text eol=lf\n")),
+        ("a", Text("1\n2\n")),
+        ("excepted", Text("1\n")),
+        ("kept", Text("1\n")),
+        ("binary", Text("1\n\0")),
+    ]);
+    let crlf = CrlfCheckout {
+        except: BTreeSet::from(["excepted".to_owned(), "absent".to_owned()]),
+    };
+    let out = farm.dir.path().join("crlf");
+    farm.sources
+        .checkout_with(&farm.source("o/r", commit), &out, &crlf)
+        .expect("checkout");
+    let read = |name: &str| fs::read_to_string(out.join(name)).expect("a file");
+    assert_eq!(read("a"), "1\r\n2\r\n");
+    assert_eq!(read("excepted"), "1\n");
+    assert_eq!(read("kept"), "1\n");
+    assert_eq!(read("binary"), "1\n\0");
+    let made = git2::Repository::open(&out).expect("a repository");
+    let statuses = made.statuses(None).expect("statuses");
+    assert!(statuses.is_empty(), "{} changed", statuses.len());
 }

@@ -3,9 +3,11 @@
 #[path = "support/git.rs"]
 mod git;
 
+use std::collections::BTreeSet;
+
 use git::{Content, Content::Text, FIRST_COMMIT, GitServer, TestRepository};
 use remint::model::{
-    CommitId, EvidenceKind, GitSource, RepositoryHint, Source, SourceConfig, SourceHints,
+    BlobId, CommitId, EvidenceKind, GitSource, RepositoryHint, Source, SourceConfig, SourceHints,
 };
 use remint::source::{Error, Sources};
 
@@ -65,6 +67,7 @@ fn hints(purl: &str) -> SourceHints {
         commit: None,
         directory: None,
         dirty: false,
+        files: BTreeSet::new(),
     }
 }
 
@@ -276,7 +279,7 @@ fn another_packages_repository_is_a_mismatch() {
 #[test]
 fn without_a_tag_the_error_names_what_was_tried_and_what_is_there() {
     let mut s = Situation::new();
-    let commit = s.crate_commit("1.0.0");
+    let commit = s.crate_commit("0.9.0");
     s.upstream.tag("v0.9.0", commit);
     let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("no tag");
     let text = error.to_string();
@@ -582,4 +585,75 @@ fn a_manifest_that_is_a_link_is_not_read() {
         .locate(&hints("pkg:cargo/x@1.0.0"))
         .expect_err("no manifest");
     assert!(matches!(error, Error::NoManifest { .. }), "{error}");
+}
+
+fn blob(content: &str) -> BlobId {
+    let id = git2::Oid::hash_object(git2::ObjectType::Blob, content.as_bytes()).expect("hashed");
+    BlobId::from_bytes(id.as_bytes().try_into().expect("SHA-1"))
+}
+
+#[test]
+fn a_release_without_a_tag_is_the_commit_that_set_its_version() {
+    let mut s = Situation::new();
+    s.crate_commit("0.9.0");
+    let set = s.crate_commit("1.0.0");
+    s.upstream.commit(&[("README.md", Text("later"))]);
+    s.crate_commit("1.1.0");
+    let (git, evidence) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
+    assert_eq!((git.commit, git.tag), (id(set), None));
+    assert!(says(&evidence, "the one that set it"), "{evidence:?}");
+    // A version that no manifest ever declared stays without a source.
+    let error = s.locate(&hints("pkg:cargo/x@1.0.1")).expect_err("refused");
+    assert!(matches!(error, Error::NoTag { .. }), "{error}");
+}
+
+#[test]
+fn of_the_commits_of_a_version_the_first_with_the_artifacts_files_is_the_source() {
+    let mut s = Situation::new();
+    s.crate_commit("1.0.0");
+    let fixed = s.upstream.commit(&[("src/lib.rs", Text("fixed"))]);
+    s.upstream
+        .commit(&[("NEWS", Text("no part of the artifact"))]);
+    s.upstream
+        .commit(&[("src/lib.rs", Text("of the next version"))]);
+    let mut hints = hints("pkg:cargo/x@1.0.0");
+    hints.files = BTreeSet::from([blob("fixed"), blob("made by a tool")]);
+    let (git, evidence) = s.locate(&hints).expect("found");
+    assert_eq!(git.commit, id(fixed));
+    assert!(
+        says(&evidence, "1 of the artifact's 2 file(s)"),
+        "{evidence:?}"
+    );
+}
+
+#[test]
+fn history_that_no_branch_holds_is_no_source() {
+    let mut s = Situation::new();
+    let main = s.crate_commit("0.9.0");
+    let toml = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
+    let fork = s
+        .upstream
+        .commit_on(Some(main), &[("Cargo.toml", Text(toml))]);
+    s.upstream.set("refs/pull/1/head", fork);
+    let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("refused");
+    assert!(matches!(error, Error::NoTag { .. }), "{error}");
+}
+
+#[test]
+fn a_tag_that_was_moved_to_a_forks_commit_is_not_made_up_for_by_history() {
+    let mut s = Situation::new();
+    let set = s.crate_commit("1.0.0");
+    let toml = "[package]\nname = \"y\"\nversion = \"1.0.0\"\n";
+    let fork = s
+        .upstream
+        .commit_on(Some(set), &[("Cargo.toml", Text(toml))]);
+    s.upstream.tag("v1.0.0", fork);
+    let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("refused");
+    assert!(
+        matches!(
+            error,
+            Error::ManifestMismatch { .. } | Error::NoManifest { .. }
+        ),
+        "{error}"
+    );
 }

@@ -43,7 +43,7 @@ impl World {
         ]);
         repository.set("refs/heads/main", commit);
         repository.tag("v1.0.0", commit);
-        let crate_bytes = package(&upstream.join("o/demo"), folder.path());
+        let crate_bytes = package(&upstream.join("o/demo"), folder.path(), &[]);
         Self {
             server: GitServer::serve(&upstream),
             registry: FakeRegistry::start().await,
@@ -95,9 +95,22 @@ impl World {
         change: impl Fn(&str, Vec<u8>) -> Vec<u8>,
         added: &[(&str, &str)],
     ) -> Vec<u8> {
+        self.changed_at(change, |_| None, added)
+    }
+
+    /// The same, and with other times.
+    fn changed_at(
+        &self,
+        change: impl Fn(&str, Vec<u8>) -> Vec<u8>,
+        time: impl Fn(&str) -> Option<u64>,
+        added: &[(&str, &str)],
+    ) -> Vec<u8> {
         use std::io::Read as _;
         let mut old = tar::Archive::new(flate2::read::GzDecoder::new(&self.crate_bytes[..]));
-        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        // As cargo names it.
+        let gzip = flate2::GzBuilder::new()
+            .filename("demo-1.0.0.crate")
+            .write(Vec::new(), flate2::Compression::best());
         let mut new = tar::Builder::new(gzip);
         for entry in old.entries().expect("a crate") {
             let mut entry = entry.expect("a member");
@@ -112,6 +125,9 @@ impl World {
             entry.read_to_end(&mut bytes).expect("reads");
             let bytes = change(&path, bytes);
             header.set_size(bytes.len() as u64);
+            if let Some(time) = time(&path) {
+                header.set_mtime(time);
+            }
             new.append_data(&mut header, &path, &bytes[..])
                 .expect("append");
         }
@@ -145,11 +161,14 @@ async fn run(mut command: Command) -> Output {
         .expect("no panic")
 }
 
-/// What the project's author does: `cargo package` in a clean checkout.
-fn package(upstream: &Path, folder: &Path) -> Vec<u8> {
+/// What the project's author does: `cargo package` in a clean checkout, which git made
+/// with these settings.
+fn package(upstream: &Path, folder: &Path, settings: &[&str]) -> Vec<u8> {
     let work = folder.join("author");
+    let _ = std::fs::remove_dir_all(&work);
     let cloned = Command::new("git")
         .args(["clone", "-q", "--branch", "main"])
+        .args(settings.iter().flat_map(|setting| ["-c", setting]))
         .args([upstream, &work])
         .status()
         .expect("git runs");
@@ -484,4 +503,150 @@ async fn a_recipe_that_was_printed_can_be_given_back() {
         (0, &Value::from("reproduced")),
         "{errors}{json:#}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_that_hold_a_message_are_replayed_and_said_and_never_plainly_reproduced() {
+    let world = World::new().await;
+    // Four bytes of a message in each member's time: the worst that times can do.
+    let message = |path: &str| {
+        Some(u64::from(u32::from_be_bytes([
+            0x41,
+            0x42,
+            0,
+            path.len() as u8,
+        ])))
+    };
+    let bytes = world.changed_at(|_, bytes| bytes, message, &[]);
+    world.registry.publish("demo", "1.0.0", &bytes);
+    let (status, json, errors) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (0, &Value::from("reproduced")),
+        "{errors}{json:#}"
+    );
+    let replayed = result["replayed"]
+        .as_array()
+        .expect("the grade is replayed");
+    assert!(
+        replayed
+            .iter()
+            .any(|fact| fact["replayed"] == "member-times"),
+        "{replayed:?}"
+    );
+    let (status, json, _) = world.verify(&[PURL, "--no-replay"]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &Value::from("equivalent")),
+        "{json:#}"
+    );
+    // A time after the release is no time of a publisher's file.
+    let world = World::new().await;
+    let late = world.changed_at(|_, bytes| bytes, |_| Some(4_000_000_000), &[]);
+    world.registry.publish("demo", "1.0.0", &late);
+    let (status, json, _) = world.verify(&[PURL]).await;
+    assert_eq!(status, 1, "{json:#}");
+    assert_eq!(json["results"][0]["verdict"], "equivalent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crate_that_names_a_forks_commit_has_no_source() {
+    let mut world = World::new().await;
+    let evil = world.repository.commit_on(
+        None,
+        &[
+            ("Cargo.toml", Content::Text(MANIFEST)),
+            ("src/lib.rs", Content::Text("pub fn evil() {}\n")),
+        ],
+    );
+    // Whoever opens a pull request puts a commit there.
+    world.repository.set("refs/pull/1/head", evil);
+    let change = |path: &str, bytes: Vec<u8>| {
+        if path.ends_with(".cargo_vcs_info.json") {
+            format!("{{\"git\":{{\"sha1\":\"{evil}\"}},\"path_in_vcs\":\"\"}}").into_bytes()
+        } else if path.ends_with("src/lib.rs") {
+            b"pub fn evil() {}\n".to_vec()
+        } else {
+            bytes
+        }
+    };
+    world
+        .registry
+        .publish("demo", "1.0.0", &world.changed(change, &[]));
+    let (status, json, errors) = world.verify(&[PURL]).await;
+    assert_eq!(
+        (status, &json["results"][0]["verdict"]),
+        (1, &Value::from("source-not-found")),
+        "{errors}{json:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crate_packed_on_windows_is_reproduced_with_its_line_ends_and_no_other_change() {
+    let mut world = World::new().await;
+    let upstream = world.folder.path().join("upstream/o/demo");
+    world.crate_bytes = package(&upstream, world.folder.path(), &["core.autocrlf=true"]);
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let (status, json, errors) = world.verify(&[PURL]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (0, &Value::from("reproduced")),
+        "{errors}{json:#}"
+    );
+    assert!(result["replayed"].is_null(), "{result:#}");
+    let facts = result["recovered"].as_array().expect("facts");
+    assert!(
+        facts
+            .iter()
+            .any(|fact| fact["fact"] == "line-endings" && fact["crlf"] == 2),
+        "{facts:?}"
+    );
+    let mut world = World::new().await;
+    let upstream = world.folder.path().join("upstream/o/demo");
+    world.crate_bytes = package(&upstream, world.folder.path(), &["core.autocrlf=true"]);
+    let evil = world.changed(
+        |path, bytes| {
+            if path.ends_with("src/lib.rs") {
+                b"pub fn one() -> u32 {\r\n    2\r\n}\r\n".to_vec()
+            } else {
+                bytes
+            }
+        },
+        &[],
+    );
+    world.registry.publish("demo", "1.0.0", &evil);
+    let (status, json, _) = world.verify(&[PURL]).await;
+    assert_eq!(
+        (status, &json["results"][0]["verdict"]),
+        (1, &Value::from("different")),
+        "{json:#}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_story_of_a_verdict_is_told_and_nothing_recovered_leaves_no_plan() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let (status, json, _) = world.verify(&[PURL, "--no-recovered"]).await;
+    assert_eq!(status, 1, "{json:#}");
+    assert_eq!(json["results"][0]["verdict"], "build-failed");
+    world.verify(&[PURL]).await;
+    let mut explain = remint(world.folder.path());
+    explain.args(["explain", PURL]);
+    let told = run(explain).await;
+    let text = String::from_utf8(told.stdout).expect("UTF-8");
+    for part in [
+        "demo-1.0.0.crate: reproduced",
+        "a branch leads",
+        "1. cargo ",
+        "the same bytes",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let mut explain = remint(world.folder.path());
+    explain.args(["explain", "pkg:cargo/absent@1.0.0"]);
+    assert_eq!(run(explain).await.status.code(), Some(2));
 }

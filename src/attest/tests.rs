@@ -29,6 +29,7 @@ fn record(verdict: Verdict) -> ResultRecord {
         phases: vec![],
         served: vec![],
         candidates: vec![],
+        untried: 0,
         started: "2026-01-01T00:00:00Z".parse().expect("valid"),
         millis: 1,
         remint_version: "0".into(),

@@ -9,7 +9,7 @@ use super::verify::request_for;
 use super::{Error, Global, Outcome, open, progress};
 use crate::model::{Batch, Purl};
 use crate::report;
-use crate::verify;
+use crate::verify::{self, Request};
 
 /// Options of `remint bench`.
 #[derive(Args, Debug)]
@@ -26,6 +26,12 @@ enum What {
         /// One package URL a line; what follows a # is a remark
         #[arg(value_name = "FILE")]
         file: PathBuf,
+        /// Put no published metadata on rebuilt archives: only plain agreement counts
+        #[arg(long)]
+        no_replay: bool,
+        /// Let nothing that was read out of the published artifact steer a build
+        #[arg(long)]
+        no_recovered: bool,
     },
 }
 
@@ -35,14 +41,23 @@ enum What {
 /// [`Error`] for a list that does not parse, for the farm's trouble before any
 /// build, and on Ctrl-C or SIGTERM. Trouble with one package is that package's row.
 pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
-    let What::Corpus { file } = &options.what;
+    let What::Corpus {
+        file,
+        no_replay,
+        no_recovered,
+    } = &options.what;
     let purls = read_list(file)?;
     let mut batch = Batch::begin(Timestamp::now());
     let bars = progress::Bars::new(purls.len());
     let farm = open::open(global, &batch.id, bars.sink()).await?;
     for purl in purls {
         let started = Timestamp::now();
-        match farm.line.verify(&request_for(purl.clone())).await {
+        let request = Request {
+            replay: !no_replay,
+            recover: !no_recovered,
+            ..request_for(purl.clone())
+        };
+        match farm.line.verify(&request).await {
             Ok(records) => batch.results.extend(records),
             Err(verify::Error::Cancelled) => return Err(Error::Stopped),
             // One name that does not exist must not lose a night's work.

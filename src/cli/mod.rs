@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod compare;
 pub mod doctor;
+pub mod explain;
 pub mod images;
 pub mod plan;
 pub mod toolchains;
@@ -93,6 +94,8 @@ pub enum Command {
     Bench(bench::Options),
     /// Print the plan that would be run, as a recipe with the reason for each line
     Plan(plan::Options),
+    /// Tell the story of a verdict: what was tried, in which order, and how near each came
+    Explain(explain::Options),
     /// Compare a published file with a rebuilt one: where they differ, why, and what to do
     Compare(compare::Options),
     /// List, build, lock or verify the images that builds run in

@@ -97,6 +97,7 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
                 logs: global.results_dir.join(batch).join("logs"),
             },
             limits: config.limits,
+            tries: config.tries,
             events,
             cancel,
         },

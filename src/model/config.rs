@@ -31,6 +31,29 @@ pub struct Config {
     pub source: SourceConfig,
     /// What a build may use.
     pub limits: Limits,
+    /// How long one artifact is tried.
+    pub tries: TryLimits,
+}
+
+/// When the line stops trying further plans for one artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TryLimits {
+    /// Plans that are rebuilt at most. Of what a first dozen could not do, more has not
+    /// been seen to come.
+    pub most: usize,
+    /// No further plan is begun after so many seconds: an artifact of a nightly batch
+    /// must not cost the others their night.
+    pub seconds: u64,
+}
+
+impl Default for TryLimits {
+    fn default() -> Self {
+        Self {
+            most: 12,
+            seconds: 1800,
+        }
+    }
 }
 
 /// Addresses of the registries.
@@ -86,6 +109,13 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn each_limit_of_tries_can_be_set_by_itself() {
+        let config = Config::parse("[tries]\nmost = 3\n", "x").expect("valid");
+        assert_eq!(config.tries.most, 3);
+        assert_eq!(config.tries.seconds, TryLimits::default().seconds);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod comparison;
 mod config;
 mod digest;
 mod event;
+mod learnt;
 mod plan;
 mod purl;
 mod rebuild;
@@ -25,20 +26,21 @@ pub use comparison::{
     CauseCount, Comparison, Difference, DifferenceKind, Differs, Equivalence, NESTED,
     Normalization, Severity,
 };
-pub use config::{Config, ConfigError, RegistryConfig, SourceConfig};
+pub use config::{Config, ConfigError, RegistryConfig, SourceConfig, TryLimits};
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};
+pub use learnt::Learnt;
 pub use plan::{
-    Input, InputOrigin, Limits, Network, Plan, PlanSource, RELAY_PORT, Recipe, RecipeError,
-    RecoveredFact, Step, WORK_DIR,
+    CrlfCheckout, Input, InputOrigin, Limits, Network, Plan, PlanSource, RELAY_PORT, Recipe,
+    RecipeError, RecoveredFact, Step, WORK_DIR,
 };
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
-pub use record::{ArtifactSummary, Attempt, Batch, ResultRecord};
+pub use record::{ArtifactSummary, Attempt, Batch, Distance, ResultRecord};
 pub use replayed::{Compressor, DeflateFamily, ReplayedFact};
 pub use source::{
-    CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint, SdistSource,
-    Source, SourceHints,
+    BlobId, CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint,
+    SdistSource, Source, SourceHints,
 };
 pub use text::{printable, steers};
 pub use verdict::{BuildFailure, BuildStage, Verdict, VerdictKind};

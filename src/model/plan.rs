@@ -1,6 +1,7 @@
 //! How an artifact is rebuilt, as data that can be printed, edited and hashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,14 @@ pub enum RecoveredFact {
         /// The bits that are taken away.
         mask: u32,
     },
+    /// Line ends of the publisher's checkout: each text file has the source's own lines,
+    /// ended in one of two ways.
+    LineEndings {
+        /// How many files of the artifact have CRLF where the source has LF.
+        crlf: usize,
+        /// How many kept the source's LF.
+        lf: usize,
+    },
     /// The publisher's lock file, whose every entry was found in the registry's
     /// index with the same checksum and no later than the release.
     LockFile {
@@ -149,6 +158,37 @@ pub enum RecoveredFact {
         /// How many packages of the registry it names.
         entries: usize,
     },
+}
+
+impl fmt::Display for RecoveredFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Generator { name, version } | Self::Toolchain { name, version } => {
+                write!(f, "{name} {version}")
+            }
+            Self::SourceDateEpoch { seconds } => write!(f, "SOURCE_DATE_EPOCH {seconds}"),
+            Self::CheckoutTime { seconds } => write!(f, "checkout at {seconds}"),
+            Self::TimeZone { posix } => write!(f, "time zone {posix}"),
+            Self::Umask { mask } => write!(f, "umask {mask:03o}"),
+            Self::LineEndings { crlf, lf: 0 } => write!(f, "CRLF in {crlf} file(s)"),
+            Self::LineEndings { crlf, lf } => {
+                write!(f, "CRLF in {crlf} file(s), LF kept in {lf}")
+            }
+            Self::LockFile { entries, .. } => {
+                write!(f, "the publisher's lock file of {entries} package(s)")
+            }
+        }
+    }
+}
+
+/// How git writes text files into the checkout where not every line ends as in the
+/// commit: with CRLF, as `core.autocrlf=true` does (git-config(1)).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrlfCheckout {
+    /// Files of the repository that keep the commit's own line ends.
+    #[serde(default)]
+    pub except: BTreeSet<String>,
 }
 
 /// The source that a recipe fixes.
@@ -206,6 +246,9 @@ pub struct Plan {
     /// Facts that were read out of the published artifact.
     #[serde(default)]
     pub recovered: Vec<RecoveredFact>,
+    /// How text files are checked out, where not as they are in the commit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub crlf: Option<CrlfCheckout>,
     /// What the containers may use.
     #[serde(default)]
     pub limits: Limits,
@@ -321,6 +364,12 @@ impl Recipe {
             .chain(steps.map(|step| ("cwd", step.cwd.as_str())))
             .chain(plan.files.keys().map(|path| ("plan.files", path.as_str())))
             .chain(
+                plan.crlf
+                    .iter()
+                    .flat_map(|crlf| &crlf.except)
+                    .map(|path| ("plan.crlf", path.as_str())),
+            )
+            .chain(
                 plan.inputs
                     .iter()
                     .map(|i| ("unpack_to", i.unpack_to.as_str())),
@@ -406,6 +455,9 @@ mod tests {
                 files: BTreeMap::from([("home/.cargo/config.toml".into(), "[a]\nb = 1\n".into())]),
                 inputs: vec![],
                 recovered: vec![RecoveredFact::SourceDateEpoch { seconds: 1 }],
+                crlf: Some(CrlfCheckout {
+                    except: BTreeSet::from(["Cargo.toml".into()]),
+                }),
                 limits: Limits::default(),
             },
             reasons: BTreeMap::from([("plan.image".into(), "because\nof this".into())]),

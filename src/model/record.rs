@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ArtifactKind, PhaseReport, PublishedAt, Purl, ServedFile, Sha256Digest, Sha512Digest, Source,
-    Verdict, VerdictKind,
+    ArtifactKind, PhaseReport, PublishedAt, Purl, RecoveredFact, ServedFile, Severity,
+    Sha256Digest, Sha512Digest, Source, Verdict, VerdictKind,
 };
 
 /// The published artifact that a verdict is about.
@@ -32,10 +32,52 @@ pub struct Attempt {
     pub plan_hash: Option<Sha256Digest>,
     /// The image's ID.
     pub image: Option<String>,
+    /// What it was built from, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What sets the plan apart: the facts that it recovered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recovered: Vec<RecoveredFact>,
     /// How it ended.
     pub verdict: VerdictKind,
     /// Why, in one line.
     pub outcome: String,
+    /// How far the rebuilt file was from the published one, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distance: Option<Distance>,
+    /// How long it took, in milliseconds.
+    #[serde(default)]
+    pub millis: u64,
+}
+
+/// How far a rebuilt file is from the published one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distance {
+    /// How many differences there are; none in the same bytes.
+    pub differences: usize,
+    /// How bad the worst is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worst: Option<Severity>,
+}
+
+impl Distance {
+    /// The distance that a verdict states; nothing where no file was compared.
+    pub fn of(verdict: &Verdict) -> Option<Self> {
+        match verdict {
+            Verdict::Reproduced { .. } => Some(Self {
+                differences: 0,
+                worst: None,
+            }),
+            Verdict::Equivalent { comparison } | Verdict::Different { comparison } => Some(Self {
+                differences: comparison.total(),
+                worst: Some(comparison.severity()),
+            }),
+            Verdict::BuildFailed { .. }
+            | Verdict::SourceNotFound { .. }
+            | Verdict::Unsupported { .. }
+            | Verdict::InfraError { .. } => None,
+        }
+    }
 }
 
 /// Everything that is kept of the verification of one artifact.
@@ -62,6 +104,9 @@ pub struct ResultRecord {
     pub served: Vec<ServedFile>,
     /// Every plan that was tried, in order.
     pub candidates: Vec<Attempt>,
+    /// How many more plans there were when the limit of tries or of time was reached.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untried: usize,
     /// When the verification began.
     pub started: Timestamp,
     /// How long it took, in milliseconds.
@@ -81,6 +126,14 @@ impl ResultRecord {
             .as_ref()
             .map_or_else(|| self.purl.to_string(), |artifact| artifact.name.clone())
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field by reference"
+)]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// One call of `remint verify`.
@@ -135,6 +188,7 @@ mod tests {
             phases: vec![],
             served: vec![],
             candidates: vec![],
+            untried: 0,
             started: batch.started,
             millis: 1,
             remint_version: "0".into(),

@@ -66,6 +66,12 @@ pub enum ReplayedFact {
         /// Each as `uid:gid user:group`, a few at most.
         owners: Vec<String>,
     },
+    /// Which of the two spellings of tar's magic members' headers begin with: one choice
+    /// of two for the whole archive.
+    HeaderFormat {
+        /// How many members got the other one.
+        members: usize,
+    },
     /// Permission bits of members that decide nothing about what runs.
     MemberModes {
         /// How many members got another mode.
@@ -103,6 +109,9 @@ impl fmt::Display for ReplayedFact {
                 "times of {members} member(s), from {earliest} to {latest}"
             ),
             Self::MemberOwners { owners } => write!(f, "owners: {}", owners.join(", ")),
+            Self::HeaderFormat { members } => {
+                write!(f, "magic of the headers of {members} member(s)")
+            }
             Self::MemberModes { members } => write!(f, "permission bits of {members} member(s)"),
         }
     }

@@ -1,5 +1,6 @@
 //! Where a release's source is, and what says so.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -56,6 +57,23 @@ impl fmt::Display for CommitId {
     }
 }
 
+/// What git calls a file's content: SHA-1 over its kind, size and bytes (git,
+/// "Git Internals", "Git Objects"). It finds content and vouches for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobId([u8; 20]);
+
+impl BlobId {
+    /// Wraps what a hasher has computed.
+    pub const fn from_bytes(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+
+    /// The raw bytes.
+    pub const fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
 /// What kind of thing ties a release to its source, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -70,12 +88,18 @@ pub enum EvidenceKind {
     ArtifactMetadata,
     /// A tag of the upstream repository that names the version.
     TagMatch,
+    /// The history of the manifest: where the version was set.
+    ManifestHistory,
+    /// The artifact's files are those of the commit, by their hashes.
+    BlobMatch,
     /// The manifest at the commit names this package and this version.
     ManifestMatch,
     /// The commit is reachable from a branch or tag of the upstream repository.
     Reachable,
     /// A source distribution of the same release, checked by its digest.
     SourceDistribution,
+    /// What the copy of the repository lacked, so that only an exact rebuild counts.
+    PartialCopy,
 }
 
 /// One piece of evidence.
@@ -113,6 +137,8 @@ pub struct SourceHints {
     pub directory: Option<String>,
     /// Whether the artifact says that it was packed from a changed work tree.
     pub dirty: bool,
+    /// The artifact's files that may be copies of the source's.
+    pub files: BTreeSet<BlobId>,
 }
 
 /// A commit of a git repository.
@@ -170,6 +196,14 @@ impl Source {
         match self {
             Self::Git { evidence, .. } | Self::Sdist { evidence, .. } => evidence,
         }
+    }
+
+    /// Adds a piece of evidence in its place.
+    pub fn add_evidence(&mut self, more: Evidence) {
+        let (Self::Git { evidence, .. } | Self::Sdist { evidence, .. }) = self;
+        evidence.push(more);
+        // Stable: within a kind the order stays.
+        evidence.sort_by_key(|entry| entry.kind);
     }
 
     /// One line for a person.

@@ -8,23 +8,26 @@
 //! tries them in order and stops at the first exact one.
 
 mod cargo;
+mod endings;
 mod npm;
 mod pypi;
 mod recipes;
 mod stamps;
 mod zone;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::model::{
-    Artifact, ArtifactKind, Digest, Ecosystem, Input, InputOrigin, Plan, Purl, RecoveredFact,
-    Release, Source,
+    Artifact, ArtifactKind, Digest, Ecosystem, Input, InputOrigin, Learnt, Plan, Purl,
+    RecoveredFact, Release, Source,
 };
 use crate::store::archive::MemberStamp;
 
 pub use cargo::{LockEntry, LockError, registry_entries};
+pub use endings::{FileEnds, source_of_member};
 pub use recipes::{
     RecipeFileError, load as load_recipe, lookup as lookup_recipe, path_of as recipe_path,
 };
@@ -91,6 +94,15 @@ impl RegistryTool {
     }
 }
 
+/// One package version in a registry's index, looked up by the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexLine {
+    /// The file of the index that it stands in.
+    pub file: String,
+    /// The line, as the registry wrote it.
+    pub line: String,
+}
+
 /// Everything that inference may know.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -112,6 +124,12 @@ pub struct Facts<'a> {
     /// Files of the source tree, by path below the package's folder, or with
     /// `/` before it below the repository's root (see [`wanted_source_file`]).
     pub tree: &'a BTreeMap<String, Vec<u8>>,
+    /// Line ends of the artifact's texts beside those of the checkout's.
+    pub ends: &'a [FileEnds],
+    /// Lines of the registry's index as of the release, because [`wanted_index`] asked.
+    pub index: &'a [IndexLine],
+    /// What an earlier version of the package taught.
+    pub learnt: Option<&'a Learnt>,
     /// Cargo releases that the farm can run.
     pub cargos: &'a [CargoToolchain],
     /// Tools that the caller looked up because [`wanted_tools`] asked.
@@ -162,11 +180,19 @@ pub enum Error {
 /// [`Error::Incomplete`] where a fact that every plan needs is missing.
 pub fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     supported(facts.artifact)?;
-    let found = match facts.release.purl.ecosystem() {
+    let mut found = match facts.release.purl.ecosystem() {
+        // It puts them in the order of what was learnt itself: a publisher's cargo moves
+        // on with Rust's releases.
         Ecosystem::Cargo => cargo::candidates(facts)?,
         Ecosystem::Pypi => pypi::candidates(facts)?,
         Ecosystem::Npm => npm::candidates(facts)?,
     };
+    if let (Some(learnt), Ecosystem::Pypi | Ecosystem::Npm) =
+        (facts.learnt, facts.release.purl.ecosystem())
+    {
+        // Stable: among equals the order of inference stays.
+        found.sort_by_key(|candidate| Reverse(learnt.likeness(&candidate.plan.recovered)));
+    }
     let mut seen = BTreeSet::new();
     Ok(found
         .into_iter()
@@ -220,6 +246,16 @@ pub fn wanted_tools(
     match release.purl.ecosystem() {
         Ecosystem::Npm => npm::wanted_tools(release, gzip, stamps),
         Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
+    }
+}
+
+/// The package versions whose lines of the registry's index a plan will hand to a tool
+/// that cannot read the mirror's index. The caller looks them up as of the release and
+/// hands them back in [`Facts::index`].
+pub fn wanted_index(facts: &Facts<'_>) -> Vec<Purl> {
+    match facts.release.purl.ecosystem() {
+        Ecosystem::Cargo => cargo::wanted_index(facts),
+        Ecosystem::Pypi | Ecosystem::Npm => Vec::new(),
     }
 }
 

@@ -286,6 +286,7 @@ fn candidate(
             files: BTreeMap::from([("out/.keep".to_owned(), String::new())]),
             inputs: vec![node.input("tools/node"), npm.input("tools/npm")],
             recovered,
+            crlf: None,
             limits: Limits::default(),
         },
         reasons,

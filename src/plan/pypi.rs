@@ -498,6 +498,7 @@ impl Base<'_> {
                 files,
                 inputs: vec![],
                 recovered,
+                crlf: None,
                 limits: Limits::default(),
             },
             reasons,

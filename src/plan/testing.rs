@@ -13,6 +13,9 @@ pub struct Situation {
     pub source_stamps: Vec<MemberStamp>,
     pub source: Source,
     pub tree: BTreeMap<String, Vec<u8>>,
+    pub ends: Vec<FileEnds>,
+    pub index: Vec<IndexLine>,
+    pub learnt: Option<Learnt>,
     pub cargos: Vec<CargoToolchain>,
     pub tools: Vec<RegistryTool>,
 }
@@ -55,6 +58,9 @@ impl Situation {
                 evidence: vec![],
             },
             tree: BTreeMap::new(),
+            ends: vec![],
+            index: vec![],
+            learnt: None,
             cargos: vec![],
             tools: vec![],
         }
@@ -119,6 +125,12 @@ impl Situation {
         }
     }
 
+    pub fn directory(&mut self, folder: &str) {
+        if let Source::Git { git, .. } = &mut self.source {
+            git.directory = folder.into();
+        }
+    }
+
     pub fn stamp(&mut self, name: &str, mtime: i64) {
         self.stamps.push(MemberStamp {
             name: name.into(),
@@ -148,6 +160,9 @@ impl Situation {
             gzip: None,
             source: &self.source,
             tree: &self.tree,
+            ends: &self.ends,
+            index: &self.index,
+            learnt: self.learnt.as_ref(),
             cargos: &self.cargos,
             tools: &self.tools,
         })

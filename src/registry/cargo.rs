@@ -110,6 +110,28 @@ pub(crate) fn parse_index(name: &str, bytes: &[u8]) -> Result<Vec<IndexEntry>, E
         .collect()
 }
 
+/// The line of one version in an index file, where it was published no later than `cutoff`.
+/// A line that does not say when is taken to be old enough. It is given as not yanked: who
+/// asks has a lock file that was made while it was not, and the index keeps no history of it.
+pub fn line_as_of(index: &[u8], purl: &Purl, cutoff: Option<Timestamp>) -> Option<String> {
+    let version = purl.version()?.as_str();
+    index
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let entry = serde_json::from_slice::<IndexEntry>(line).ok()?;
+            (entry.vers == version).then_some((line, entry.pubtime))
+        })
+        .find(|(_, published)| match (published, cutoff) {
+            (Some(published), Some(cutoff)) => *published <= cutoff,
+            _ => true,
+        })
+        .and_then(|(line, _)| {
+            let mut entry: serde_json::Value = serde_json::from_slice(line).ok()?;
+            *entry.get_mut("yanked")? = false.into();
+            Some(entry.to_string())
+        })
+}
+
 /// Where a crate's file lies in the index (cargo book, "Index files").
 pub(crate) fn index_path(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
@@ -264,6 +286,20 @@ mod tests {
         ];
         assert_eq!(newest_stable(&entries).expect("one").vers, "1.10.0");
         assert!(newest_stable(&entries[2..]).is_none());
+    }
+
+    #[test]
+    fn a_line_of_the_index_is_there_from_its_own_second_on() {
+        let line = "{\"name\":\"demo\",\"vers\":\"1.0.0\",\"cksum\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"yanked\":true,\"pubtime\":\"2026-01-01T00:00:00Z\"}";
+        let index = format!("{line}\n");
+        let purl: Purl = "pkg:cargo/demo@1.0.0".parse().expect("valid");
+        let at = |time: &str| line_as_of(index.as_bytes(), &purl, time.parse().ok());
+        let shown = line.replace("true", "false");
+        assert_eq!(at("2026-01-01T00:00:00Z"), Some(shown.clone()));
+        assert_eq!(at("2025-12-31T23:59:59Z"), None);
+        assert_eq!(line_as_of(index.as_bytes(), &purl, None), Some(shown));
+        let other: Purl = "pkg:cargo/demo@1.0.1".parse().expect("valid");
+        assert_eq!(line_as_of(index.as_bytes(), &other, None), None);
     }
 
     #[test]

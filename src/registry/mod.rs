@@ -18,7 +18,8 @@ use async_trait::async_trait;
 use crate::model::{Artifact, Digest, Ecosystem, FetchedArtifact, Purl, RegistryConfig, Release};
 use crate::store::{Blob, Blobs};
 
-pub use cargo::{CargoRegistry, IndexEntry};
+pub(crate) use cargo::index_path;
+pub use cargo::{CargoRegistry, IndexEntry, line_as_of};
 pub use error::Error;
 pub use npm::NpmRegistry;
 pub use pypi::{ProjectFile, PypiRegistry};

@@ -29,9 +29,13 @@ fn candidates() -> impl Iterator<Item = Compressor> {
     })
 }
 
-/// The compressor that makes exactly `stream` of `content`.
-pub(super) fn identify(content: &[u8], stream: &[u8]) -> Option<Compressor> {
-    candidates().find(|&compressor| {
+/// The compressor that makes exactly `stream` of `content`; the likely one is tried first.
+pub(super) fn identify(
+    content: &[u8],
+    stream: &[u8],
+    likely: Option<Compressor>,
+) -> Option<Compressor> {
+    likely.into_iter().chain(candidates()).find(|&compressor| {
         let mut at = 0;
         let agrees = run(compressor, content, &mut |bytes| {
             let same = stream[at..].starts_with(bytes);
@@ -133,7 +137,7 @@ mod tests {
         let content = text();
         for compressor in candidates().filter(|c| matches!(c.level, 1 | 6 | 9)) {
             let stream = compress(compressor, &content).expect("compresses");
-            let found = identify(&content, &stream).expect("is found");
+            let found = identify(&content, &stream, None).expect("is found");
             assert_eq!(compress(found, &content), Some(stream), "{compressor:?}");
         }
     }
@@ -147,9 +151,9 @@ mod tests {
             mem_level: 8,
         };
         let mut stream = compress(compressor, &content).expect("compresses");
-        assert_eq!(identify(&content[1..], &stream), None);
+        assert_eq!(identify(&content[1..], &stream, Some(compressor)), None);
         stream.push(0);
-        assert_eq!(identify(&content, &stream), None);
-        assert_eq!(identify(&content, &[]), None);
+        assert_eq!(identify(&content, &stream, None), None);
+        assert_eq!(identify(&content, &[], None), None);
     }
 }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::model::{ArtifactKind, ReplayedFact};
+use crate::model::{ArtifactKind, Compressor, ReplayedFact};
 
 /// The largest file that is replayed, as it is on disk and inflated: all of it is held in
 /// memory.
@@ -44,7 +44,8 @@ pub struct Replayed {
 }
 
 /// The rebuilt file with the published file's metadata put on it; none where nothing was
-/// to be put on it, or what there is lies outside the bounds.
+/// to be put on it, or what there is lies outside the bounds. `likely` is the compressor
+/// of an earlier version.
 ///
 /// # Errors
 /// The operating system's, where a file cannot be read.
@@ -53,6 +54,7 @@ pub fn replay(
     rebuilt: &Path,
     kind: ArtifactKind,
     published_at: Option<Timestamp>,
+    likely: Option<Compressor>,
 ) -> io::Result<Option<Replayed>> {
     for path in [published, rebuilt] {
         if std::fs::metadata(path)?.len() > MAX_SIZE {
@@ -61,6 +63,7 @@ pub fn replay(
     }
     let bounds = Bounds {
         latest: published_at.map_or(FAR, |time| time.as_second() + LATE),
+        likely,
     };
     let (published, rebuilt) = (std::fs::read(published)?, std::fs::read(rebuilt)?);
     let replayed = match kind {
@@ -78,6 +81,8 @@ pub fn replay(
 /// What a value must keep to.
 struct Bounds {
     latest: i64,
+    /// The compressor to try first.
+    likely: Option<Compressor>,
 }
 
 impl Bounds {

@@ -18,9 +18,14 @@ const CHECKSUM: Range<usize> = 148..156;
 const UNAME: Range<usize> = 265..297;
 const GNAME: Range<usize> = 297..329;
 
-/// What must be the same in both headers as it stands: name, size, type, link, format,
-/// device numbers, prefix.
-const FIXED: [Range<usize>; 4] = [0..100, SIZE, 156..265, 329..512];
+/// Magic and version: as POSIX has them, and as GNU tar does ("Basic Tar Format" in its
+/// manual).
+const MAGIC: Range<usize> = 257..265;
+const MAGICS: [&[u8]; 2] = [b"ustar\x0000", b"ustar  \0"];
+
+/// What must be the same in both headers as it stands: name, size, type, link, device
+/// numbers, prefix.
+const FIXED: [Range<usize>; 4] = [0..100, SIZE, 156..257, 329..512];
 
 /// Owners that one archive may have: publishers have one.
 const MAX_OWNERS: usize = 4;
@@ -33,6 +38,7 @@ struct Seen {
     times: Times,
     owners: Vec<String>,
     modes: usize,
+    magics: usize,
 }
 
 /// The rebuilt tar with the published one's metadata; none where they are not the same
@@ -44,7 +50,7 @@ pub(super) fn replay(
     facts: &mut Vec<ReplayedFact>,
 ) -> Option<Vec<u8>> {
     let mut seen = Seen::default();
-    let mut at = 0;
+    let (mut at, mut members) = (0, 0);
     loop {
         let theirs: &[u8; BLOCK] = published.get(at..at + BLOCK)?.try_into().ok()?;
         let ours: &mut [u8; BLOCK] = rebuilt.get_mut(at..at + BLOCK)?.try_into().ok()?;
@@ -58,6 +64,7 @@ pub(super) fn replay(
             member(theirs, ours, bounds, &mut seen)?;
         }
         let size = usize::try_from(number(&ours[SIZE])?).ok()?;
+        members += 1;
         at = at
             .checked_add(BLOCK)?
             .checked_add(size.checked_next_multiple_of(BLOCK)?)?;
@@ -66,6 +73,15 @@ pub(super) fn replay(
     if !seen.owners.is_empty() {
         facts.push(ReplayedFact::MemberOwners {
             owners: seen.owners,
+        });
+    }
+    // One archive has one format: a choice for each member would be a place to write in.
+    if seen.magics > 0 {
+        if seen.magics < members {
+            return None;
+        }
+        facts.push(ReplayedFact::HeaderFormat {
+            members: seen.magics,
         });
     }
     if seen.modes > 0 {
@@ -95,6 +111,16 @@ fn member(
         }
         spell(&mut ours[MTIME], time)?;
         seen.times.note(time);
+    }
+    if theirs[MAGIC] != ours[MAGIC] {
+        if ![&theirs[MAGIC], &ours[MAGIC]]
+            .iter()
+            .all(|magic| MAGICS.contains(magic))
+        {
+            return None;
+        }
+        ours[MAGIC].copy_from_slice(&theirs[MAGIC]);
+        seen.magics += 1;
     }
     mode(theirs, ours, seen)?;
     owner(theirs, ours, seen)?;

@@ -13,9 +13,15 @@ use crate::model::ReplayedFact;
 const HEADER: usize = 10;
 const TRAILER: usize = 8;
 
-/// A gzip file of one member without optional fields.
+/// The flag of the one optional field that is read (RFC 1952, section 2.3.1): cargo
+/// writes the crate's file name there.
+const FNAME: u8 = 8;
+
+/// A gzip file of one member without optional fields but a name.
 struct Gzip<'a> {
     header: &'a [u8],
+    /// The name with the NUL that ends it; nothing where there is none.
+    name: &'a [u8],
     stream: &'a [u8],
     content: Vec<u8>,
 }
@@ -23,10 +29,13 @@ struct Gzip<'a> {
 impl<'a> Gzip<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
         let (header, rest) = bytes.split_at_checked(HEADER)?;
-        // ID1, ID2, deflate, and no flags: optional fields could hold anything.
-        if header[..4] != [0x1f, 0x8b, 8, 0] {
-            return None;
-        }
+        // ID1, ID2, deflate, and flags: other optional fields could hold anything.
+        let length = match header[..4] {
+            [0x1f, 0x8b, 8, 0] => 0,
+            [0x1f, 0x8b, 8, FNAME] => rest.iter().position(|&byte| byte == 0)? + 1,
+            _ => return None,
+        };
+        let (name, rest) = rest.split_at(length);
         let stream = &rest[..rest.len().checked_sub(TRAILER)?];
         let mut decoder = DeflateDecoder::new(stream);
         let mut content = Vec::new();
@@ -37,6 +46,7 @@ impl<'a> Gzip<'a> {
         let whole = decoder.total_in() == stream.len() as u64;
         (whole && content.len() as u64 <= MAX_SIZE).then_some(Self {
             header,
+            name,
             stream,
             content,
         })
@@ -45,11 +55,19 @@ impl<'a> Gzip<'a> {
 
 pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Option<Replayed> {
     let (theirs, ours) = (Gzip::read(published)?, Gzip::read(rebuilt)?);
+    // A name is content: the build's own must be the published one already.
+    if (theirs.name, theirs.header[3]) != (ours.name, ours.header[3]) {
+        return None;
+    }
     let mut facts = Vec::new();
     let compressor = if theirs.stream == ours.stream {
         None
     } else {
-        Some(deflate::identify(&theirs.content, theirs.stream)?)
+        Some(deflate::identify(
+            &theirs.content,
+            theirs.stream,
+            bounds.likely,
+        )?)
     };
     // The build's own compressor may have been the right one, over other metadata.
     if let Some(compressor) = compressor
@@ -59,6 +77,7 @@ pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Optio
     }
     let content = tar::replay(&theirs.content, ours.content, bounds, &mut facts)?;
     let mut bytes = header(theirs.header, ours.header, bounds, &mut facts)?;
+    bytes.extend_from_slice(ours.name);
     match compressor {
         Some(compressor) => bytes.extend(deflate::compress(compressor, &content)?),
         None => bytes.extend_from_slice(ours.stream),

@@ -94,7 +94,7 @@ fn made_equal(published: &[u8], rebuilt: &[u8], kind: ArtifactKind) -> Option<Ve
     };
     let (a, b) = (at("a", published), at("b", rebuilt));
     let released = "2021-01-01T00:00:00Z".parse().ok();
-    let replayed = replay(&a, &b, kind, released).expect("readable")?;
+    let replayed = replay(&a, &b, kind, released, None).expect("readable")?;
     let c = at("c", &replayed.bytes);
     match compare(&Request::new(&a, &c, kind)).expect("readable") {
         Comparison::Identical { .. } => Some(replayed.facts),
@@ -148,6 +148,29 @@ fn a_compressor_a_gzip_header_times_owners_and_modes_are_put_on_a_tarball() {
             ReplayedFact::MemberModes { members: 1 },
         ]
     );
+}
+
+#[test]
+fn the_other_spelling_of_the_magic_is_put_on_every_header_or_on_none() {
+    let gnu = |which: &[usize], magic: &[u8; 8]| {
+        let mut content = tar_of(&files());
+        let offsets = [0, 1024, 2048];
+        for &nth in which {
+            let header = &mut content[offsets[nth]..offsets[nth] + 512];
+            header[257..265].copy_from_slice(magic);
+            header[148..156].fill(b' ');
+            let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+            header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+        let mut gzip = GzBuilder::new().write(Vec::new(), Compression::new(9));
+        gzip.write_all(&content).expect("memory");
+        gzip.finish().expect("memory")
+    };
+    let plain = gnu(&[], b"ustar  \0");
+    let facts = crates(&gnu(&[0, 1, 2], b"ustar  \0"), &plain).expect("equal");
+    assert_eq!(facts, [ReplayedFact::HeaderFormat { members: 3 }]);
+    assert_eq!(crates(&gnu(&[0, 2], b"ustar  \0"), &plain), None);
+    assert_eq!(crates(&gnu(&[0, 1, 2], b"payload\0"), &plain), None);
 }
 
 #[test]
@@ -216,6 +239,31 @@ fn what_can_hide_bytes_in_a_gzip_file_is_left_alone() {
     assert_eq!(crates(&commented.finish().expect("memory"), &plain), None);
     let trailing = [&tgz(&files(), 9, 9, 255)[..], b"payload"].concat();
     assert_eq!(crates(&trailing, &plain), None);
+}
+
+#[test]
+fn a_gzip_file_with_a_name_is_replayed_only_where_the_build_wrote_that_name_itself() {
+    let named = |name: &str, mtime: u64| {
+        let mut files = files();
+        files[0].mtime = mtime;
+        let mut gzip = GzBuilder::new()
+            .filename(name)
+            .write(Vec::new(), Compression::new(9));
+        gzip.write_all(&tar_of(&files)).expect("memory");
+        gzip.finish().expect("memory")
+    };
+    let ours = named("x.crate", 1_500_000_000);
+    assert!(crates(&named("x.crate", 1_600_000_000), &ours).is_some());
+    assert_eq!(crates(&named("payload", 1_600_000_000), &ours), None);
+    assert_eq!(
+        crates(&named("x.crate", 1_600_000_000), &tgz(&files(), 9, 8, 255)),
+        None
+    );
+    // The name ends the header: what is said to be one and is not is no header.
+    let mut endless = tgz(&files(), 9, 8, 255)[..10].to_vec();
+    endless[3] = 8;
+    endless.extend([b'x'; 64]);
+    assert_eq!(crates(&endless, &ours), None);
 }
 
 #[test]

@@ -159,7 +159,7 @@ pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Optio
         return None;
     }
     let mut seen = Seen {
-        compressor: compressor(&theirs, &ours)?,
+        compressor: compressor(&theirs, &ours, bounds.likely)?,
         ..Seen::default()
     };
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
@@ -231,7 +231,11 @@ fn member(
 /// The published archive's one compressor, where members are compressed otherwise; told
 /// from the largest of them, since small ones come out alike. The outer `None` where it is
 /// none that can be run.
-fn compressor(theirs: &[Member<'_>], ours: &[Member<'_>]) -> Option<Option<Compressor>> {
+fn compressor(
+    theirs: &[Member<'_>],
+    ours: &[Member<'_>],
+    likely: Option<Compressor>,
+) -> Option<Option<Compressor>> {
     let largest = theirs
         .iter()
         .zip(ours)
@@ -240,7 +244,7 @@ fn compressor(theirs: &[Member<'_>], ours: &[Member<'_>]) -> Option<Option<Compr
     let Some((member, _)) = largest else {
         return Some(None);
     };
-    deflate::identify(&member.content()?, member.data).map(Some)
+    deflate::identify(&member.content()?, member.data, likely).map(Some)
 }
 
 fn is_compressed_otherwise(theirs: &Member<'_>, ours: &Member<'_>) -> bool {

@@ -5,6 +5,7 @@
 
 pub mod comparison;
 
+mod explain;
 mod html;
 mod markdown;
 mod page;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use crate::model::{Batch, ResultRecord, Verdict, VerdictKind};
 use crate::store;
 
+pub use explain::to_story;
 pub use html::to_html;
 pub use markdown::to_markdown;
 pub use scoreboard::to_scoreboard;

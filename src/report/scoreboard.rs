@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use super::comparison::markdown_code as code;
 use super::seconds;
-use crate::model::{Batch, Ecosystem, ResultRecord, Verdict, VerdictKind};
+use crate::model::{
+    Batch, BuildFailure, BuildStage, Ecosystem, ResultRecord, Verdict, VerdictKind,
+};
 
 /// One column of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,12 +75,16 @@ type Row = (Ecosystem, Option<i16>);
 #[derive(Default)]
 struct Tally {
     counts: BTreeMap<Score, usize>,
+    failures: BTreeMap<&'static str, usize>,
     millis: Vec<u64>,
 }
 
 impl Tally {
     fn add(&mut self, record: &ResultRecord) {
         *self.counts.entry(Score::of(&record.verdict)).or_default() += 1;
+        if let Verdict::BuildFailed { stage, failure } = &record.verdict {
+            *self.failures.entry(class_of(*stage, failure)).or_default() += 1;
+        }
         self.millis.push(record.millis);
     }
 
@@ -120,6 +126,10 @@ pub fn to_scoreboard(batch: &Batch) -> String {
         }
         text.push_str(&format!(" {} |\n", seconds(tally.median())));
     }
+    text.push('\n');
+    for ((ecosystem, _), tally) in rows.iter().filter(|((_, year), _)| year.is_none()) {
+        text.push_str(&summary(*ecosystem, tally));
+    }
     text.push_str("\nNot exact, each with its reason:\n\n");
     for record in &batch.results {
         if record.verdict.kind() != VerdictKind::Reproduced {
@@ -132,6 +142,55 @@ pub fn to_scoreboard(batch: &Batch) -> String {
         }
     }
     text
+}
+
+/// What an ecosystem came to in one line, each level with those above it, and how those
+/// failed that did.
+fn summary(ecosystem: Ecosystem, tally: &Tally) -> String {
+    let of = |scores: &[Score]| -> usize {
+        scores
+            .iter()
+            .filter_map(|score| tally.counts.get(score))
+            .sum()
+    };
+    let plain = of(&[Score::Exact, Score::Recovered]);
+    let replayed = plain + of(&[Score::Replayed]);
+    let total = tally.total();
+    let mut line = format!(
+        "{ecosystem}: {plain} of {total} ({}) exact plainly or with recovered inputs; {replayed} ({}) with replayed metadata too.",
+        percent(plain, total),
+        percent(replayed, total)
+    );
+    if !tally.failures.is_empty() {
+        let classes: Vec<String> = tally
+            .failures
+            .iter()
+            .map(|(class, count)| format!("{class} {count}"))
+            .collect();
+        line.push_str(&format!(" Failed builds: {}.", classes.join(", ")));
+    }
+    line.push('\n');
+    line
+}
+
+fn percent(part: usize, whole: usize) -> String {
+    format!("{}%", part * 100 / whole.max(1))
+}
+
+/// The class of a failed build, in a person's words.
+const fn class_of(stage: BuildStage, failure: &BuildFailure) -> &'static str {
+    match failure {
+        BuildFailure::OutOfMemory { .. } => "out of memory",
+        BuildFailure::TimedOut { .. } => "out of time",
+        BuildFailure::DiskLimit { .. } => "out of disk",
+        BuildFailure::NoOutput { .. } => "no output",
+        BuildFailure::NoPlan { .. } => "no plan",
+        BuildFailure::Exit { .. } => match stage {
+            BuildStage::Plan => "no plan",
+            BuildStage::Prepare => "preparing",
+            BuildStage::Build | BuildStage::Output => "building",
+        },
+    }
 }
 
 fn year_of(record: &ResultRecord) -> Option<i16> {
@@ -170,6 +229,7 @@ mod tests {
             phases: vec![],
             served: vec![],
             candidates: vec![],
+            untried: 0,
             started: time,
             millis,
             remint_version: "0".into(),
@@ -209,8 +269,12 @@ mod tests {
                 "pkg:npm/c@1.0.0",
                 2025,
                 2000,
-                Verdict::Unsupported {
-                    reason: "no <plan>".into(),
+                Verdict::BuildFailed {
+                    stage: BuildStage::Prepare,
+                    failure: BuildFailure::Exit {
+                        code: 1,
+                        step: "npm <ci>".into(),
+                    },
                 },
             ),
         ];
@@ -220,12 +284,15 @@ mod tests {
         | cargo | all | 2 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 3.0 s |
         | cargo | 2024 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1.0 s |
         | cargo | 2025 | 1 | 0 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 3.0 s |
-        | npm | all | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 2.0 s |
-        | npm | 2025 | 1 | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 2.0 s |
+        | npm | all | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0 | 2.0 s |
+        | npm | 2025 | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0 | 2.0 s |
+
+        cargo: 2 of 2 (100%) exact plainly or with recovered inputs; 2 (100%) with replayed metadata too.
+        npm: 0 of 1 (0%) exact plainly or with recovered inputs; 0 (0%) with replayed metadata too. Failed builds: preparing 1.
 
         Not exact, each with its reason:
 
-        - `pkg:npm/c@1.0.0`: unsupported, `no <plan>`
+        - `pkg:npm/c@1.0.0`: build-failed, `` `npm <ci>` ended with status 1 ``
         ");
     }
 }

@@ -45,7 +45,7 @@ pub fn to_terminal(batch: &Batch, colour: bool) -> String {
     text
 }
 
-const fn colour_of(kind: VerdictKind) -> &'static str {
+pub(super) const fn colour_of(kind: VerdictKind) -> &'static str {
     match kind {
         VerdictKind::Reproduced => sgr::BOLD_GREEN,
         VerdictKind::Equivalent => sgr::BOLD_BLUE,

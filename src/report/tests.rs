@@ -39,6 +39,7 @@ fn batch(verdict: Verdict) -> Batch {
         phases: vec![],
         served: vec![],
         candidates: vec![],
+        untried: 0,
         started: time,
         millis: 2345,
         remint_version: "0".into(),

@@ -8,8 +8,9 @@
 //! clock or umask. Links are written as they are and never followed; whoever
 //! reads the tree on the host must not follow them either.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use git2::build::CheckoutBuilder;
 use git2::{IndexTime, Oid, Repository, RepositoryInitOptions};
@@ -23,7 +24,7 @@ use super::repository::{Freshness, Opened, open};
 use super::submodule;
 use super::tree::{self, Entry, EntryKind};
 use super::{Error, commit_id, stamp};
-use crate::model::Source;
+use crate::model::{CrlfCheckout, Source};
 
 /// How deep submodules may hold submodules.
 const MAX_SUBMODULE_DEPTH: usize = 8;
@@ -38,27 +39,56 @@ const CONFIG: &str = "\
 \tbare = false
 \tlogallrefupdates = false
 \tsymlinks = true
-\tautocrlf = false
+\tautocrlf = {autocrlf}
 \ttrustctime = false
 \tcheckStat = minimal
 ";
 
 /// What a checkout and its submodules share.
-struct Budget {
+struct Budget<'a> {
     bytes: u64,
     entries: usize,
     /// The time of every file: the commit's.
     time: i64,
     deadline: Deadline,
+    /// How text files are written, where not as they are in the commit.
+    crlf: Option<&'a CrlfCheckout>,
+    /// Files of the commit that the copy lacks.
+    missing: Vec<String>,
 }
 
 impl Sources {
-    /// Lays a located commit out at `dest`, a folder that is empty or not there.
+    /// Lays a located commit out at `dest`, a folder that is empty or not there, and says
+    /// which files are not in it because the copy that was read lacks them (a partial
+    /// clone): what is built without them may only count where it is exact.
     ///
     /// # Errors
     /// [`Error::UnsafeTree`], [`Error::Limit`] and [`Error::Submodule`] are facts
     /// about the commit; the others are the farm's.
-    pub fn checkout(&self, source: &Source, dest: &Path) -> Result<(), Error> {
+    pub fn checkout(&self, source: &Source, dest: &Path) -> Result<Vec<String>, Error> {
+        self.lay_out_source(source, dest, None)
+    }
+
+    /// The same with CRLF at the ends of lines, but for the files that `crlf` excepts.
+    /// To git the tree is unchanged, as it is where `core.autocrlf` is set.
+    ///
+    /// # Errors
+    /// As [`Sources::checkout`].
+    pub fn checkout_with(
+        &self,
+        source: &Source,
+        dest: &Path,
+        crlf: &CrlfCheckout,
+    ) -> Result<Vec<String>, Error> {
+        self.lay_out_source(source, dest, Some(crlf))
+    }
+
+    fn lay_out_source(
+        &self,
+        source: &Source,
+        dest: &Path,
+        crlf: Option<&CrlfCheckout>,
+    ) -> Result<Vec<String>, Error> {
         let git = match source {
             Source::Git { git, .. } => git,
             Source::Sdist { sdist, .. } => {
@@ -85,8 +115,11 @@ impl Sources {
             entries: 0,
             time,
             deadline: Deadline::of_checkout(),
+            crlf,
+            missing: Vec::new(),
         };
-        self.lay_out(&upstream.git, id, &target, dest, &mut budget, 0)
+        self.lay_out(&upstream.git, id, &target, dest, &mut budget, 0)?;
+        Ok(budget.missing)
     }
 
     /// Opens a repository that should hold a commit; asks upstream where it does not.
@@ -104,7 +137,7 @@ impl Sources {
         id: Oid,
         target: &Target,
         dest: &Path,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
         depth: usize,
     ) -> Result<(), Error> {
         let root = upstream
@@ -114,7 +147,7 @@ impl Sources {
                 commit: commit_id(id),
             })?
             .tree_id();
-        let entries = tree::list(upstream, &target.shown, root)?;
+        let mut entries = tree::list(upstream, &target.shown, root)?;
         budget.entries += entries.len();
         if budget.entries > tree::MAX_ENTRIES {
             return Err(Error::Limit {
@@ -122,12 +155,24 @@ impl Sources {
                 limit: tree::MAX_ENTRIES.to_string(),
             });
         }
-        budget.bytes = tree::total_bytes(upstream, &target.shown, &entries, budget.bytes)?;
+        let sizes = tree::total_bytes(upstream, &target.shown, &entries, budget.bytes)?;
+        budget.bytes = sizes.total;
+        let missing = sizes.missing;
+        entries.retain(|entry| !missing.contains(&entry.path));
+        budget.missing.extend(
+            missing
+                .iter()
+                .map(|path| crate::model::printable(&path.to_string_lossy(), false)),
+        );
 
         budget.deadline.check()?;
-        let made = self.make_repository(upstream, id, target, dest, budget.deadline)?;
+        let made = self.make_repository(upstream, id, target, dest, budget)?;
         budget.deadline.check()?;
-        write_files(&made, root)?;
+        write_files(&made, root, &missing)?;
+        // A path names a file of the repository itself; its submodules have their own.
+        if let (Some(crlf), 0) = (budget.crlf, depth) {
+            write_as_committed(&made, dest, &entries, &crlf.except)?;
+        }
         budget.deadline.check()?;
         self.lay_out_submodules(&made, &entries, target, dest, budget, depth)?;
         set_stamps(dest, &entries, budget.time)?;
@@ -144,7 +189,7 @@ impl Sources {
         id: Oid,
         target: &Target,
         dest: &Path,
-        deadline: Deadline,
+        budget: &Budget<'_>,
     ) -> Result<Repository, Error> {
         let opening = "making the checkout's repository";
         fs::create_dir_all(dest).map_err(Error::io("creating the folder", dest))?;
@@ -163,10 +208,20 @@ impl Sources {
         if hooks.exists() {
             fs::remove_dir_all(&hooks).map_err(Error::io("removing", &hooks))?;
         }
-        let history = History::of(upstream, &target.shown, id, deadline)?;
-        history.install(upstream, &self.cache, &git_dir, deadline)?;
+        let history = History::of(upstream, &target.shown, id, budget.deadline)?;
+        history.install(upstream, &self.cache, &git_dir, budget.deadline)?;
         for (name, text) in [
-            ("config", CONFIG.to_owned()),
+            (
+                "config",
+                CONFIG.replace(
+                    "{autocrlf}",
+                    if budget.crlf.is_some() {
+                        "true"
+                    } else {
+                        "false"
+                    },
+                ),
+            ),
             ("HEAD", format!("{id}\n")),
             ("packed-refs", history.packed_refs()),
         ] {
@@ -182,7 +237,7 @@ impl Sources {
         entries: &[Entry],
         target: &Target,
         dest: &Path,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
         depth: usize,
     ) -> Result<(), Error> {
         let submodules: Vec<_> = entries
@@ -217,7 +272,7 @@ impl Sources {
         url: &str,
         holder: Option<&Upstream>,
         folder: &Path,
-        budget: &mut Budget,
+        budget: &mut Budget<'_>,
         depth: usize,
     ) -> Result<(), Error> {
         if depth >= MAX_SUBMODULE_DEPTH {
@@ -236,11 +291,14 @@ impl Sources {
 
 /// Writes the work tree. The index comes first: libgit2 then knows every
 /// `.gitattributes` of the tree before it writes the first file.
-fn write_files(made: &Repository, root: Oid) -> Result<(), Error> {
+fn write_files(made: &Repository, root: Oid, missing: &[PathBuf]) -> Result<(), Error> {
     let doing = "writing the work tree";
     let tree = made.find_tree(root).map_err(Error::git(doing))?;
     let mut index = made.index().map_err(Error::git(doing))?;
     index.read_tree(&tree).map_err(Error::git(doing))?;
+    for path in missing {
+        index.remove(path, 0).map_err(Error::git(doing))?;
+    }
     index.write().map_err(Error::git(doing))?;
     let mut options = CheckoutBuilder::new();
     options
@@ -249,6 +307,26 @@ fn write_files(made: &Repository, root: Oid) -> Result<(), Error> {
         .disable_pathspec_match(true);
     made.checkout_index(Some(&mut index), Some(&mut options))
         .map_err(Error::git(doing))
+}
+
+/// Writes the files of these paths anew, byte for byte as they are in the commit.
+fn write_as_committed(
+    made: &Repository,
+    dest: &Path,
+    entries: &[Entry],
+    paths: &BTreeSet<String>,
+) -> Result<(), Error> {
+    for entry in entries {
+        let listed = entry.path.to_str().is_some_and(|path| paths.contains(path));
+        if listed && matches!(entry.kind, EntryKind::File { .. }) {
+            let blob = made
+                .find_blob(entry.id)
+                .map_err(Error::git("writing the work tree"))?;
+            let path = dest.join(&entry.path);
+            fs::write(&path, blob.content()).map_err(Error::io("writing", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// The addresses of the submodules, from the object and not from the disk.
@@ -294,6 +372,8 @@ fn set_stamps(dest: &Path, entries: &[Entry], time: i64) -> Result<(), Error> {
                 stamp::set_time(&path, time)?;
             }
             EntryKind::Link => stamp::set_time(&path, time)?,
+            // A folder of nothing but files that the copy lacks is not there.
+            EntryKind::Folder | EntryKind::Submodule if !path.exists() => {}
             EntryKind::Folder | EntryKind::Submodule => folders.push(path),
         }
     }

@@ -51,7 +51,7 @@ pub enum Error {
     },
     /// No commit is named and no tag names the version.
     #[error(
-        "no tag of {repository} names version {version} (looked for {tried}; {present}); name the repository that has it with --source, or the commit in a recipe"
+        "no tag of {repository} names version {version} (looked for {tried}; {present}), and no commit of a branch declares it; name the repository that has it with --source, or the commit in a recipe"
     )]
     NoTag {
         /// The repository's upstream address.

@@ -3,7 +3,7 @@
 //! Pure over the release's metadata and the bytes of the artifact's members;
 //! reading those out of the archive is the store's work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Ecosystem, EvidenceKind, Release, SourceHints};
 
@@ -44,6 +44,7 @@ pub fn hints_from(
         commit,
         directory: own.directory,
         dirty: own.dirty,
+        files: BTreeSet::new(),
     })
 }
 

@@ -7,6 +7,7 @@
 use git2::Oid;
 
 use super::Error;
+use super::history::{self, Released};
 use super::locate::Candidate;
 use super::manifest::{Folders, Found, Manifests};
 use super::reach::{MAX_WALK, Reach, reach};
@@ -104,7 +105,7 @@ fn settle_commit(
     })
 }
 
-/// No commit was named: the best tag whose manifest agrees.
+/// No commit was named: the best tag whose manifest agrees, or else what the history says.
 fn settle_tag(
     opened: &Opened,
     hints: &SourceHints,
@@ -156,8 +157,28 @@ fn settle_tag(
             evidence: list,
         });
     }
-    match first_error {
-        Some(error) => Err(error),
+    // A tag that names the version and another manifest is a contradiction, not a gap.
+    if let Some(error) = first_error {
+        return Err(error);
+    }
+    // In an old or cut-off copy the tag may only be missing.
+    let whole = opened.fresh && opened.stale.is_none() && !opened.git.is_shallow();
+    let released = if whole {
+        history::released(&opened.git, hints, at)?
+    } else {
+        None
+    };
+    match released {
+        Some(Released {
+            commit,
+            found,
+            evidence,
+        }) => Ok(Settled {
+            commit,
+            tag: None,
+            found,
+            evidence,
+        }),
         None => Err(no_tag(opened, hints, at)?),
     }
 }
@@ -270,9 +291,12 @@ fn who(kind: EvidenceKind) -> &'static str {
         EvidenceKind::ArtifactVcsInfo => "the artifact's version control information",
         EvidenceKind::ArtifactMetadata => "the artifact's metadata",
         EvidenceKind::TagMatch
+        | EvidenceKind::ManifestHistory
+        | EvidenceKind::BlobMatch
         | EvidenceKind::ManifestMatch
         | EvidenceKind::Reachable
-        | EvidenceKind::SourceDistribution => "the source",
+        | EvidenceKind::SourceDistribution
+        | EvidenceKind::PartialCopy => "the source",
     }
 }
 

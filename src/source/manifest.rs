@@ -45,6 +45,8 @@ pub(crate) struct Folders<'a> {
 enum Answer {
     /// They name it, with this remark.
     Match(String),
+    /// They name it, and what version only running code could tell.
+    Unchecked(String),
     /// They name it at another version.
     OtherVersion { path: String, found: String },
     /// They name another package.
@@ -96,7 +98,7 @@ impl<'r> Manifests<'r> {
                 return Err(self.none(format!("`{}` is no folder", printable(certain, false))));
             };
             return match self.ask(&folder, true)? {
-                Answer::Match(detail) => Ok(Found {
+                Answer::Match(detail) | Answer::Unchecked(detail) => Ok(Found {
                     directory: folder,
                     detail,
                 }),
@@ -111,7 +113,7 @@ impl<'r> Manifests<'r> {
                 continue;
             }
             match self.ask(&folder, true)? {
-                Answer::Match(detail) => {
+                Answer::Match(detail) | Answer::Unchecked(detail) => {
                     return Ok(Found {
                         directory: folder,
                         detail,
@@ -123,13 +125,58 @@ impl<'r> Manifests<'r> {
         self.search(&asked, answers)
     }
 
+    /// The folder whose manifest names the package, whatever its version is there: the
+    /// likely one, the root, or else the shallowest.
+    ///
+    /// # Errors
+    /// Those of reading the copy.
+    pub(crate) fn folder_of_name(&self, likely: Option<&str>) -> Result<Option<String>, Error> {
+        let is_named = |folder: &str| -> Result<bool, Error> {
+            Ok(matches!(
+                self.ask(folder, false)?,
+                Answer::Match(_) | Answer::OtherVersion { .. }
+            ))
+        };
+        for folder in likely
+            .and_then(plain_folder)
+            .into_iter()
+            .chain([String::new()])
+        {
+            if is_named(&folder)? {
+                return Ok(Some(folder));
+            }
+        }
+        for folder in self.folders_with_manifests()? {
+            if is_named(&folder)? {
+                return Ok(Some(folder));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the manifest in one folder says where it names the package with the version.
+    ///
+    /// # Errors
+    /// Those of reading the copy.
+    pub(crate) fn declares(&self, folder: &str) -> Result<Option<Found>, Error> {
+        Ok(match self.ask(folder, false)? {
+            Answer::Match(detail) => Some(Found {
+                directory: folder.to_owned(),
+                detail,
+            }),
+            _ => None,
+        })
+    }
+
     /// Asks every other folder with a manifest, the shallowest first.
     fn search(&self, asked: &BTreeSet<String>, mut answers: Vec<Answer>) -> Result<Found, Error> {
         let mut hits = Vec::new();
         let folders = self.folders_with_manifests()?;
         for folder in folders.iter().filter(|folder| !asked.contains(*folder)) {
             match self.ask(folder, false)? {
-                Answer::Match(detail) => hits.push((folder.clone(), detail)),
+                Answer::Match(detail) | Answer::Unchecked(detail) => {
+                    hits.push((folder.clone(), detail));
+                }
                 answer @ Answer::OtherVersion { .. } => answers.push(answer),
                 // Some other package of the repository, or a test's bait.
                 Answer::OtherName { .. } | Answer::Unreadable { .. } | Answer::Nothing => {}
@@ -212,7 +259,7 @@ impl<'r> Manifests<'r> {
             DeclaredName::Dynamic(_) => return Ok(Answer::Nothing),
         };
         Ok(match self.version(folder, &declared)? {
-            DeclaredVersion::Dynamic(how) => Answer::Match(format!(
+            DeclaredVersion::Dynamic(how) => Answer::Unchecked(format!(
                 "{path} declares {name}; its version is dynamic ({how}) and was not checked"
             )),
             DeclaredVersion::Literal(version) => {
@@ -293,7 +340,7 @@ impl<'r> Manifests<'r> {
             Answer::OtherVersion { .. } => 0,
             Answer::Unreadable { .. } => 1,
             Answer::OtherName { .. } => 2,
-            Answer::Match(_) | Answer::Nothing => 3,
+            Answer::Match(_) | Answer::Unchecked(_) | Answer::Nothing => 3,
         };
         match answers.into_iter().min_by_key(rank) {
             Some(
@@ -307,7 +354,9 @@ impl<'r> Manifests<'r> {
                 found,
                 commit: self.commit.clone(),
             },
-            Some(Answer::Match(_) | Answer::Nothing) | None => self.none(searched),
+            Some(Answer::Match(_) | Answer::Unchecked(_) | Answer::Nothing) | None => {
+                self.none(searched)
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod deadline;
 mod ecosystem;
 mod error;
 mod hints;
+mod history;
 mod ladder;
 mod locate;
 mod manifest;

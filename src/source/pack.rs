@@ -115,13 +115,16 @@ impl History {
             copy_file(&from, &git_dir.join("shallow"))?;
         }
         let stored = upstream.commondir().join("objects");
-        if self.commits > LONG_HISTORY && !stored.join("info/alternates").exists() {
+        let is_all_there = !stored.join("info/alternates").exists();
+        if self.commits > LONG_HISTORY && is_all_there {
             return copy_folder(&stored, &objects);
         }
-        copy_folder(
-            &self.packed(upstream, cache, deadline)?,
-            &objects.join("pack"),
-        )
+        match self.packed(upstream, cache, deadline) {
+            // A copy that lacks some file of an old commit cannot be packed anew, and is
+            // of use as it is stored: the commit's own files are looked at one by one.
+            Err(Error::CannotRead { .. }) if is_all_there => copy_folder(&stored, &objects),
+            packed => copy_folder(&packed?, &objects.join("pack")),
+        }
     }
 
     /// The folder with the history's pack, made where it is not there yet.

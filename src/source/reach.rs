@@ -65,6 +65,14 @@ pub(crate) fn reach(repository: &Repository, commit: Oid) -> Result<Option<Reach
     })
 }
 
+/// The commits that upstream's own branches end in.
+///
+/// # Errors
+/// libgit2's, for a repository that lacks objects.
+pub(super) fn branch_tips(repository: &Repository) -> Result<Vec<Oid>, git2::Error> {
+    tips(repository, &BRANCHES)
+}
+
 /// The commits that references point to, through annotated tags.
 fn tips(repository: &Repository, globs: &[&str]) -> Result<Vec<Oid>, git2::Error> {
     let mut tips = Vec::new();

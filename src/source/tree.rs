@@ -108,32 +108,48 @@ pub(crate) fn list(repository: &Repository, shown: &str, root: Oid) -> Result<Ve
     Ok(entries)
 }
 
+/// What a checkout writes, and what it cannot.
+pub(crate) struct Sizes {
+    /// Bytes, with those before.
+    pub(crate) total: u64,
+    /// Files that the copy does not hold.
+    pub(crate) missing: Vec<PathBuf>,
+}
+
 /// Adds up what a checkout of `entries` writes.
 ///
 /// # Errors
 /// [`Error::Limit`] above [`MAX_BYTES`], with `already` written before;
-/// [`Error::CannotRead`] where the copy lacks objects.
+/// [`Error::CannotRead`] where the copy's objects cannot be read.
 pub(crate) fn total_bytes(
     repository: &Repository,
     shown: &str,
     entries: &[Entry],
     already: u64,
-) -> Result<u64, Error> {
+) -> Result<Sizes, Error> {
     let objects = repository.odb().map_err(Error::incomplete(shown))?;
-    let mut total = already;
+    let mut sizes = Sizes {
+        total: already,
+        missing: Vec::new(),
+    };
     for entry in entries {
         if matches!(entry.kind, EntryKind::File { .. } | EntryKind::Link) {
-            let (size, kind) = objects
-                .read_header(entry.id)
-                .map_err(Error::incomplete(shown))?;
+            let (size, kind) = match objects.read_header(entry.id) {
+                Ok(header) => header,
+                Err(error) if error.code() == git2::ErrorCode::NotFound => {
+                    sizes.missing.push(entry.path.clone());
+                    continue;
+                }
+                Err(error) => return Err(Error::incomplete(shown)(error)),
+            };
             if kind != ObjectType::Blob {
                 return Err(Error::UnsafeTree {
                     path: entry.path.display().to_string(),
                     reason: "is listed as a file and is none".into(),
                 });
             }
-            total = total.saturating_add(size as u64);
-            if total > MAX_BYTES {
+            sizes.total = sizes.total.saturating_add(size as u64);
+            if sizes.total > MAX_BYTES {
                 return Err(limit(
                     "the size of the checkout",
                     &format!("{} GiB", MAX_BYTES >> 30),
@@ -141,7 +157,7 @@ pub(crate) fn total_bytes(
             }
         }
     }
-    Ok(total)
+    Ok(sizes)
 }
 
 fn limit(what: &str, limit: &str) -> Error {

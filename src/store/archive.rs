@@ -7,8 +7,9 @@ use std::io::{BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use sha1::Digest as _;
 
-use crate::model::ArtifactKind;
+use crate::model::{ArtifactKind, BlobId};
 
 /// All that may come out of one archive, in bytes: more than any package that
 /// registries accept, less than what a bomb makes.
@@ -28,6 +29,68 @@ pub struct MemberStamp {
     pub mtime: i64,
     /// Permission bits.
     pub mode: u32,
+}
+
+/// How the lines of a text end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineEnds {
+    /// All with LF.
+    Lf,
+    /// All with CRLF.
+    Crlf,
+    /// Both occur, or there is no line, or it is no text (it holds a NUL, as git tells
+    /// them apart: gitattributes(5), "text").
+    Other,
+}
+
+impl LineEnds {
+    /// The line ends of a whole text.
+    pub fn of(text: &[u8]) -> Self {
+        let mut counted = Counted::default();
+        counted.add(text);
+        counted.ends()
+    }
+}
+
+/// Line ends that were seen so far.
+#[derive(Default)]
+struct Counted {
+    lf: u64,
+    crlf: u64,
+    binary: bool,
+    before: u8,
+}
+
+impl Counted {
+    fn add(&mut self, chunk: &[u8]) {
+        for &byte in chunk {
+            match byte {
+                b'\n' if self.before == b'\r' => self.crlf += 1,
+                b'\n' => self.lf += 1,
+                0 => self.binary = true,
+                _ => {}
+            }
+            self.before = byte;
+        }
+    }
+
+    const fn ends(&self) -> LineEnds {
+        match (self.lf, self.crlf) {
+            _ if self.binary => LineEnds::Other,
+            (1.., 0) => LineEnds::Lf,
+            (0, 1..) => LineEnds::Crlf,
+            _ => LineEnds::Other,
+        }
+    }
+}
+
+/// What is told of a member's content without keeping it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberContent {
+    /// How its lines end.
+    pub ends: LineEnds,
+    /// What git calls it.
+    pub blob: BlobId,
 }
 
 /// Why an archive cannot be read.
@@ -103,6 +166,40 @@ pub fn member_times(path: &Path, kind: ArtifactKind) -> Result<Vec<MemberStamp>,
         Ok(())
     })?;
     Ok(stamps)
+}
+
+/// What is told of every regular member's content. Of two members of one name, the last
+/// counts.
+///
+/// # Errors
+/// [`Error`] for anything but a whole archive within the limits.
+pub fn member_contents(
+    path: &Path,
+    kind: ArtifactKind,
+) -> Result<BTreeMap<String, MemberContent>, Error> {
+    let mut found = BTreeMap::new();
+    visit(path, kind, &mut |stamp, size, content| {
+        let (mut counted, mut hasher) = (Counted::default(), sha1::Sha1::new());
+        hasher.update(format!("blob {size}\0"));
+        let mut buffer = [0; 8192];
+        loop {
+            let count = content
+                .read(&mut buffer)
+                .map_err(|error| malformed(kind, &error))?;
+            if count == 0 {
+                break;
+            }
+            counted.add(&buffer[..count]);
+            hasher.update(&buffer[..count]);
+        }
+        let content = MemberContent {
+            ends: counted.ends(),
+            blob: BlobId::from_bytes(hasher.finalize().into()),
+        };
+        found.insert(stamp.name.clone(), content);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 type Visitor<'a> = dyn FnMut(&MemberStamp, u64, &mut dyn Read) -> Result<(), Error> + 'a;
@@ -266,6 +363,25 @@ mod tests {
 
     fn read(bytes: &[u8], kind: ArtifactKind) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         read_members(on_disk(bytes).path(), kind, &|_| true)
+    }
+
+    #[test]
+    fn line_ends_are_told_and_a_file_with_a_nul_has_none() {
+        for (text, ends) in [
+            (&b"a\nb\n"[..], LineEnds::Lf),
+            (b"a\r\nb\r\n", LineEnds::Crlf),
+            (b"a\r\nb\n", LineEnds::Other),
+            (b"a\r\n\0", LineEnds::Other),
+            (b"a\rb", LineEnds::Other),
+            (b"", LineEnds::Other),
+        ] {
+            assert_eq!(LineEnds::of(text), ends, "{text:?}");
+        }
+        // A line end that two chunks share.
+        let mut counted = Counted::default();
+        counted.add(b"a\r");
+        counted.add(b"\n");
+        assert_eq!(counted.ends(), LineEnds::Crlf);
     }
 
     #[test]

@@ -23,6 +23,10 @@ const LAST_NEW: u64 = 96;
 /// automatically included in the published crate").
 const FIRST: u64 = 37;
 
+/// The time that programs are told they are built at, in seconds: any will do but 0,
+/// which OpenSSL takes for none.
+const BUILD_TIME: &str = "1577836800";
+
 /// The image in which a release is built; nothing where no image is known to do it.
 pub(super) fn builder_of(release: &semver::Version) -> Option<&'static str> {
     match (release.major, release.minor) {
@@ -74,6 +78,9 @@ pub(super) fn plan(builder: &str) -> Plan {
                 ("CARGO_PROFILE_RELEASE_DEBUG", "false".to_owned()),
                 ("CARGO_PROFILE_RELEASE_STRIP", "symbols".to_owned()),
                 ("LIBZ_SYS_STATIC", "1".to_owned()),
+                // OpenSSL keeps the time of its build in the program (OpenSSL,
+                // `util/mkbuildinf.pl`): without this, no two builds are the same.
+                ("SOURCE_DATE_EPOCH", BUILD_TIME.to_owned()),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         ),
@@ -85,6 +92,7 @@ pub(super) fn plan(builder: &str) -> Plan {
         )]),
         inputs: vec![],
         recovered: vec![],
+        crlf: None,
         limits: Limits {
             memory_mib: 8192,
             seconds: 7200,

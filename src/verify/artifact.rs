@@ -6,23 +6,24 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::tries::Tried;
-use super::{Error, Line, Request, failure, prepare, settle, tree};
+use super::tries::{Tried, Tries};
+use super::{Error, Line, Request, failure, memory, prepare, settle, tree};
 use crate::attest;
 use crate::model::{
-    Artifact, ArtifactSummary, Attempt, FetchedArtifact, Recipe, Release, ResultRecord, Station,
-    Verdict,
+    Artifact, ArtifactSummary, Attempt, Distance, FetchedArtifact, Learnt, Recipe, Release,
+    ResultRecord, Station, Verdict,
 };
 use crate::plan::{self, GzipMarks};
 use crate::sandbox::{Engine, EngineError};
 use crate::source;
-use crate::store::archive::{self, MemberStamp};
+use crate::store::archive::{self, MemberContent, MemberStamp};
 
 /// What was read out of a published artifact.
 pub(super) struct Published {
     pub(super) file: FetchedArtifact,
     pub(super) members: BTreeMap<String, Vec<u8>>,
     pub(super) stamps: Vec<MemberStamp>,
+    pub(super) contents: BTreeMap<String, MemberContent>,
     pub(super) gzip: Option<GzipMarks>,
 }
 
@@ -32,6 +33,8 @@ pub(super) struct Subject<'a> {
     pub(super) release: &'a Release,
     pub(super) published: &'a Published,
     pub(super) request: &'a Request,
+    /// What an earlier version of the package taught.
+    pub(super) learnt: Option<&'a Learnt>,
 }
 
 impl<'a> Subject<'a> {
@@ -61,13 +64,19 @@ impl Line {
                 match self.read(release, file) {
                     Err(verdict) => record.verdict = verdict,
                     Ok(published) => {
+                        let is_inferred = recipe.is_none();
+                        let learnt = self.learnt(release, request);
                         let subject = Subject {
                             release,
                             published: &published,
                             request,
+                            learnt: learnt.as_ref(),
                         };
                         let tries = self.try_all(engine, subject, recipe).await?;
                         self.settle(&mut record, artifact, tries)?;
+                        if is_inferred {
+                            memory::keep(&self.folders.data, &record)?;
+                        }
                     }
                 }
             }
@@ -102,33 +111,46 @@ impl Line {
             Ok((
                 archive::read_members(&file.path, artifact.kind, &wanted)?,
                 archive::member_times(&file.path, artifact.kind)?,
+                archive::member_contents(&file.path, artifact.kind)?,
             ))
         };
-        let (members, stamps) = read().map_err(|error| failure::unreadable(artifact, &error))?;
+        let (members, stamps, contents) =
+            read().map_err(|error| failure::unreadable(artifact, &error))?;
         let gzip = tree::head(&file.path).and_then(|head| GzipMarks::read(&head));
         Ok(Published {
             file,
             members,
             stamps,
+            contents,
             gzip,
         })
+    }
+
+    /// What an earlier version taught, where facts of artifacts may steer builds.
+    fn learnt(&self, release: &Release, request: &Request) -> Option<Learnt> {
+        request
+            .recover
+            .then(|| memory::recall(&self.folders.data, &release.purl))
+            .flatten()
     }
 
     fn settle(
         &self,
         record: &mut ResultRecord,
         artifact: &Artifact,
-        tries: Vec<Tried>,
+        tries: Tries,
     ) -> Result<(), Error> {
-        let verdicts = tries
+        let Tries { tried, untried } = tries;
+        let verdicts = tried
             .iter()
             .map(|tried| match tried {
                 Ok(tried) => tried.verdict.clone(),
                 Err(verdict) => verdict.clone(),
             })
             .collect();
-        record.candidates = tries.iter().map(attempt).collect();
-        let chosen = settle::nearest(verdicts).and_then(|index| tries.into_iter().nth(index));
+        record.candidates = tried.iter().map(attempt).collect();
+        record.untried = untried;
+        let chosen = settle::nearest(verdicts).and_then(|index| tried.into_iter().nth(index));
         match chosen {
             None => {
                 record.verdict = Verdict::SourceNotFound {
@@ -181,10 +203,12 @@ impl Line {
             .await
             .and_then(|file| self.read(release, file))
             .map_err(|verdict| Error::NoPlan(verdict.reason()))?;
+        let learnt = self.learnt(release, request);
         let subject = Subject {
             release,
             published: &published,
             request,
+            learnt: learnt.as_ref(),
         };
         let scratch = self.scratch()?;
         let mut reasons = Vec::new();
@@ -215,18 +239,26 @@ fn summary(file: &FetchedArtifact) -> ArtifactSummary {
 }
 
 fn attempt(tried: &Tried) -> Attempt {
-    match tried {
-        Ok(tried) => Attempt {
-            plan_hash: Some(tried.recipe.plan.hash()),
-            image: tried.image.clone(),
-            verdict: tried.verdict.kind(),
-            outcome: tried.verdict.reason(),
-        },
-        Err(verdict) => Attempt {
-            plan_hash: None,
-            image: None,
-            verdict: verdict.kind(),
-            outcome: verdict.reason(),
-        },
+    let verdict = match tried {
+        Ok(tried) => &tried.verdict,
+        Err(verdict) => verdict,
+    };
+    let mut attempt = Attempt {
+        plan_hash: None,
+        image: None,
+        source: None,
+        recovered: vec![],
+        verdict: verdict.kind(),
+        outcome: verdict.reason(),
+        distance: Distance::of(verdict),
+        millis: 0,
+    };
+    if let Ok(tried) = tried {
+        attempt.plan_hash = Some(tried.recipe.plan.hash());
+        attempt.image.clone_from(&tried.image);
+        attempt.source = Some(tried.source.summary());
+        attempt.recovered.clone_from(&tried.recipe.plan.recovered);
+        attempt.millis = tried.millis;
     }
+    attempt
 }

@@ -69,6 +69,7 @@ pub(super) fn empty_record(purl: &Purl, started: Timestamp) -> ResultRecord {
         phases: vec![],
         served: vec![],
         candidates: vec![],
+        untried: 0,
         started,
         millis: 0,
         remint_version: env!("CARGO_PKG_VERSION").to_owned(),

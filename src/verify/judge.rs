@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
 use crate::compare::{self, Request};
-use crate::model::{ArtifactKind, Comparison, RecoveredFact, Severity, Verdict};
+use crate::model::{ArtifactKind, Comparison, Compressor, RecoveredFact, Severity, Verdict};
 use crate::replay;
 
 /// What is judged.
@@ -23,6 +23,8 @@ pub(super) struct Case<'a> {
     pub(super) tree: &'a Path,
     /// Facts that steered the build.
     pub(super) recovered: Vec<RecoveredFact>,
+    /// The compressor of an earlier version.
+    pub(super) likely: Option<Compressor>,
     /// Whether metadata may be replayed.
     pub(super) may_replay: bool,
 }
@@ -50,7 +52,13 @@ pub(super) fn judge(case: Case<'_>) -> Result<Verdict, Error> {
         .differs()
         .is_some_and(|differs| differs.severity() == Severity::Metadata);
     if case.may_replay && only_metadata {
-        let replayed = replay::replay(case.published, case.rebuilt, case.kind, case.published_at)?;
+        let replayed = replay::replay(
+            case.published,
+            case.rebuilt,
+            case.kind,
+            case.published_at,
+            case.likely,
+        )?;
         if let Some(replay::Replayed { bytes, facts }) = replayed {
             let mut file = NamedTempFile::new()?;
             file.write_all(&bytes)?;

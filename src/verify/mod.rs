@@ -11,6 +11,7 @@ mod failure;
 mod inputs;
 mod judge;
 mod lock;
+mod memory;
 mod prepare;
 mod select;
 mod settle;
@@ -27,7 +28,7 @@ use crate::attest::{self, Signer};
 use crate::image::{self, Images};
 use crate::mirror::Mirror;
 use crate::model::{
-    Artifact, Event, EventSink, Limits, Purl, Recipe, Release, ResultRecord, Station,
+    Artifact, Event, EventSink, Limits, Purl, Recipe, Release, ResultRecord, Station, TryLimits,
 };
 use crate::plan::{self, CargoToolchain};
 use crate::registry::{self, Registries};
@@ -85,6 +86,8 @@ pub struct Line {
     pub folders: Folders,
     /// What inferred plans may use; a recipe says so itself.
     pub limits: Limits,
+    /// When no further plan is tried for an artifact.
+    pub tries: TryLimits,
     /// Who is told.
     pub events: EventSink,
     /// What stops everything.

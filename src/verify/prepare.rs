@@ -2,13 +2,16 @@
 //! Reads what inference asks for; imports `source`, `plan`, `registry` and `model`.
 //! It runs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::artifact::Subject;
 use super::{Line, failure, on_a_thread, tree};
-use crate::model::{Artifact, Event, PlanSource, Purl, Recipe, Source, Station, Verdict};
-use crate::plan::{self, Candidate, Facts, RegistryTool};
+use crate::model::{
+    Artifact, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe, Source, Station,
+    Verdict,
+};
+use crate::plan::{self, Candidate, Facts, IndexLine, RegistryTool};
 use crate::registry;
 use crate::source::{self, Sources};
 use crate::store::archive::{self, MemberStamp};
@@ -65,14 +68,24 @@ impl Line {
     ) -> Result<Source, Verdict> {
         let mut hints = source::hints_from(subject.release, &subject.published.members)
             .map_err(failure::of_source)?;
+        hints.files = source_files(subject);
         if let Some(recipe) = recipe {
             tree::apply_recipe_source(&mut hints, &recipe.source);
         }
         let (sources, place) = (self.sources.clone(), subject.request.source.clone());
         let tree = tree.to_owned();
         on_a_thread(move || {
-            let source = Sources::locate(&sources, &hints, place.as_deref())?;
-            sources.checkout(&source, &tree)?;
+            let mut source = Sources::locate(&sources, &hints, place.as_deref())?;
+            let missing = sources.checkout(&source, &tree)?;
+            if let Some(first) = missing.first() {
+                source.add_evidence(Evidence {
+                    kind: EvidenceKind::PartialCopy,
+                    detail: format!(
+                        "the copy that was read lacks {} file(s) of the commit, such as {first}",
+                        missing.len()
+                    ),
+                });
+            }
             Ok(source)
         })
         .await
@@ -120,7 +133,8 @@ impl Line {
             }
         }
         let files = tree::wanted_files(source, tree, release.purl.ecosystem());
-        let facts = Facts {
+        let ends = tree::file_ends(source, tree, release.purl.ecosystem(), &published.contents);
+        let mut facts = Facts {
             release,
             artifact: subject.artifact(),
             members: &published.members,
@@ -129,14 +143,47 @@ impl Line {
             gzip: published.gzip,
             source,
             tree: &files,
+            ends: &ends,
+            index: &[],
+            learnt: subject.learnt,
             cargos: &self.cargos,
             tools: &tools,
         };
+        let index = self
+            .index_lines(&plan::wanted_index(&facts), facts.artifact)
+            .await?;
+        facts.index = &index;
         let mut candidates = plan::candidates(&facts).map_err(failure::of_plan)?;
         for candidate in &mut candidates {
             candidate.plan.limits = self.limits;
         }
         Ok(candidates)
+    }
+
+    /// Lines of cargo's index as of the artifact's release. One that did not exist then is
+    /// left out: a build that needs it must fail.
+    async fn index_lines(
+        &self,
+        wanted: &[Purl],
+        artifact: &Artifact,
+    ) -> Result<Vec<IndexLine>, Verdict> {
+        let cutoff = artifact.published_at.map(|published| published.time);
+        let mut lines = Vec::with_capacity(wanted.len());
+        for purl in wanted {
+            let name = purl.name().as_str();
+            let index = match self.registries.cargo().index_of(name).await {
+                Ok(index) => index,
+                Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),
+                Err(_) => continue,
+            };
+            lines.extend(
+                registry::line_as_of(&index, purl, cutoff).map(|line| IndexLine {
+                    file: registry::index_path(name),
+                    line,
+                }),
+            );
+        }
+        Ok(lines)
     }
 
     async fn tool(&self, purl: &Purl) -> Result<RegistryTool, registry::Error> {
@@ -153,6 +200,18 @@ impl Line {
             digest,
         })
     }
+}
+
+/// The artifact's files that may be copies of the source's.
+fn source_files(subject: Subject<'_>) -> BTreeSet<BlobId> {
+    let ecosystem = subject.release.purl.ecosystem();
+    subject
+        .published
+        .contents
+        .iter()
+        .filter(|(member, _)| plan::source_of_member(ecosystem, member).is_some())
+        .map(|(_, content)| content.blob)
+        .collect()
 }
 
 /// A candidate as a recipe, with what ties its source to the release.

@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::{
     Artifact, ArtifactKind, BuildFailure, BuildStage, Ecosystem, Evidence, EvidenceKind,
     FetchedArtifact, PlanSource, Recipe, Release, RepositoryHint, SdistSource, Source, SourceHints,
     Verdict,
 };
-use crate::plan::{self, Candidate};
+use crate::plan::{self, Candidate, FileEnds};
 use crate::store;
+use crate::store::archive::{LineEnds, MemberContent};
 
 /// The largest manifest or lock file that inference reads.
 const MAX_FILE: u64 = 8 << 20;
@@ -102,20 +103,54 @@ pub(super) fn wanted_files(
     tree: &Path,
     ecosystem: Ecosystem,
 ) -> BTreeMap<String, Vec<u8>> {
-    let directory = match source {
-        Source::Git { git, .. } => git.directory.as_str(),
-        Source::Sdist { .. } => "",
-    };
+    let folder = package_folder(source, tree);
     plan::wanted_source_files(ecosystem)
         .iter()
         .filter_map(|name| {
             let path = match name.strip_prefix('/') {
                 Some(at_root) => tree.join(at_root),
-                None => tree.join(directory).join(name),
+                None => folder.join(name),
             };
             Some(((*name).to_owned(), read_inside(tree, &path)?))
         })
         .collect()
+}
+
+/// The artifact's texts with the files of the checkout that they are copies of. None
+/// where the artifact has no CRLF at all: then there is nothing to tell.
+pub(super) fn file_ends(
+    source: &Source,
+    tree: &Path,
+    ecosystem: Ecosystem,
+    published: &BTreeMap<String, MemberContent>,
+) -> Vec<FileEnds> {
+    if !published
+        .values()
+        .any(|member| member.ends == LineEnds::Crlf)
+    {
+        return Vec::new();
+    }
+    let folder = package_folder(source, tree);
+    published
+        .iter()
+        .filter_map(|(member, content)| {
+            let path = plan::source_of_member(ecosystem, member)?;
+            let bytes = read_inside(tree, &folder.join(path))?;
+            Some(FileEnds {
+                path: path.to_owned(),
+                published: content.ends,
+                source: LineEnds::of(&bytes),
+            })
+        })
+        .collect()
+}
+
+/// The package's folder inside a checkout.
+fn package_folder(source: &Source, tree: &Path) -> PathBuf {
+    match source {
+        Source::Git { git, .. } => tree.join(&git.directory),
+        Source::Sdist { .. } => tree.to_owned(),
+    }
 }
 
 /// A small regular file below `tree`; nothing where it is none, or leaves it.

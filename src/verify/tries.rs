@@ -3,14 +3,15 @@
 //! `model`. What a try says of the package is its verdict, never an error.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::artifact::Subject;
 use super::prepare::Prepared;
 use super::{Error, Line, failure, judge, lock, on_a_thread, prepare, tree};
 use crate::mirror::View;
 use crate::model::{
-    Artifact, BuildFailure, BuildStage, Event, Network, PhaseName, PhaseReport, Plan, Rebuild,
-    Recipe, ServedFile, Source, Station, Verdict,
+    Artifact, BuildFailure, BuildStage, Event, EvidenceKind, Learnt, Network, PhaseName,
+    PhaseReport, Plan, Rebuild, Recipe, ServedFile, Source, Station, TryLimits, Verdict,
 };
 use crate::plan::{self, Candidate};
 use crate::sandbox::{self, Engine, EngineError, Job};
@@ -24,10 +25,35 @@ pub(super) struct Try {
     pub(super) phases: Vec<PhaseReport>,
     pub(super) served: Vec<ServedFile>,
     pub(super) log: Option<PathBuf>,
+    pub(super) millis: u64,
 }
 
 /// A try, or the verdict that stands in for one where it could not be made.
 pub(super) type Tried = Result<Try, Verdict>;
+
+/// Every try of one artifact.
+#[derive(Default)]
+pub(super) struct Tries {
+    /// In the order in which they were made.
+    pub(super) tried: Vec<Tried>,
+    /// Plans that were left when the limit of tries or of time was reached.
+    pub(super) untried: usize,
+}
+
+impl Tries {
+    fn of_one(verdict: Verdict) -> Self {
+        Self {
+            tried: vec![Err(verdict)],
+            untried: 0,
+        }
+    }
+
+    /// Whether the limits end the tries here. The first plan is always tried.
+    fn are_over(&self, limits: TryLimits, begun: Instant) -> bool {
+        let made = self.tried.iter().filter(|tried| tried.is_ok()).count();
+        made > 0 && (made >= limits.most || begun.elapsed().as_secs() >= limits.seconds)
+    }
+}
 
 impl Line {
     /// Source, plan and rebuild, source by source and plan by plan, until one
@@ -37,12 +63,13 @@ impl Line {
         engine: &Result<Engine, EngineError>,
         subject: Subject<'_>,
         recipe: Option<Recipe>,
-    ) -> Result<Vec<Tried>, Error> {
+    ) -> Result<Tries, Error> {
         let engine = match engine {
             Ok(engine) => engine,
-            Err(error) => return Ok(vec![Err(failure::infra(error))]),
+            Err(error) => return Ok(Tries::of_one(failure::infra(error))),
         };
-        let mut tries: Vec<Tried> = Vec::new();
+        let begun = Instant::now();
+        let mut tries = Tries::default();
         for origin in tree::origins(subject.release, recipe.as_ref()) {
             let scratch = self.scratch()?;
             let prepared = self
@@ -51,23 +78,27 @@ impl Line {
             let prepared = match prepared {
                 Ok(prepared) => prepared,
                 Err(verdict) => {
-                    tries.push(Err(verdict));
+                    tries.tried.push(Err(verdict));
                     continue;
                 }
             };
-            for candidate in &prepared.candidates {
-                let number = tries.len();
+            for (nth, candidate) in prepared.candidates.iter().enumerate() {
+                if tries.are_over(self.tries, begun) {
+                    tries.untried += prepared.candidates.len() - nth;
+                    return Ok(tries);
+                }
+                let number = tries.tried.len();
                 let tried = self
                     .try_one(engine, subject, &prepared, candidate, number)
                     .await?;
                 let exact = tried.verdict.is_plainly_reproduced();
-                tries.push(Ok(tried));
+                tries.tried.push(Ok(tried));
                 if exact {
                     return Ok(tries);
                 }
             }
             // A replayed one is not improved on by a source of a lower rank.
-            if tries.iter().any(is_reproduced) {
+            if tries.tried.iter().any(is_reproduced) {
                 return Ok(tries);
             }
         }
@@ -93,7 +124,9 @@ impl Line {
             phases: vec![],
             served: vec![],
             log: None,
+            millis: 0,
         };
+        let clock = Instant::now();
         let scratch = self.scratch()?;
         let outcome = self
             .rebuild(
@@ -124,6 +157,17 @@ impl Line {
                     .await;
             }
         }
+        if let Some(lacks) = what_is_missing(&prepared.source)
+            && !matches!(tried.verdict, Verdict::Reproduced { .. })
+        {
+            tried.verdict = Verdict::InfraError {
+                reason: format!(
+                    "{lacks}, and without them the rebuild is not exact: {}; map a whole copy in [source.mirror], or name one with --source",
+                    tried.verdict.reason()
+                ),
+            };
+        }
+        tried.millis = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(tried)
     }
 
@@ -140,6 +184,7 @@ impl Line {
         let (image, relay) = self.images_of(engine, plan).await.map_err(Stopped::farm)?;
         tried.image = Some(image.to_string());
         let inputs = self.inputs(plan).await.map_err(Stopped::Decided)?;
+        let tree = self.tree_for(prepared, plan).await?;
         let session = if reaches_mirror(plan) {
             let view = View {
                 cutoff: plan.cutoff,
@@ -162,7 +207,7 @@ impl Line {
                 image,
                 relay,
                 plan,
-                tree: &prepared.tree,
+                tree: &tree,
                 inputs,
                 mirror_socket: session.as_ref().map(|s| s.socket()),
                 scratch,
@@ -183,6 +228,25 @@ impl Line {
         outcome.map_err(Stopped::of_sandbox)
     }
 
+    /// The checkout that a plan asks for; the usual one where it asks for nothing.
+    async fn tree_for(&self, prepared: &Prepared, plan: &Plan) -> Result<PathBuf, Stopped> {
+        let Some(crlf) = plan.crlf.clone() else {
+            return Ok(prepared.tree.clone());
+        };
+        let tree = prepared.tree.with_extension("crlf");
+        // The plans of one source differ in the toolchain, and rarely in this.
+        if tree.exists() {
+            std::fs::remove_dir_all(&tree)
+                .map_err(|error| Stopped::farm(crate::store::Error::io("remove", &tree, error)))?;
+        }
+        let (sources, source) = (self.sources.clone(), prepared.source.clone());
+        let dest = tree.clone();
+        on_a_thread(move || sources.checkout_with(&source, &dest, &crlf))
+            .await
+            .map_err(|error| Stopped::Decided(failure::of_source(error)))?;
+        Ok(tree)
+    }
+
     /// The verdict on a rebuilt file; what a lock file of the publisher's names is
     /// checked before agreement counts.
     async fn judge(
@@ -198,6 +262,7 @@ impl Line {
         let (kind, tree) = (artifact.kind, prepared.tree.clone());
         let published_at = artifact.published_at.map(|at| at.time);
         let (recovered, may_replay) = (plan.recovered.clone(), subject.request.replay);
+        let likely = subject.learnt.and_then(Learnt::compressor);
         let verdict = on_a_thread(move || {
             judge::judge(judge::Case {
                 published: &theirs,
@@ -206,6 +271,7 @@ impl Line {
                 published_at,
                 tree: &tree,
                 recovered,
+                likely,
                 may_replay,
             })
         })
@@ -280,6 +346,16 @@ impl Stopped {
     }
 }
 
+/// What the copy of the repository lacked, in words. It is the farm's copy: without the
+/// files, nothing but the same bytes says anything of the package.
+fn what_is_missing(source: &Source) -> Option<&str> {
+    source
+        .evidence()
+        .iter()
+        .find(|evidence| evidence.kind == EvidenceKind::PartialCopy)
+        .map(|evidence| evidence.detail.as_str())
+}
+
 fn is_reproduced(tried: &Tried) -> bool {
     tried
         .as_ref()
@@ -294,5 +370,26 @@ const fn station_of(phase: PhaseName) -> Station {
     match phase {
         PhaseName::Prepare => Station::Prepare,
         PhaseName::Build => Station::Build,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_is_up_ends_the_tries_but_never_before_the_first() {
+        let limits = TryLimits {
+            most: 9,
+            seconds: 0,
+        };
+        let mut tries = Tries::default();
+        let now = Instant::now();
+        assert!(!tries.are_over(limits, now));
+        // A source that could not be had is no try of a plan.
+        tries
+            .tried
+            .push(Err(Verdict::SourceNotFound { reason: "x".into() }));
+        assert!(!tries.are_over(limits, now));
     }
 }

@@ -151,6 +151,7 @@ pub fn plan(script: &str) -> Plan {
         files: BTreeMap::new(),
         inputs: vec![],
         recovered: vec![],
+        crlf: None,
         limits: small(),
     }
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::super::{CargoHome, CargoToolchain, Facts};
+use crate::model::{Learnt, RecoveredFact, Source};
 use crate::store::archive::MemberStamp;
 
 /// The time that cargo gives to every member from 1.93 on, and to most before
@@ -33,6 +34,8 @@ pub(super) struct Age {
     last: u64,
     /// The stable minor release when the crate was published, where that is known.
     stable: Option<u64>,
+    /// How far ahead of stable the publisher's cargo was the last time.
+    ahead: Option<i64>,
     marks: Vec<&'static str>,
 }
 
@@ -43,12 +46,18 @@ impl Age {
             first: 0,
             last: u64::MAX,
             stable: facts.published().map(stable_at),
+            ahead: facts.learnt.and_then(ahead_of_stable),
             marks: Vec::new(),
         };
         age.narrow(times_say(facts.stamps));
         // Marks that a publisher could have written by hand, or that other tools
         // leave, may not contradict the times that cargo alone sets.
-        for mark in [vcs_info_says(facts), manifest_says(facts), lock_says(facts)] {
+        for mark in [
+            vcs_info_says(facts),
+            manifest_says(facts),
+            resolver_says(facts),
+            lock_says(facts),
+        ] {
             age.narrow(mark);
         }
         age
@@ -105,10 +114,11 @@ impl Age {
         let Some(stable) = self.stable else {
             return u64::MAX - minor;
         };
-        let stable = stable.clamp(self.first, self.last);
+        let likely = stable.saturating_add_signed(self.ahead.unwrap_or(0));
+        let likely = likely.clamp(self.first, self.last);
         minor
-            .checked_sub(stable)
-            .unwrap_or_else(|| stable - minor + 2)
+            .checked_sub(likely)
+            .unwrap_or_else(|| likely - minor + 2)
     }
 }
 
@@ -119,8 +129,13 @@ impl fmt::Display for Age {
             write!(f, "{mark}; ")?;
         }
         match self.stable {
-            Some(stable) => write!(f, "1.{stable} was stable when the crate was published"),
-            None => f.write_str("nothing says when the crate was published"),
+            Some(stable) => write!(f, "1.{stable} was stable when the crate was published")?,
+            None => f.write_str("nothing says when the crate was published")?,
+        }
+        match self.ahead {
+            None | Some(0) => Ok(()),
+            Some(ahead @ 1..) => write!(f, "; its publisher was {ahead} ahead of stable before"),
+            Some(behind) => write!(f, "; its publisher was {} behind stable before", -behind),
         }
     }
 }
@@ -128,6 +143,20 @@ impl fmt::Display for Age {
 /// The stable minor release of a time.
 fn stable_at(time: Timestamp) -> u64 {
     u64::try_from((time.as_second() - TRAIN_START) / TRAIN).unwrap_or(0)
+}
+
+/// How far ahead of stable the cargo was that packed an earlier version.
+fn ahead_of_stable(learnt: &Learnt) -> Option<i64> {
+    let stable = i64::try_from(stable_at(learnt.published_at?)).ok()?;
+    learnt.recovered.iter().find_map(|fact| match fact {
+        RecoveredFact::Toolchain { name, version } if name == "cargo" => {
+            let version: semver::Version = version.parse().ok()?;
+            i64::try_from(version.minor)
+                .ok()
+                .map(|minor| minor - stable)
+        }
+        _ => None,
+    })
 }
 
 /// A mark, the first and the last minor release that leave it, and what it is.
@@ -181,14 +210,9 @@ fn vcs_info_says(facts: &Facts<'_>) -> Option<Mark> {
 /// `Cargo.toml`: from 1.80 on it spells out which targets are not looked for, from
 /// 1.83 on the library's too.
 fn manifest_says(facts: &Facts<'_>) -> Option<Mark> {
-    let package = |member: &str| -> Option<toml::Table> {
-        let text = std::str::from_utf8(facts.members.get(member)?).ok()?;
-        let manifest: toml::Table = text.parse().ok()?;
-        manifest.get("package")?.as_table().cloned()
-    };
-    let written = package("Cargo.toml")?;
+    let written = package_of(facts, "Cargo.toml")?;
     // What the publisher wrote by hand says nothing of cargo.
-    let own = package("Cargo.toml.orig").unwrap_or_default();
+    let own = package_of(facts, "Cargo.toml.orig").unwrap_or_default();
     let spelled_out = |key: &str| written.contains_key(key) && !own.contains_key(key);
     if own.contains_key("autobins") || own.contains_key("autolib") {
         None
@@ -211,6 +235,44 @@ fn manifest_says(facts: &Facts<'_>) -> Option<Mark> {
             "the manifest does not spell out what is not built, as up to 1.79",
         )
     }
+}
+
+/// The table `package` of a manifest in the crate.
+fn package_of(facts: &Facts<'_>, member: &str) -> Option<toml::Table> {
+    let text = std::str::from_utf8(facts.members.get(member)?).ok()?;
+    let manifest: toml::Table = text.parse().ok()?;
+    manifest.get("package")?.as_table().cloned()
+}
+
+/// `resolver`: up to 1.63 cargo writes it into each manifest of edition 2021, where the
+/// edition says it already (cargo, `prepare_for_publish` in `util/toml/mod.rs`).
+fn resolver_says(facts: &Facts<'_>) -> Option<Mark> {
+    let own = package_of(facts, "Cargo.toml.orig")?;
+    let written = package_of(facts, "Cargo.toml")?;
+    let is_2021 = written.get("edition").and_then(toml::Value::as_str) == Some("2021");
+    // A workspace may have its own; then it is written by every release.
+    if own.contains_key("resolver") || facts.tree.contains_key("/Cargo.toml") && is_inside(facts) {
+        None
+    } else if is_2021 && written.contains_key("resolver") {
+        Mark::new(
+            56,
+            63,
+            "the manifest spells out the edition's resolver, as up to 1.63",
+        )
+    } else if is_2021 {
+        Mark::new(
+            64,
+            u64::MAX,
+            "the manifest does not spell out the edition's resolver, as from 1.64 on",
+        )
+    } else {
+        None
+    }
+}
+
+/// Whether the package lies below the repository's root.
+fn is_inside(facts: &Facts<'_>) -> bool {
+    matches!(facts.source, Source::Git { git, .. } if !git.directory.is_empty())
 }
 
 /// `Cargo.lock`: a library has one from 1.84 on.
@@ -326,6 +388,24 @@ mod tests {
     }
 
     #[test]
+    fn a_resolver_that_the_edition_implies_bounds_the_release() {
+        let mut situation = unmarked();
+        situation.member("Cargo.toml.orig", "[package]\nname = \"x\"\n");
+        let mut manifest = |keys: &str| {
+            situation.member("Cargo.toml", &format!("[package]\nname = \"x\"\n{keys}"));
+            admitted(&situation)
+        };
+        assert_eq!(manifest("edition = \"2021\"\nresolver = \"2\"\n"), (56, 63));
+        assert_eq!(manifest("edition = \"2021\"\n"), (64, 79));
+        assert_eq!(manifest("edition = \"2018\"\n"), (54, 79));
+        // The publisher's own says nothing.
+        let own = "[package]\nname = \"x\"\nedition = \"2021\"\nresolver = \"2\"\n";
+        situation.member("Cargo.toml.orig", own);
+        situation.member("Cargo.toml", own);
+        assert_eq!(admitted(&situation), (54, 79));
+    }
+
+    #[test]
     fn a_librarys_lock_file_is_new_and_a_crate_without_one_is_old() {
         let mut situation = unmarked();
         situation.stamps[0].name = "src/lib.rs".into();
@@ -352,6 +432,30 @@ mod tests {
         let few = cargos(&[60, 69, 71, 95]);
         let minors: Vec<_> = age.ranked(&few).iter().map(|c| c.version.minor).collect();
         assert_eq!(minors, [71, 69, 60]);
+    }
+
+    #[test]
+    fn a_publisher_who_was_ahead_of_stable_is_taken_to_be_so_again() {
+        let mut situation = unmarked();
+        let all = cargos(&[66, 67, 68, 69, 70, 71, 72, 73]);
+        let mut first_after = |version: &str| {
+            situation.learnt = Some(Learnt {
+                purl: "pkg:cargo/demo@0.9.0".parse().expect("valid"),
+                // 1.68 was stable then.
+                published_at: "2023-03-10T00:00:00Z".parse().ok(),
+                recovered: vec![RecoveredFact::Toolchain {
+                    name: "cargo".into(),
+                    version: version.into(),
+                }],
+                replayed: vec![],
+            });
+            let age = situation.with_facts(Age::of);
+            age.ranked(&all)[0].version.minor
+        };
+        assert_eq!(first_after("1.68.0"), 70);
+        assert_eq!(first_after("1.70.0"), 72);
+        assert_eq!(first_after("1.66.1"), 68);
+        assert_eq!(first_after("no version"), 70);
     }
 
     #[test]

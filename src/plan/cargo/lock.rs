@@ -118,6 +118,21 @@ struct LockPackage {
     checksum: Option<Sha256Digest>,
 }
 
+/// Names and versions of the packages that a `Cargo.lock` takes from a registry. What
+/// does not parse names none: cargo itself will say what is wrong with it.
+pub(super) fn registry_packages(text: &str) -> Vec<(String, String)> {
+    let lock: LockFile = toml::from_str(text).unwrap_or(LockFile { package: vec![] });
+    lock.package
+        .into_iter()
+        .take(MAX_LOCK_ENTRIES)
+        .filter(|package| {
+            let source = package.source.as_deref().unwrap_or_default();
+            source.starts_with("registry+") || source.starts_with("sparse+")
+        })
+        .map(|package| (package.name, package.version))
+        .collect()
+}
+
 /// The registry packages that a `Cargo.lock` names (cargo book, "Cargo.toml vs
 /// Cargo.lock"; format versions 2 to 4 keep a checksum with each package).
 ///

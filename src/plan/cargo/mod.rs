@@ -9,15 +9,18 @@ use std::collections::BTreeMap;
 use age::Age;
 use lock::{LockUse, PublishedLock, published_lock};
 
-use super::{Candidate, CargoHome, CargoToolchain, Error, Facts};
+use super::{Candidate, CargoHome, CargoToolchain, Error, Facts, endings};
 use crate::model::{
-    Input, InputOrigin, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Sha256Digest, Source,
-    Step, WORK_DIR,
+    Ecosystem, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
+    Sha256Digest, Source, Step, WORK_DIR,
 };
 
-/// Minor releases that know sparse indexes as an unstable feature (cargo changelog,
-/// 1.60 and 1.68). Those before know none: they pack only what needs no index.
-const SPARSE_UNSTABLE: std::ops::RangeInclusive<u64> = 60..=67;
+/// The first minor release that reads sparse indexes (cargo changelog, 1.68). Those
+/// before are given a local registry of the packages that the lock files name.
+const FIRST_SPARSE: u64 = 68;
+
+/// Where the local registry lies, below the work folder.
+const LOCAL_REGISTRY: &str = "registry";
 
 /// The image for a cargo that is kept as a tarball: it needs the C library only.
 const BASE_IMAGE: &str = "node";
@@ -62,12 +65,20 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     Ok(found)
 }
 
-fn is_dirty(facts: &Facts<'_>) -> bool {
-    facts
-        .members
-        .get(".cargo_vcs_info.json")
-        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(bytes).ok())
-        .is_some_and(|info| info["git"]["dirty"] == true)
+/// The first minor release that keeps the VCS info under `--allow-dirty` (cargo changelog,
+/// 1.80).
+const FIRST_DIRTY_INFO: u64 = 80;
+
+/// What says that the publisher packed with `--allow-dirty`, where anything does.
+fn allow_dirty(facts: &Facts<'_>, cargo: &semver::Version) -> Option<&'static str> {
+    let Some(bytes) = facts.members.get(".cargo_vcs_info.json") else {
+        return (cargo.minor < FIRST_DIRTY_INFO).then_some(
+            "the published crate has no VCS info: up to 1.79, cargo leaves it out under this option",
+        );
+    };
+    let info: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    (info["git"]["dirty"] == true)
+        .then_some("the published crate says that it was packed from a changed work tree")
 }
 
 fn candidate(
@@ -84,16 +95,23 @@ fn candidate(
     let mut why = |line: &str, reason: String| {
         reasons.insert(line.to_owned(), reason);
     };
+    let sparse = cargo.version.minor >= FIRST_SPARSE;
     let mut files = BTreeMap::from([
-        ("home/.cargo/config.toml".to_owned(), cargo_config()),
+        ("home/.cargo/config.toml".to_owned(), cargo_config(sparse)),
         ("tools/rustc".to_owned(), rustc_stub(&cargo.version)),
     ]);
+    if !sparse {
+        files.extend(local_registry(facts));
+    }
     let mut recovered = vec![RecoveredFact::Toolchain {
         name: "cargo".into(),
         version: cargo.version.to_string(),
     }];
     if let Some(lock) = lock {
         files.insert(lock.path.clone(), lock.text.clone());
+        // To the publisher's git it was no change: cargo wrote it while it packed, or a
+        // list of the publisher's own left it out.
+        files.insert("src/.git/info/exclude".into(), "Cargo.lock\n".into());
         recovered.push(RecoveredFact::LockFile {
             sha256: Sha256Digest::of(&lock.text),
             entries: lock.entries,
@@ -129,38 +147,43 @@ fn candidate(
             )
         },
     );
+    let crlf = endings::recovered(facts).map(|(checkout, fact)| {
+        recovered.push(fact);
+        why(
+            "plan.crlf",
+            "the published texts end their lines with CRLF where the commit's do not: git wrote them so".into(),
+        );
+        checkout
+    });
     why("plan.cutoff", "the release's publish time".into());
     why(
         "plan.build_network",
-        "cargo resolves dependencies while it packages, on the mirror's index".into(),
+        if sparse {
+            "cargo resolves dependencies while it packages, on the mirror's index".into()
+        } else {
+            "this cargo reads no sparse index: it is given the lines of the packages that the lock files name".into()
+        },
     );
     why("plan.output", "where cargo writes packages".into());
-    let mut env = BTreeMap::from([
+    let env = BTreeMap::from([
         ("CARGO_HOME".to_owned(), format!("{WORK_DIR}/home/.cargo")),
         ("CARGO_TARGET_DIR".into(), format!("{WORK_DIR}/target")),
         ("RUSTC".into(), format!("{WORK_DIR}/tools/rustc")),
     ]);
     let mut run: Vec<String> = vec![program, "package".into(), "--no-verify".into()];
-    if SPARSE_UNSTABLE.contains(&cargo.version.minor) {
-        run.push("-Zsparse-registry".into());
-        env.insert("RUSTC_BOOTSTRAP".into(), "1".into());
-        why(
-            "plan.env",
-            "this cargo reads the mirror's kind of index only as an unstable feature".into(),
-        );
-    }
-    if is_dirty(facts) {
+    if let Some(reason) = allow_dirty(facts, &cargo.version) {
         run.push("--allow-dirty".into());
-        why(
-            "plan.build",
-            "the published crate says that it was packed from a changed work tree".into(),
-        );
+        why("plan.build", reason.into());
     }
     Candidate {
         plan: Plan {
             image,
             cutoff: facts.published(),
-            build_network: Network::Mirror,
+            build_network: if sparse {
+                Network::Mirror
+            } else {
+                Network::None
+            },
             output: format!("target/package/{name}-{version}.crate"),
             prepare: vec![],
             build: vec![Step {
@@ -171,18 +194,64 @@ fn candidate(
             files,
             inputs,
             recovered,
+            crlf,
             limits: Limits::default(),
         },
         reasons,
     }
 }
 
-/// Source replacement (cargo book, "Source Replacement"): the mirror's sparse
-/// index stands in for crates.io.
-fn cargo_config() -> String {
-    format!(
-        "[source.crates-io]\nreplace-with = \"remint\"\n\n[source.remint]\nregistry = \"sparse+http://127.0.0.1:{RELAY_PORT}/cargo/index/\"\n"
-    )
+/// Source replacement (cargo book, "Source Replacement"): the mirror's sparse index, or
+/// a local registry, stands in for crates.io.
+fn cargo_config(sparse: bool) -> String {
+    let place = if sparse {
+        format!("registry = \"sparse+http://127.0.0.1:{RELAY_PORT}/cargo/index/\"")
+    } else {
+        format!("local-registry = \"{WORK_DIR}/{LOCAL_REGISTRY}\"")
+    };
+    format!("[source.crates-io]\nreplace-with = \"remint\"\n\n[source.remint]\n{place}\n")
+}
+
+/// The files of a local registry's index (cargo book, "Source Replacement", "Local
+/// Registry Sources"). Packaging opens no package of it, so it holds none.
+fn local_registry(facts: &Facts<'_>) -> BTreeMap<String, String> {
+    // The folder must be there, whatever is in it.
+    let mut files = BTreeMap::from([(format!("{LOCAL_REGISTRY}/index/.empty"), String::new())]);
+    for line in facts.index {
+        let file = files
+            .entry(format!("{LOCAL_REGISTRY}/index/{}", line.file))
+            .or_default();
+        file.push_str(&line.line);
+        file.push('\n');
+    }
+    files
+}
+
+/// What the lock files of the artifact and of the source name, where a cargo that reads
+/// no sparse index may be tried.
+pub(super) fn wanted_index(facts: &Facts<'_>) -> Vec<Purl> {
+    let old = Age::of(facts)
+        .ranked(facts.cargos)
+        .iter()
+        .any(|cargo| cargo.version.minor < FIRST_SPARSE);
+    if !old {
+        return Vec::new();
+    }
+    let locks = [
+        facts.members.get("Cargo.lock"),
+        facts.tree.get("/Cargo.lock"),
+        facts.tree.get("Cargo.lock"),
+    ];
+    let mut wanted: Vec<Purl> = locks
+        .into_iter()
+        .flatten()
+        .filter_map(|bytes| std::str::from_utf8(bytes).ok())
+        .flat_map(lock::registry_packages)
+        .filter_map(|(name, version)| Purl::new(Ecosystem::Cargo, &name, Some(&version)).ok())
+        .collect();
+    wanted.sort();
+    wanted.dedup();
+    wanted
 }
 
 /// Packaging asks the compiler for its version only (`rustc -vV`), so a script
@@ -286,6 +355,7 @@ mod tests {
         let mut situation = Situation::cargo();
         situation.cargos = cargos(&["1.95.0"]);
         situation.stamp_all(&[FIXED_TIME]);
+        situation.member(".cargo_vcs_info.json", r#"{"git":{"sha1":"x"}}"#);
         let flags = |s: &Situation| s.candidates().expect("plans")[0].plan.build[0].run.clone();
         assert!(!flags(&situation).contains(&"--allow-dirty".to_owned()));
         situation.member(
@@ -296,21 +366,50 @@ mod tests {
     }
 
     #[test]
-    fn a_cargo_of_the_time_when_sparse_indexes_were_unstable_is_told_to_read_one() {
-        for (version, told) in [
-            ("1.59.0", false),
-            ("1.60.0", true),
-            ("1.67.0", true),
-            ("1.68.0", false),
-        ] {
+    fn a_cargo_that_reads_no_sparse_index_is_given_a_local_registry_and_no_network() {
+        let lock = "[[package]]\nname = \"log\"\nversion = \"0.4.8\"\nsource = \"registry+https://registry.example\"\n";
+        for (version, sparse) in [("1.46.0", false), ("1.67.0", false), ("1.68.0", true)] {
+            let mut situation = Situation::cargo();
+            situation.cargos = cargos(&[version]);
+            situation.stamp_all(&[FIXED_TIME, 1]);
+            situation.tree_file("/Cargo.lock", lock);
+            let wanted = situation.with_facts(wanted_index);
+            assert_eq!(wanted.is_empty(), sparse, "{version}");
+            situation.index = vec![crate::plan::IndexLine {
+                file: "3/l/log".into(),
+                line: "{}".into(),
+            }];
+            let plan = &situation.candidates().expect("plans")[0].plan;
+            assert_eq!(plan.build_network == Network::Mirror, sparse, "{version}");
+            assert_eq!(
+                plan.files.contains_key("registry/index/3/l/log"),
+                !sparse,
+                "{version}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_crate_without_vcs_info_was_packed_with_allow_dirty_while_cargo_left_it_out_then() {
+        for (version, allowed) in [("1.79.0", true), ("1.80.0", false)] {
             let mut situation = Situation::cargo();
             situation.cargos = cargos(&[version]);
             situation.stamp_all(&[FIXED_TIME, 1]);
             let plan = &situation.candidates().expect("plans")[0].plan;
-            let flag = plan.build[0].run.contains(&"-Zsparse-registry".to_owned());
-            assert_eq!(flag, told, "{version}");
-            assert_eq!(plan.env.contains_key("RUSTC_BOOTSTRAP"), told, "{version}");
+            let flag = plan.build[0].run.contains(&"--allow-dirty".to_owned());
+            assert_eq!(flag, allowed, "{version}");
         }
+    }
+
+    #[test]
+    fn a_lock_file_of_the_publishers_is_no_change_of_the_work_tree() {
+        let mut situation = Situation::cargo();
+        situation.cargos = cargos(&["1.95.0"]);
+        situation.stamp_all(&[FIXED_TIME]);
+        situation.member("Cargo.lock", "version = 4\n");
+        let plans = situation.candidates().expect("plans");
+        let excluded = |nth: usize| plans[nth].plan.files.contains_key("src/.git/info/exclude");
+        assert_eq!((excluded(0), excluded(1)), (true, false));
     }
 
     #[test]

@@ -1,0 +1,171 @@
+//! A release that nothing names: the commit that set its version, or a later one that
+//! holds the artifact's very files.
+//!
+//! Reads an open repository, upstream's own branches only, within bounds. Only a manifest
+//! that writes its version out counts; what it finds was on a branch by construction.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+
+use super::Error;
+use super::ladder::evidence;
+use super::locate::Candidate;
+use super::manifest::{Found, Manifests};
+use super::reach::branch_tips;
+use crate::model::{BlobId, Evidence, EvidenceKind, SourceHints};
+
+/// The most commits that are asked for their version: the history of a large project.
+const MAX_COMMITS: usize = 50_000;
+
+/// The longest that the walk may take.
+const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// The most commits of one version whose files are held against the artifact's.
+const MAX_COMPARED: usize = 500;
+
+/// What a walk through the history found.
+pub(super) struct Released {
+    pub(super) commit: Oid,
+    pub(super) found: Found,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// A commit whose manifest declares the version.
+struct Holder {
+    commit: Oid,
+    found: Found,
+    /// Whether none of its parents declares it.
+    sets_it: bool,
+}
+
+/// The commit that the release was most likely made from; none where no commit of a
+/// branch declares the version.
+///
+/// # Errors
+/// Those of reading the copy.
+pub(super) fn released(
+    git: &Repository,
+    hints: &SourceHints,
+    at: &Candidate,
+) -> Result<Option<Released>, Error> {
+    let shown = &at.target.shown;
+    let whole = Error::incomplete;
+    let mut walk = git.revwalk().map_err(whole(shown))?;
+    // Parents after their children, so that the oldest holder comes last.
+    walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::TIME)
+        .map_err(whole(shown))?;
+    for tip in branch_tips(git).map_err(whole(shown))? {
+        walk.push(tip).map_err(whole(shown))?;
+    }
+    let likely = hints.directory.as_deref().or(at.directory.as_deref());
+    let mut folder: Option<String> = None;
+    let mut holders = Vec::new();
+    let begun = Instant::now();
+    for step in walk.take(MAX_COMMITS) {
+        let id = step.map_err(whole(shown))?;
+        let commit = git.find_commit(id).map_err(whole(shown))?;
+        let manifests = Manifests::at(git, &commit, shown, &hints.purl)?;
+        if folder.is_none() {
+            folder = manifests.folder_of_name(likely)?;
+        }
+        let Some(folder) = &folder else {
+            // The newest commits of some other branch, before the package was there.
+            if begun.elapsed() > MAX_TIME {
+                break;
+            }
+            continue;
+        };
+        if let Some(found) = manifests.declares(folder)? {
+            let mut sets_it = true;
+            for parent in commit.parents() {
+                let before = Manifests::at(git, &parent, shown, &hints.purl)?;
+                sets_it &= before.declares(folder)?.is_none();
+            }
+            holders.push(Holder {
+                commit: id,
+                found,
+                sets_it,
+            });
+        }
+        if begun.elapsed() > MAX_TIME {
+            break;
+        }
+    }
+    choose(git, hints, holders).map_err(whole(shown))
+}
+
+/// Of the commits that hold the version, the oldest with most of the artifact's files; where
+/// no file tells them apart, the one that set the version.
+fn choose(
+    git: &Repository,
+    hints: &SourceHints,
+    holders: Vec<Holder>,
+) -> Result<Option<Released>, git2::Error> {
+    let mut best: Option<(usize, bool, Holder)> = None;
+    let looked_at = holders.len();
+    // From the oldest on: a later one must be better, not as good.
+    for (nth, holder) in holders.into_iter().rev().enumerate() {
+        let matched = if nth < MAX_COMPARED {
+            files_in(git, holder.commit, &hints.files)?
+        } else {
+            0
+        };
+        let rank = (matched, holder.sets_it);
+        if best
+            .as_ref()
+            .is_none_or(|(files, sets, _)| rank > (*files, *sets))
+        {
+            best = Some((matched, holder.sets_it, holder));
+        }
+    }
+    Ok(best.map(|(matched, sets_it, holder)| {
+        let mut list = vec![evidence(
+            EvidenceKind::ManifestHistory,
+            format!(
+                "no commit is named and no tag fits; {} of the {looked_at} commit(s) of branches that declare the version",
+                if sets_it { "it is the one that set it," } else { "it is one" }
+            ),
+        )];
+        if !hints.files.is_empty() {
+            list.push(evidence(
+                EvidenceKind::BlobMatch,
+                format!(
+                    "{matched} of the artifact's {} file(s) are in the commit, byte for byte; of the others none holds more",
+                    hints.files.len()
+                ),
+            ));
+        }
+        list.push(evidence(
+            EvidenceKind::Reachable,
+            "a branch leads to the commit".into(),
+        ));
+        Released {
+            commit: holder.commit,
+            found: holder.found,
+            evidence: list,
+        }
+    }))
+}
+
+/// How many of the files are in a commit's tree, wherever they lie.
+fn files_in(git: &Repository, commit: Oid, files: &BTreeSet<BlobId>) -> Result<usize, git2::Error> {
+    if files.is_empty() {
+        return Ok(0);
+    }
+    let mut seen = BTreeSet::new();
+    let tree = git.find_commit(commit)?.tree()?;
+    tree.walk(TreeWalkMode::PreOrder, |_, entry| {
+        if entry.kind() == Some(ObjectType::Blob)
+            && let Ok(bytes) = entry.id().as_bytes().try_into()
+        {
+            let blob = BlobId::from_bytes(bytes);
+            if files.contains(&blob) {
+                seen.insert(blob);
+            }
+        }
+        TreeWalkResult::Ok
+    })?;
+    Ok(seen.len())
+}
