@@ -16,4 +16,5 @@ pub mod sandbox;
 pub mod source;
 pub mod store;
 pub mod toolchain;
+pub mod trust;
 pub mod verify;

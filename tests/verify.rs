@@ -203,10 +203,18 @@ async fn an_untouched_release_is_reproduced_and_attested() {
     let bundle =
         std::fs::read_to_string(data.join(result["attestation"].as_str().expect("attested")))
             .expect("the attestation is there");
-    let key = std::fs::read_to_string(data.join("keys/attest.pub.pem")).expect("the public key");
+    let key = std::fs::read_to_string(data.join("keys/attest.pub")).expect("the public key");
+    let key = remint::attest::PublicKey::from_pem(&key).expect("a key");
     let statement = remint::attest::verify(&bundle, &key).expect("it verifies");
-    assert_eq!(statement.subject[0]["digest"]["sha256"], result["sha256"]);
+    assert_eq!(statement.subject[0].digest["sha256"], result["sha256"]);
     assert_eq!(statement.predicate["verdict"], "reproduced");
+
+    // And the store answers from its log: result, provenance and SVR.
+    let reader = remint::trust::Reader::open(remint::trust::Folders::below(&data)).expect("opens");
+    let found = reader
+        .find(remint::trust::Key::purl(PURL))
+        .expect("every record holds");
+    assert_eq!(found.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

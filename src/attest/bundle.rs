@@ -1,19 +1,17 @@
-//! DSSE (DSSE protocol v1.0.0) in a Sigstore bundle (Sigstore bundle format,
-//! v0.3), one signature by one key.
+//! DSSE (DSSE protocol v1.0.0) in a Sigstore bundle (Sigstore bundle format, v0.3):
+//! one statement, one signature by one key, and once it is in the log, its proof.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{DerSignature, VerifyingKey};
-use p256::pkcs8::DecodePublicKey as _;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Signer, Statement};
+use super::{Error, PublicKey, Signer, Statement, TlogEntry};
+use crate::model::Sha256Digest;
 
 /// The bundle's media type (Sigstore bundle format, v0.3).
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// The payload's type (in-toto attestation framework, "Envelope layer").
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// A signed statement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +26,8 @@ pub struct Bundle {
 #[serde(rename_all = "camelCase")]
 struct Material {
     public_key: KeyHint,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tlog_entries: Vec<TlogEntry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,15 +37,26 @@ struct KeyHint {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
-    payload: String,
-    payload_type: String,
-    signatures: Vec<Signature>,
+pub(super) struct Envelope {
+    pub(super) payload: String,
+    pub(super) payload_type: String,
+    pub(super) signatures: Vec<Signature>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Signature {
-    sig: String,
+pub(super) struct Signature {
+    pub(super) sig: String,
+}
+
+/// A statement whose signature was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// What it says.
+    pub statement: Statement,
+    /// The key that signed it.
+    pub key_id: Sha256Digest,
+    /// SHA-256 of the bytes that were signed; what the log holds.
+    pub signed: Sha256Digest,
 }
 
 impl Bundle {
@@ -61,8 +72,9 @@ impl Bundle {
             media_type: MEDIA_TYPE.into(),
             verification_material: Material {
                 public_key: KeyHint {
-                    hint: signer.key_id(),
+                    hint: signer.public_key().id().to_string(),
                 },
+                tlog_entries: vec![],
             },
             dsse_envelope: Envelope {
                 payload: BASE64.encode(payload),
@@ -74,41 +86,131 @@ impl Bundle {
         })
     }
 
-    /// The bundle as it is kept.
+    /// Reads a bundle; nothing of it is verified yet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what is wrong with its shape.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let invalid = |reason: String| Error::Invalid(reason);
+        let bundle: Self = serde_json::from_str(text).map_err(|e| invalid(e.to_string()))?;
+        if bundle.media_type != MEDIA_TYPE || bundle.dsse_envelope.payload_type != PAYLOAD_TYPE {
+            return Err(invalid(
+                "it is not a Sigstore bundle v0.3 of an in-toto statement".into(),
+            ));
+        }
+        Ok(bundle)
+    }
+
+    /// The bundle as it is kept: one line.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a bundle is plain data and serialises")
+        serde_json::to_string(self).expect("a bundle is plain data and serialises")
+    }
+
+    /// The same bundle with its place in a log.
+    #[must_use]
+    pub fn with_entry(mut self, entry: TlogEntry) -> Self {
+        self.verification_material.tlog_entries = vec![entry];
+        self
+    }
+
+    /// The same bundle without a place in a log.
+    #[must_use]
+    pub fn without_entries(mut self) -> Self {
+        self.verification_material.tlog_entries.clear();
+        self
+    }
+
+    /// Its places in logs.
+    pub fn entries(&self) -> &[TlogEntry] {
+        &self.verification_material.tlog_entries
+    }
+
+    /// Which key it says that it is signed by.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the hint is none of remint's.
+    pub fn key_id(&self) -> Result<Sha256Digest, Error> {
+        let hint = &self.verification_material.public_key.hint;
+        hint.parse().map_err(|_| {
+            Error::Invalid(format!(
+                "its key hint `{hint}` is no SHA-256 of a public key"
+            ))
+        })
+    }
+
+    /// The signed bytes and the signature.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where one is malformed.
+    pub fn signed(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let (payload, signature) = self.dsse_envelope.open()?;
+        Ok((pre_authentication(PAYLOAD_TYPE, &payload), signature))
+    }
+
+    /// What it says, not verified.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it holds no statement.
+    pub fn statement(&self) -> Result<Statement, Error> {
+        let (payload, _) = self.dsse_envelope.open()?;
+        serde_json::from_slice(&payload).map_err(|error| Error::Invalid(error.to_string()))
+    }
+
+    /// Verifies the signature and returns what the bundle says. The log's proof is
+    /// the trust room's to check.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with what does not hold.
+    pub fn verify(&self, key: &PublicKey) -> Result<Verified, Error> {
+        let (payload, signature) = self.dsse_envelope.open()?;
+        let message = pre_authentication(PAYLOAD_TYPE, &payload);
+        if self.key_id()? != key.id() || !key.verifies(&message, &signature) {
+            return Err(Error::Invalid(format!(
+                "the signature is not by the key {} over this statement",
+                key.id()
+            )));
+        }
+        let statement: Statement =
+            serde_json::from_slice(&payload).map_err(|error| Error::Invalid(error.to_string()))?;
+        if !statement.is_v1() {
+            return Err(Error::Invalid("it holds no in-toto Statement v1".into()));
+        }
+        Ok(Verified {
+            statement,
+            key_id: key.id(),
+            signed: Sha256Digest::of(&message),
+        })
     }
 }
 
-/// Verifies a bundle against a public key (SPKI PEM) and returns what it says.
+impl Envelope {
+    /// The payload and its one signature.
+    pub(super) fn open(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let decode = |text: &str| {
+            BASE64
+                .decode(text)
+                .map_err(|e| Error::Invalid(e.to_string()))
+        };
+        let [signature] = &self.signatures[..] else {
+            return Err(Error::Invalid(
+                "it does not have exactly one signature".into(),
+            ));
+        };
+        Ok((decode(&self.payload)?, decode(&signature.sig)?))
+    }
+}
+
+/// Verifies a bundle's signature by a public key and returns what it says.
 ///
 /// # Errors
 /// [`Error::Invalid`] with what does not hold.
-pub fn verify(bundle: &str, public_key_pem: &str) -> Result<Statement, Error> {
-    let invalid = |reason: String| Error::Invalid(reason);
-    let bundle: Bundle = serde_json::from_str(bundle).map_err(|e| invalid(e.to_string()))?;
-    if bundle.media_type != MEDIA_TYPE || bundle.dsse_envelope.payload_type != PAYLOAD_TYPE {
-        return Err(invalid(
-            "it is not a Sigstore bundle v0.3 of an in-toto statement".into(),
-        ));
-    }
-    let decode = |text: &str| BASE64.decode(text).map_err(|e| invalid(e.to_string()));
-    let payload = decode(&bundle.dsse_envelope.payload)?;
-    let [signature] = &bundle.dsse_envelope.signatures[..] else {
-        return Err(invalid("it does not have exactly one signature".into()));
-    };
-    let signature = DerSignature::from_bytes(&decode(&signature.sig)?)
-        .map_err(|error| invalid(format!("the signature is malformed: {error}")))?;
-    let key = VerifyingKey::from_public_key_pem(public_key_pem)
-        .map_err(|error| invalid(format!("the public key cannot be read: {error}")))?;
-    key.verify(&pre_authentication(PAYLOAD_TYPE, &payload), &signature)
-        .map_err(|_| invalid("the signature is not by this key over this statement".into()))?;
-    serde_json::from_slice(&payload).map_err(|error| invalid(error.to_string()))
+pub fn verify(bundle: &str, key: &PublicKey) -> Result<Statement, Error> {
+    Ok(Bundle::parse(bundle)?.verify(key)?.statement)
 }
 
 /// DSSE's pre-authentication encoding (DSSE protocol v1.0.0, "Signature
 /// definition").
-fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+pub(super) fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut encoded = format!(
         "DSSEv1 {} {payload_type} {} ",
         payload_type.len(),
@@ -121,20 +223,17 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::KeyFile;
+    use serde_json::json;
+
+    use super::super::{KeyFile, Subject};
     use super::*;
 
-    fn signed() -> (String, String) {
-        let folder = tempfile::tempdir().expect("temp");
-        let signer = KeyFile::open(folder.path()).expect("key");
-        let statement = Statement {
-            statement_type: "t".into(),
-            subject: vec![],
-            predicate_type: "p".into(),
-            predicate: serde_json::json!({"verdict": "different"}),
-        };
+    fn signed() -> (String, PublicKey) {
+        let signer = KeyFile::generate().expect("key");
+        let subject = Subject::file("f", &Sha256Digest::of(b"x"));
+        let statement = Statement::new(subject, "p", json!({"verdict": "different"}));
         let bundle = Bundle::sign(&statement, &signer).expect("signs");
-        (bundle.to_json(), signer.public_key_pem())
+        (bundle.to_json(), signer.public_key().clone())
     }
 
     #[test]
@@ -169,10 +268,8 @@ mod tests {
         assert!(verify(&bundle.to_json(), &key).is_err());
         assert!(verify(&text, &signed().1).is_err());
         let mut twice: Bundle = serde_json::from_str(&text).expect("reads");
-        twice
-            .dsse_envelope
-            .signatures
-            .push(twice.dsse_envelope.signatures[0].clone());
+        let again = twice.dsse_envelope.signatures[0].clone();
+        twice.dsse_envelope.signatures.push(again);
         assert!(verify(&twice.to_json(), &key).is_err());
     }
 }

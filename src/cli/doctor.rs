@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::{Error, Global, Outcome, open};
-use crate::attest::{KeyFile, Signer as _};
 use crate::image;
-use crate::model::Ecosystem;
+use crate::model::{Config, Ecosystem};
 use crate::registry::Registries;
 use crate::sandbox::Engine;
 use crate::store::{self, Blobs};
@@ -34,7 +33,7 @@ pub async fn run(global: &Global) -> Result<Outcome, Error> {
             .map(Engine::describe)
             .map_err(ToString::to_string),
     );
-    report.line("keys", keys(&data));
+    report.line("keys", keys(&config, &data));
     match open::images(global, &data) {
         Ok(images) => {
             for row in images.list(engine.as_ref().ok()).await.unwrap_or_default() {
@@ -86,9 +85,9 @@ fn disk(data: &Path) -> Result<String, String> {
     Ok(format!("{free} GiB free"))
 }
 
-fn keys(data: &Path) -> Result<String, String> {
-    let signer = KeyFile::open(&data.join("keys")).map_err(|error| error.to_string())?;
-    Ok(format!("signing key {}", signer.key_id()))
+fn keys(config: &Config, data: &Path) -> Result<String, String> {
+    let keys = open::keys(config, data).map_err(|error| error.to_string())?;
+    Ok(format!("signing key {}", keys.attest.public_key().id()))
 }
 
 fn image_state(row: &image::Row) -> Result<String, String> {

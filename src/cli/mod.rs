@@ -6,8 +6,10 @@ pub mod compare;
 pub mod doctor;
 pub mod explain;
 pub mod images;
+pub mod key;
 pub mod plan;
 pub mod toolchains;
+pub mod trust;
 pub mod verify;
 
 mod open;
@@ -102,6 +104,10 @@ pub enum Command {
     Images(images::Options),
     /// List, add or pin the cargos that crates are packed with
     Toolchains(toolchains::Options),
+    /// Make, list, export, rotate or revoke the keys
+    Key(key::Options),
+    /// Ask the store of signed records, and look after its log
+    Trust(trust::Options),
     /// Check engine, disk, registries, images and keys, and say what to do
     Doctor,
 }

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, Global};
-use crate::attest::KeyFile;
+use crate::attest::{Keyring, Keys};
 use crate::image::{self, Images};
 use crate::mirror::Mirror;
 use crate::model::{Config, EventSink};
 use crate::registry::Registries;
 use crate::source::Sources;
 use crate::store::Blobs;
-use crate::verify::{Folders, Line};
+use crate::trust::{Folders, Ledger};
+use crate::verify::{self, Line};
 
 /// The name of the configuration file in the data folder.
 const CONFIG_FILE: &str = "remint.toml";
@@ -68,6 +69,28 @@ pub(super) fn images(global: &Global, data: &Path) -> Result<Images, Error> {
     Images::open(&global.images_dir, &data.join("images")).map_err(|error| Error::usage(&error))
 }
 
+/// The keys, made where there are none yet.
+pub(super) fn keys(config: &Config, data: &Path) -> Result<Keys, Error> {
+    Keyring::new(&Folders::below(data).keys, &config.signing, &ask)
+        .open()
+        .map_err(|error| Error::usage(&error))
+}
+
+/// The trust store, open for writing.
+pub(super) fn ledger(config: &Config, data: &Path) -> Result<Ledger, Error> {
+    let keys = Arc::new(keys(config, data)?);
+    Ledger::open(Folders::below(data), &config.log.origin, keys).map_err(|e| Error::usage(&e))
+}
+
+/// Asks a person for the passphrase of the keys, where there is one to ask.
+pub(super) fn ask() -> Option<String> {
+    use std::io::IsTerminal as _;
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    rpassword::prompt_password("passphrase of remint's keys: ").ok()
+}
+
 /// Opens the line; `batch` names the folder of its logs.
 pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Result<Farm, Error> {
     let data = data_dir(global)?;
@@ -79,7 +102,7 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
     let images = images(global, &data)?;
     let mut cargos = image::cargos_of_images(&images);
     cargos.extend(image::kept_cargos(&blobs, &data).map_err(|e| Error::farm(&e))?);
-    let signer = KeyFile::open(&data.join("keys")).map_err(|e| Error::usage(&e))?;
+    let ledger = ledger(&config, &data)?;
     let cancel = CancellationToken::new();
     stop_on_signals(&cancel)?;
     Ok(Farm {
@@ -90,8 +113,8 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
             images,
             blobs,
             cargos,
-            signer: Arc::new(signer),
-            folders: Folders {
+            ledger: Arc::new(ledger),
+            folders: verify::Folders {
                 data,
                 recipes: global.recipes_dir.clone(),
                 logs: global.results_dir.join(batch).join("logs"),

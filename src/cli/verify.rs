@@ -128,7 +128,7 @@ pub(super) fn classify(error: &verify::Error) -> Error {
         | verify::Error::NoArtifacts { .. }
         | verify::Error::RecipeForSeveral { .. } => Error::usage(error),
         verify::Error::Store(_)
-        | verify::Error::Attest(_)
+        | verify::Error::Trust(_)
         | verify::Error::Image(_)
         | verify::Error::Sandbox(_)
         | verify::Error::NoPlan(_) => Error::farm(error),

@@ -1,6 +1,7 @@
 //! What an operator may configure, parsed from TOML and checked whole.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use url::Url;
@@ -33,6 +34,10 @@ pub struct Config {
     pub limits: Limits,
     /// How long one artifact is tried.
     pub tries: TryLimits,
+    /// Who signs.
+    pub signing: SigningConfig,
+    /// The log of what was signed.
+    pub log: LogConfig,
 }
 
 /// When the line stops trying further plans for one artifact.
@@ -75,6 +80,61 @@ pub struct SourceConfig {
     /// Upstream prefixes and the git locations (addresses or folders of bare
     /// repositories) that stand in for them. The longest prefix wins.
     pub mirror: BTreeMap<String, String>,
+}
+
+/// Who signs statements. A key file in the data folder where nothing is set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SigningConfig {
+    /// A file that holds the passphrase of the key files.
+    pub passphrase_file: Option<PathBuf>,
+    /// A key in a token.
+    pub pkcs11: Option<TokenConfig>,
+    /// A command that signs.
+    pub command: Option<CommandConfig>,
+}
+
+/// A key in a token.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenConfig {
+    /// The token's library.
+    pub module: PathBuf,
+    /// The token's label.
+    pub token: String,
+    /// The key's label.
+    pub key: String,
+    /// A file that holds the PIN; else it is in the environment.
+    pub pin_file: Option<PathBuf>,
+}
+
+/// A command that signs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandConfig {
+    /// The program and its arguments.
+    pub run: Vec<String>,
+    /// The public half of the key that it signs with (SPKI PEM).
+    pub public_key: PathBuf,
+}
+
+/// The log of what was signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// The log's name: a bare host name of the operator's choosing. It is fixed with
+    /// the first entry.
+    pub origin: String,
+}
+
+impl Default for LogConfig {
+    /// A name below the domain that is reserved for private use, so that it is
+    /// nobody else's.
+    fn default() -> Self {
+        Self {
+            origin: "log.remint.internal".into(),
+        }
+    }
 }
 
 impl Config {

@@ -26,7 +26,10 @@ pub use comparison::{
     CauseCount, Comparison, Difference, DifferenceKind, Differs, Equivalence, NESTED,
     Normalization, Severity,
 };
-pub use config::{Config, ConfigError, RegistryConfig, SourceConfig, TryLimits};
+pub use config::{
+    CommandConfig, Config, ConfigError, LogConfig, RegistryConfig, SigningConfig, SourceConfig,
+    TokenConfig, TryLimits,
+};
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};
 pub use learnt::Learnt;

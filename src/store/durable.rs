@@ -25,6 +25,71 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     persist(file, path)
 }
 
+/// Puts `bytes` at `offset` of a file that only ever grows, and cuts off whatever was
+/// behind: what an interrupted write left there was never told to anyone. Makes the
+/// file and its folder if they are missing.
+///
+/// # Errors
+/// [`Error`] with the path and what to do.
+pub fn append_durably(path: &Path, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+    use std::os::unix::fs::FileExt as _;
+    let folder = folder_of(path);
+    let is_new = !path.exists();
+    if is_new {
+        make_folder(folder)?;
+    }
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| Error::io("open", path, error))?;
+    file.set_len(offset)
+        .and_then(|()| file.write_all_at(bytes, offset))
+        .and_then(|()| file.sync_data())
+        .map_err(|error| Error::io("write", path, error))?;
+    if is_new { sync_folder(folder) } else { Ok(()) }
+}
+
+/// Removes a file so that it stays removed; one that is not there is no error.
+///
+/// # Errors
+/// [`Error`] with the path and what to do.
+pub fn remove_durably(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Ok(()) => sync_folder(folder_of(path)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path, error)),
+    }
+}
+
+/// Holds a lock on a file, made if it is missing, until the value is dropped. Other
+/// processes wait.
+///
+/// # Errors
+/// [`Error`] with the path and what to do.
+pub fn lock(path: &Path) -> Result<File, Error> {
+    use std::os::fd::AsRawFd as _;
+    make_folder(folder_of(path))?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| Error::io("open", path, error))?;
+    loop {
+        // SAFETY: the descriptor is open for as long as `file` lives; flock(2) touches
+        // no memory.
+        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) } == 0 {
+            return Ok(file);
+        }
+        let error = std::io::Error::last_os_error();
+        if error.kind() != std::io::ErrorKind::Interrupted {
+            return Err(Error::io("lock", path, error));
+        }
+    }
+}
+
 /// The second half of every durable write. The order matters: the bytes must be
 /// on the disk before the name points to them, and the name is on the disk only
 /// when its folder is.
@@ -101,6 +166,19 @@ mod tests {
             .expect("list")
             .count();
         assert_eq!(beside, 1);
+    }
+
+    #[test]
+    fn an_append_cuts_off_what_an_interrupted_one_left() {
+        let folder = tempfile::tempdir().expect("temp");
+        let path = folder.path().join("deep/file");
+        append_durably(&path, 0, b"first").expect("write");
+        append_durably(&path, 5, b"torn tail").expect("write");
+        append_durably(&path, 5, b"+").expect("write");
+        assert_eq!(std::fs::read(&path).expect("read"), b"first+");
+        remove_durably(&path).expect("removed");
+        remove_durably(&path).expect("nothing to remove");
+        assert!(!path.exists());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub use blobs::{Blob, BlobWriter, Blobs, digest_file};
 pub use database::{Backend, Database, DatabaseError, Migration, Schema};
-pub use durable::{free_bytes, make_folder, write_durably};
+pub use durable::{append_durably, free_bytes, lock, make_folder, remove_durably, write_durably};
 
 /// Why something could not be stored or read back.
 #[derive(Debug, thiserror::Error)]

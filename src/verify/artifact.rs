@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::tries::{Tried, Tries};
 use super::{Error, Line, Request, failure, memory, prepare, settle, tree};
-use crate::attest;
 use crate::model::{
     Artifact, ArtifactSummary, Attempt, Distance, FetchedArtifact, Learnt, Recipe, Release,
     ResultRecord, Station, Verdict,
@@ -17,6 +16,7 @@ use crate::plan::{self, GzipMarks};
 use crate::sandbox::{Engine, EngineError};
 use crate::source;
 use crate::store::archive::{self, MemberContent, MemberStamp};
+use crate::trust;
 
 /// What was read out of a published artifact.
 pub(super) struct Published {
@@ -183,7 +183,8 @@ impl Line {
             return Ok(());
         }
         self.enter(&artifact.name, Station::Attest);
-        let path = attest::attest(record, self.signer.as_ref(), &self.folders.data)?;
+        let stored = self.ledger.attest(record)?;
+        let path = trust::keep_copies(record, &stored, &self.folders.data)?;
         record.attestation = Some(path);
         Ok(())
     }

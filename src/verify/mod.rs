@@ -24,7 +24,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::attest::{self, Signer};
 use crate::image::{self, Images};
 use crate::mirror::Mirror;
 use crate::model::{
@@ -35,6 +34,7 @@ use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine};
 use crate::source::Sources;
 use crate::store::{self, Blobs};
+use crate::trust::{self, Ledger};
 
 /// What a person asks of the line for one package.
 #[derive(Clone, Debug)]
@@ -80,8 +80,8 @@ pub struct Line {
     pub blobs: Blobs,
     /// The cargos that the farm can run.
     pub cargos: Vec<CargoToolchain>,
-    /// Who signs.
-    pub signer: Arc<dyn Signer>,
+    /// Where attestations are signed and stored.
+    pub ledger: Arc<Ledger>,
     /// Where things are.
     pub folders: Folders,
     /// What inferred plans may use; a recipe says so itself.
@@ -133,7 +133,7 @@ pub enum Error {
     Store(#[from] store::Error),
     /// The attestation could not be made.
     #[error(transparent)]
-    Attest(#[from] attest::Error),
+    Trust(#[from] trust::Error),
     /// An image that `plan` needs.
     #[error(transparent)]
     Image(#[from] image::Error),

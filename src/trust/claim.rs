@@ -1,0 +1,133 @@
+//! What a record claims about an artifact, whoever made it.
+
+use jiff::Timestamp;
+
+use super::history::KeyHistory;
+use super::policy::OURSELVES;
+use super::verified::VerifiedRecord;
+use crate::attest::{self, REBUILD_RESULT, Witness};
+use crate::model::{Equivalence, RecoveredFact, ReplayedFact, Sha256Digest, VerdictKind};
+
+/// One builder's verdict on one artifact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The record's number in the log.
+    pub entry: u64,
+    /// Who built.
+    pub operator: String,
+    /// The key that the builder signed with.
+    pub key_id: Sha256Digest,
+    /// The artifact's file name.
+    pub artifact: String,
+    /// The artifact's SHA-256.
+    pub sha256: Sha256Digest,
+    /// What it says.
+    pub verdict: VerdictKind,
+    /// Why, in one line.
+    pub reason: String,
+    /// When it was built, or where that is not said, when it was taken in.
+    pub at: Timestamp,
+    /// The names of the recovered facts that steered the build.
+    pub recovered: Vec<String>,
+    /// Whether published metadata was replayed.
+    pub is_replayed: bool,
+    /// The normalizers that made the files equal.
+    pub normalizers: Vec<String>,
+    /// Why it is not to be trusted although it holds.
+    pub objection: Option<String>,
+}
+
+impl Claim {
+    /// Reads the claim of a verified record; none where it makes none: what follows
+    /// from a result (provenance, SVR) is no further witness.
+    ///
+    /// # Errors
+    /// [`attest::Error::Invalid`] where it has the type and not the shape.
+    pub fn read(
+        record: &VerifiedRecord,
+        history: &KeyHistory,
+    ) -> Result<Option<Self>, attest::Error> {
+        if let Some(witness) = Witness::read(&record.statement)? {
+            return Ok(Some(Self {
+                entry: record.entry,
+                operator: witness.operator,
+                key_id: witness.key_id,
+                artifact: witness.artifact,
+                sha256: witness.sha256,
+                verdict: witness.verdict,
+                reason: "as another builder says".into(),
+                at: witness.imported,
+                recovered: vec![],
+                is_replayed: false,
+                normalizers: vec![],
+                objection: history.objection(record, Some(witness.imported)),
+            }));
+        }
+        if record.statement.predicate_type != REBUILD_RESULT {
+            return Ok(None);
+        }
+        Self::of_result(record, history).map(Some)
+    }
+
+    fn of_result(record: &VerifiedRecord, history: &KeyHistory) -> Result<Self, attest::Error> {
+        let invalid = |what: &str| {
+            attest::Error::Invalid(format!("record {} has no usable {what}", record.entry))
+        };
+        let predicate = &record.statement.predicate;
+        // A field that is not there is an empty list; one of another shape is an error.
+        fn list<T: serde::de::DeserializeOwned>(
+            predicate: &serde_json::Value,
+            name: &str,
+        ) -> Option<Vec<T>> {
+            match predicate.get(name) {
+                None => Some(vec![]),
+                Some(value) => serde_json::from_value(value.clone()).ok(),
+            }
+        }
+        let subject = record
+            .statement
+            .subject
+            .first()
+            .ok_or_else(|| invalid("subject"))?;
+        let verdict: VerdictKind =
+            serde_json::from_value(predicate["verdict"].clone()).map_err(|_| invalid("verdict"))?;
+        let recovered: Vec<RecoveredFact> =
+            list(predicate, "recovered").ok_or_else(|| invalid("list of recovered facts"))?;
+        let replayed: Vec<ReplayedFact> =
+            list(predicate, "replayed").ok_or_else(|| invalid("list of replayed metadata"))?;
+        let equivalence: Option<Equivalence> = match predicate.get("equivalence") {
+            None => None,
+            Some(value) => {
+                serde_json::from_value(value.clone()).map_err(|_| invalid("equivalence"))?
+            }
+        };
+        let at: Timestamp = predicate["startedOn"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| invalid("time"))?;
+        Ok(Self {
+            entry: record.entry,
+            operator: OURSELVES.into(),
+            key_id: record.key_id,
+            artifact: subject.name.clone(),
+            sha256: subject.sha256().ok_or_else(|| invalid("digest"))?,
+            verdict,
+            reason: predicate["reason"].as_str().unwrap_or_default().to_owned(),
+            at,
+            recovered: recovered.iter().map(name_of).collect(),
+            is_replayed: !replayed.is_empty(),
+            normalizers: equivalence
+                .into_iter()
+                .flat_map(|equivalence| equivalence.applied)
+                .map(|applied| applied.normalizer)
+                .collect(),
+            objection: history.objection(record, Some(at)),
+        })
+    }
+}
+
+/// A fact's name: its tag in JSON, which policies use too.
+fn name_of(fact: &RecoveredFact) -> String {
+    let value = serde_json::to_value(fact).expect("a fact is plain data and serialises");
+    value["fact"].as_str().unwrap_or_default().to_owned()
+}

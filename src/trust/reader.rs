@@ -1,0 +1,146 @@
+//! Reading the store: what is found under a key, each record verified. Any number of
+//! processes may read while others write.
+
+use std::sync::{PoisonError, RwLock};
+
+use super::Error;
+use super::claim::Claim;
+use super::history::KeyHistory;
+use super::index::{Index, Key};
+use super::ledger::Folders;
+use super::log::{Checkpoint, LogFiles};
+use super::records::{Position, Record, Records};
+use super::verified::{TrustedKeys, VerifiedRecord, verify_record};
+
+/// The store, open for reading.
+pub struct Reader {
+    folders: Folders,
+    records: Records,
+    keys: TrustedKeys,
+    index: RwLock<Index>,
+}
+
+impl Reader {
+    /// Opens the store in `folders`; an empty one has no records.
+    ///
+    /// # Errors
+    /// [`Error`] where keys or index cannot be read.
+    pub fn open(folders: Folders) -> Result<Self, Error> {
+        let keys = TrustedKeys::of_folder(&folders.keys)?;
+        let reader = Self {
+            records: folders.records(),
+            index: RwLock::new(Index::new(&folders.index())),
+            folders,
+            keys,
+        };
+        reader.refresh()?;
+        Ok(reader)
+    }
+
+    /// Takes in what was written since. Returns whether anything was.
+    ///
+    /// # Errors
+    /// [`Error`] where the index cannot be read.
+    pub fn refresh(&self) -> Result<bool, Error> {
+        self.index
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .refresh()
+    }
+
+    /// The log's files.
+    pub fn log(&self) -> LogFiles {
+        LogFiles::new(&self.folders.log)
+    }
+
+    /// The keys that records are verified with.
+    pub const fn keys(&self) -> &TrustedKeys {
+        &self.keys
+    }
+
+    /// The newest checkpoint, verified; none where there is no log yet.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where no known key signed it.
+    pub fn checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        let log = self.log();
+        let Some(note) = log.read_checkpoint()? else {
+            return Ok(None);
+        };
+        Checkpoint::verify(&note, &self.keys.log)
+            .map(Some)
+            .map_err(|what| Error::Damaged {
+                path: log.checkpoint(),
+                what,
+            })
+    }
+
+    /// Where the records under a key are, oldest first.
+    pub fn positions(&self, key: Key) -> Vec<Position> {
+        self.index
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .find(key)
+    }
+
+    /// The line of a record, as it is; nothing of it is verified.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub fn line(&self, position: Position) -> Result<Vec<u8>, Error> {
+        self.records.read(position)
+    }
+
+    /// Reads and verifies a record.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read, is another's, or does not hold.
+    pub fn record(&self, position: Position) -> Result<VerifiedRecord, Error> {
+        let damaged = |what: String| Error::Damaged {
+            path: self.records.path(position.entry),
+            what,
+        };
+        let record = Record::parse(&self.records.read(position)?).map_err(damaged)?;
+        let verified = verify_record(record, &self.keys)
+            .map_err(|error| damaged(format!("record {}: {error}", position.entry)))?;
+        if verified.entry != position.entry {
+            return Err(damaged(format!(
+                "record {} is in the place of record {}",
+                verified.entry, position.entry
+            )));
+        }
+        Ok(verified)
+    }
+
+    /// Every record under a key, verified, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] as for one record.
+    pub fn find(&self, key: Key) -> Result<Vec<VerifiedRecord>, Error> {
+        self.positions(key)
+            .into_iter()
+            .map(|position| self.record(position))
+            .collect()
+    }
+
+    /// What the log says of keys.
+    ///
+    /// # Errors
+    /// [`Error`] where an event does not hold.
+    pub fn history(&self) -> Result<KeyHistory, Error> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        KeyHistory::read(&self.records, &index, &self.keys)
+    }
+
+    /// Every claim under a key, oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] as for one record.
+    pub fn claims(&self, key: Key, history: &KeyHistory) -> Result<Vec<Claim>, Error> {
+        let mut claims = Vec::new();
+        for record in self.find(key)? {
+            claims.extend(Claim::read(&record, history)?);
+        }
+        Ok(claims)
+    }
+}

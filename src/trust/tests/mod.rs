@@ -1,0 +1,190 @@
+//! The store as a whole: what is appended is found, holds, and survives interruption.
+
+mod tampering;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::attest::{Bundle, Ed25519Key, KeyFile, Keys, Statement, Subject};
+use crate::model::Sha256Digest;
+
+fn keys() -> Arc<Keys> {
+    Arc::new(Keys {
+        attest: Arc::new(KeyFile::generate().expect("key")),
+        link: Ed25519Key::generate(),
+        log: Ed25519Key::generate(),
+    })
+}
+
+/// A store whose readers know its keys.
+fn ledger(data: &Path, keys: &Arc<Keys>) -> Ledger {
+    let folders = Folders::below(data);
+    for (name, pem) in [
+        ("attest", keys.attest.public_key().pem().to_owned()),
+        ("link", keys.link.public_key().pem().expect("encodes")),
+        ("log", keys.log.public_key().pem().expect("encodes")),
+    ] {
+        let path = folders.keys.join(format!("{name}.pub"));
+        crate::store::write_durably(&path, pem.as_bytes()).expect("written");
+    }
+    Ledger::open(folders, "log.example", keys.clone()).expect("opens")
+}
+
+fn digest(number: u64) -> Sha256Digest {
+    Sha256Digest::of(number.to_be_bytes())
+}
+
+fn submission(number: u64, keys: &Keys) -> Submission {
+    let subject = Subject {
+        uri: Some(format!("pkg:cargo/demo@{number}.0.0")),
+        ..Subject::file("demo.crate", &digest(number))
+    };
+    let statement = Statement::new(subject, "urn:test", json!({"number": number}));
+    Submission {
+        bundle: Bundle::sign(&statement, keys.attest.as_ref()).expect("signs"),
+        link: None,
+        document: None,
+    }
+}
+
+fn batch(numbers: std::ops::Range<u64>, keys: &Keys) -> Vec<Submission> {
+    numbers.map(|number| submission(number, keys)).collect()
+}
+
+/// The store announces its three keys before anything else.
+const ANNOUNCED: u64 = 3;
+
+#[test]
+fn what_is_appended_is_found_by_digest_and_package_and_holds() {
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    let ledger = ledger(data.path(), &keys);
+    // Across a tile's edge, in batches that end on both sides of it.
+    for numbers in [0..1, 1..250, 250..600] {
+        ledger.append(batch(numbers, &keys)).expect("stored");
+    }
+    let reader = Reader::open(Folders::below(data.path())).expect("opens");
+    assert_eq!(
+        reader.checkpoint().expect("holds").expect("there").size,
+        600 + ANNOUNCED
+    );
+    for number in [0, 1, 249, 250, 252, 253, 599] {
+        let found = reader.find(Key::artifact(&digest(number))).expect("holds");
+        assert_eq!(found.len(), 1, "{number}");
+        assert_eq!(found[0].entry, number + ANNOUNCED);
+        assert_eq!(found[0].statement.predicate["number"], number);
+        let purl = Key::purl(&format!("pkg:cargo/demo@{number}.0.0"));
+        assert_eq!(reader.find(purl).expect("holds").len(), 1);
+    }
+    assert!(
+        reader
+            .find(Key::artifact(&digest(600)))
+            .expect("nothing")
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_statement_is_stored_once() {
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    let ledger = ledger(data.path(), &keys);
+    let first = ledger.append(batch(0..2, &keys)).expect("stored");
+    let again = ledger.append(batch(0..3, &keys)).expect("stored");
+    assert_eq!(first[..], again[..2]);
+    let reader = Reader::open(Folders::below(data.path())).expect("opens");
+    assert_eq!(
+        reader.checkpoint().expect("holds").expect("there").size,
+        3 + ANNOUNCED
+    );
+}
+
+#[test]
+fn a_lost_index_is_made_again() {
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    let store = ledger(data.path(), &keys);
+    store.append(batch(0..300, &keys)).expect("stored");
+    let index = Folders::below(data.path()).index();
+    let before = std::fs::read(&index).expect("read");
+    std::fs::write(&index, &before[..before.len() / 2 + 7]).expect("cut");
+    let store = ledger(data.path(), &keys);
+    store.append(batch(300..301, &keys)).expect("stored");
+    let after = std::fs::read(&index).expect("read");
+    assert!(
+        after[..before.len()] == before,
+        "the rows are not what they were"
+    );
+}
+
+#[test]
+fn two_writers_take_turns() {
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    let (one, two) = (ledger(data.path(), &keys), ledger(data.path(), &keys));
+    for number in 0..6 {
+        let writer = if number % 2 == 0 { &one } else { &two };
+        writer
+            .append(batch(number..number + 1, &keys))
+            .expect("stored");
+    }
+    let reader = Reader::open(Folders::below(data.path())).expect("opens");
+    for number in 0..6 {
+        let found = reader.find(Key::artifact(&digest(number))).expect("holds");
+        assert_eq!(found[0].entry, number + ANNOUNCED);
+    }
+}
+
+#[test]
+fn another_name_or_key_does_not_open_the_log() {
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    ledger(data.path(), &keys)
+        .append(batch(0..1, &keys))
+        .expect("stored");
+    let folders = Folders::below(data.path());
+    let other = Ledger::open(folders.clone(), "other.example", keys.clone()).expect("opens");
+    let error = other
+        .append(batch(1..2, &keys))
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        error.contains("log.example") && error.contains("other.example"),
+        "{error}"
+    );
+    let strangers = super::tests::keys();
+    let path = folders.keys.join("log.pub");
+    let pem = strangers.log.public_key().pem().expect("encodes");
+    std::fs::write(path, pem).expect("write");
+    let stranger = Ledger::open(folders, "log.example", strangers.clone()).expect("opens");
+    let error = stranger
+        .append(batch(1..2, &strangers))
+        .expect_err("refused")
+        .to_string();
+    assert!(error.contains("no known key"), "{error}");
+}
+
+#[test]
+fn an_exported_folder_stands_for_itself_and_has_no_secret() {
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    let store = ledger(data.path(), &keys);
+    store.append(batch(0..300, &keys)).expect("stored");
+    let folders = Folders::below(data.path());
+    for secret in ["attest.key", "passphrase"] {
+        std::fs::write(folders.keys.join(secret), "secret").expect("write");
+    }
+    let away = tempfile::tempdir().expect("temp");
+    export(&folders, away.path()).expect("exported");
+    data.close().expect("gone");
+
+    let there = Folders::below(away.path());
+    let trusted = TrustedKeys::of_folder(&there.keys).expect("reads");
+    let found = audit(&there, &trusted, &[]).expect("reads");
+    assert!(found.is_good(), "{:#?}", found.findings);
+    assert_eq!(found.good, 300 + ANNOUNCED);
+    for secret in ["attest.key", "passphrase"] {
+        assert!(!there.keys.join(secret).exists(), "{secret}");
+    }
+    let error = export(&there, away.path())
+        .expect_err("refused")
+        .to_string();
+    assert!(error.contains("not empty"), "{error}");
+}
