@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use remint::model::ArtifactKind;
-use remint_fuzz::{check, pair};
+use remint_fuzz::{Wrap, check, pair};
 
 fuzz_target!(|data: &[u8]| {
-    if let Some((published, rebuilt)) = pair(data) {
+    if let Some((published, rebuilt)) = pair(data, Wrap::Raw) {
         check(&published, &rebuilt, ArtifactKind::Other);
     }
 });
