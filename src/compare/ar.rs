@@ -41,12 +41,22 @@ impl Archive for Ar {
     type Meta = ArMeta;
     type Around = Stray;
 
-    fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<ArMeta, Stray> {
-        let mut scan = Scan::new();
-        if let Err(trouble) = walk(path, budget, wanted, &mut scan) {
-            scan.trouble = Some(trouble);
-        }
-        scan
+    fn walk(
+        path: &Path,
+        budget: &Budget,
+        wanted: &Wanted,
+        scan: &mut Scan<ArMeta, Stray>,
+    ) -> Result<(), Trouble> {
+        walk(path, budget, wanted, scan)
+    }
+
+    /// deb(5): `control.tar` and `data.tar`, each with its compressor's ending or none.
+    fn base_name(name: &[u8]) -> Option<&[u8]> {
+        [&b"control.tar"[..], b"data.tar"].into_iter().find(|base| {
+            let ending = name.strip_prefix(*base);
+            ending
+                .is_some_and(|e| matches!(e, b"" | b".gz" | b".xz" | b".zst" | b".bz2" | b".lzma"))
+        })
     }
 
     fn around(published: &Stray, rebuilt: &Stray, _same: bool, findings: &mut Findings) {
@@ -102,8 +112,12 @@ impl Meta for ArMeta {
             Cause::FileMode,
             pair("mode", quote(&self.mode), quote(&rebuilt.mode)),
         );
+        // Two names are two spellings of one, or those of two compressors, which whoever
+        // paired the members tells.
+        let [ours, theirs] = [self, rebuilt].map(|meta| resolved(trimmed(&meta.raw_name), b""));
+        let renamed = ours != theirs && Ar::base_name(&ours).is_some();
         add(
-            self.raw_name != rebuilt.raw_name,
+            self.raw_name != rebuilt.raw_name && !renamed,
             Severity::Metadata,
             Cause::ArchiveWriter,
             pair(
@@ -153,7 +167,7 @@ fn walk(
             scan.wrapping = Some(Stray::read(&mut (&header[..filled]).chain(&mut reader))?);
             return Ok(());
         }
-        let index = scan.members.len();
+        let index = scan.next_index();
         listing.list(index, size_of::<Member<ArMeta>>() + HEADER)?;
         let raw_name = trimmed(&header[..16]);
         let size = digits(&header[48..58], 10)
@@ -184,10 +198,7 @@ fn walk(
         }
         let mut padding = [0; 1];
         let padded = size % 2 == 1 && fill(&mut reader, &mut padding)? == 1;
-        if wanted.contains_key(&index) {
-            scan.captured.insert(index, held);
-        }
-        scan.members.push(Member {
+        let member = Member {
             name: resolved(raw_name, &long_names),
             body,
             meta: ArMeta {
@@ -198,7 +209,8 @@ fn walk(
                 raw_name: header[..16].to_vec(),
                 padding: padded.then_some(padding[0]),
             },
-        });
+        };
+        scan.take(member, held, wanted);
     }
 }
 

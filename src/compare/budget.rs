@@ -20,7 +20,7 @@ pub struct Limits {
     pub held: u64,
     /// All members held at one time, in bytes.
     pub held_together: u64,
-    /// Names, headers and comments of one archive kept in memory, in bytes.
+    /// Names, headers and comments kept in memory of one side, all nesting together, in bytes.
     pub listing: u64,
     /// Differences that are listed; the rest is counted.
     pub listed: usize,
@@ -52,6 +52,8 @@ impl Default for Limits {
 pub(super) struct Budget {
     limits: Limits,
     inflated: Arc<AtomicU64>,
+    /// The most that one walk of this level has listed.
+    listed: Arc<AtomicU64>,
     deadline: Instant,
 }
 
@@ -59,7 +61,8 @@ impl Budget {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
-            inflated: Arc::new(AtomicU64::new(0)),
+            inflated: Arc::default(),
+            listed: Arc::default(),
             deadline: Instant::now() + limits.time,
         }
     }
@@ -73,6 +76,20 @@ impl Budget {
         Walk {
             listing: self.limits.listing,
             budget: self.clone(),
+        }
+    }
+
+    /// The budget of an archive within the one that was walked, whose listing is still held:
+    /// so all levels together hold no more than one may.
+    pub(super) fn inside(&self) -> Self {
+        let listed = self.listed.load(Ordering::Relaxed);
+        Self {
+            limits: Limits {
+                listing: self.limits.listing.saturating_sub(listed),
+                ..self.limits
+            },
+            listed: Arc::default(),
+            ..self.clone()
         }
     }
 
@@ -131,6 +148,8 @@ impl Walk {
                 limits.listing
             ))
         })?;
+        let listed = limits.listing - self.listing;
+        self.budget.listed.fetch_max(listed, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -88,6 +88,11 @@ pub(super) trait Meta {
     /// Whether extracting it makes a link, so that order carries meaning.
     fn is_link(&self) -> bool;
 
+    /// Whether it is a link out of where the archive is unpacked, as far as its header tells.
+    fn links_out(&self, _name: &[u8]) -> bool {
+        false
+    }
+
     /// What kind of member it is, for a person.
     fn describe(&self) -> String;
 }
@@ -122,6 +127,8 @@ pub(super) struct Scan<M, W> {
     /// What was asked for.
     pub captured: BTreeMap<usize, Held>,
     pub trouble: Option<Trouble>,
+    /// Members met so far.
+    met: usize,
 }
 
 impl<M, W> Scan<M, W> {
@@ -131,7 +138,24 @@ impl<M, W> Scan<M, W> {
             wrapping: None,
             captured: BTreeMap::new(),
             trouble: None,
+            met: 0,
         }
+    }
+
+    /// The place of the member that comes next.
+    pub(super) const fn next_index(&self) -> usize {
+        self.met
+    }
+
+    /// Takes a member in. A walk that was asked for something hands that back alone: the
+    /// walk before it has listed the members already, and they are still held.
+    pub(super) fn take(&mut self, member: Member<M>, held: Held, wanted: &Wanted) {
+        if wanted.is_empty() {
+            self.members.push(member);
+        } else if wanted.contains_key(&self.met) {
+            self.captured.insert(self.met, held);
+        }
+        self.met += 1;
     }
 }
 

@@ -55,9 +55,52 @@ pub(super) fn pair(
     format!("{field}: published {published}, rebuilt {rebuilt}")
 }
 
+/// Whether a path that starts in `folder`, a folder of the archive, leads out of where the
+/// archive is unpacked.
+pub(super) fn leads_out(folder: &[u8], path: &[u8]) -> bool {
+    let drive = path.get(1) == Some(&b':');
+    if path.starts_with(b"/") || path.starts_with(b"\\") || drive {
+        return true;
+    }
+    let parts = [folder, path]
+        .into_iter()
+        .flat_map(|p| p.split(|&b| b == b'/'));
+    let mut depth = 0i64;
+    for part in parts {
+        match part {
+            b"" | b"." => {}
+            b".." => depth -= 1,
+            _ => depth += 1,
+        }
+        if depth < 0 {
+            return true;
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_leads_out_is_told_from_one_that_comes_back() {
+        for out in [
+            &b"/etc/x"[..],
+            b"../x",
+            b"a/../../x",
+            b"\\x",
+            b"C:x",
+            b"./..",
+        ] {
+            assert!(leads_out(b"", out), "{out:?}");
+        }
+        for inside in [&b"a/x"[..], b"a/../x", b"./x", b"a..b", b""] {
+            assert!(!leads_out(b"", inside), "{inside:?}");
+        }
+        assert!(!leads_out(b"a/b", b"../x"));
+        assert!(leads_out(b"a", b"../../x"));
+    }
 
     #[test]
     fn exec_and_setuid_bits_are_content_and_a_umask_is_not() {

@@ -152,7 +152,7 @@ impl Job<'_> {
             published,
             rebuilt,
             kind: ArtifactKind::Other,
-            budget: self.budget.clone(),
+            budget: self.budget.inside(),
             source: self.source,
             prefix: self.full_path(path),
             depth: self.depth + 1,

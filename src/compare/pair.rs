@@ -8,7 +8,8 @@ use super::Job;
 use super::budget::Budget;
 use super::content::{Side, Subject};
 use super::findings::{Finding, Findings};
-use super::listing::{Held, Member, Meta, Scan, Want, Wanted, show};
+use super::listing::{Held, Member, Meta, Note, Scan, Trouble, Want, Wanted, show};
+use super::metadata::{leads_out, pair};
 use super::sniff::Format;
 use crate::model::{Cause, Difference, DifferenceKind, Severity};
 
@@ -19,8 +20,28 @@ pub(super) trait Archive {
     /// What is around its members.
     type Around: Send;
 
+    /// Walks a file, and ends where it cannot be read on.
+    fn walk(
+        path: &Path,
+        budget: &Budget,
+        wanted: &Wanted,
+        scan: &mut Scan<Self::Meta, Self::Around>,
+    ) -> Result<(), Trouble>;
+
     /// Walks a file. Whatever is wrong with it becomes the scan's trouble.
-    fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<Self::Meta, Self::Around>;
+    fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<Self::Meta, Self::Around> {
+        let mut scan = Scan::new();
+        if let Err(trouble) = Self::walk(path, budget, wanted, &mut scan) {
+            scan.trouble = Some(trouble);
+        }
+        scan
+    }
+
+    /// The part of a member's name that says what it is, where the rest only says how it is
+    /// compressed.
+    fn base_name(_name: &[u8]) -> Option<&[u8]> {
+        None
+    }
 
     /// Adds what differs around the members.
     fn around(
@@ -35,7 +56,7 @@ pub(super) trait Archive {
 pub(super) fn archives<A: Archive>(job: &mut Job<'_>) -> Findings {
     let mut findings = Findings::new(job.budget.limits().listed);
     let [a, b] = scan_both::<A>(job, [&Wanted::new(), &Wanted::new()]);
-    let pairs = Pairs::of(&a.members, &b.members);
+    let pairs = Pairs::of::<A>(&a.members, &b.members);
     let whole = a.trouble.is_none() && b.trouble.is_none();
     for (side, scan) in [("published", &a), ("rebuilt", &b)] {
         if let Some(trouble) = &scan.trouble {
@@ -82,7 +103,7 @@ fn unreadable(side: &str, trouble: &str, findings: &mut Findings) {
 }
 
 /// Which member answers to which: equal names, the first to the first, the
-/// second to the second.
+/// second to the second; then, of those left, equal names but for the compressor.
 struct Pairs {
     both: Vec<(usize, usize)>,
     only_published: Vec<usize>,
@@ -90,7 +111,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn of<M>(published: &[Member<M>], rebuilt: &[Member<M>]) -> Self {
+    fn of<A: Archive>(published: &[Member<A::Meta>], rebuilt: &[Member<A::Meta>]) -> Self {
         let mut waiting: BTreeMap<&[u8], std::collections::VecDeque<usize>> = BTreeMap::new();
         for (j, member) in rebuilt.iter().enumerate() {
             waiting.entry(&member.name).or_default().push_back(j);
@@ -109,6 +130,24 @@ impl Pairs {
         }
         pairs.only_rebuilt = waiting.into_values().flatten().collect();
         pairs.only_rebuilt.sort_unstable();
+        let Self {
+            both,
+            only_published,
+            only_rebuilt,
+        } = &mut pairs;
+        only_published.retain(|&i| {
+            let base = A::base_name(&published[i].name);
+            let answer = base.and_then(|base| {
+                only_rebuilt
+                    .iter()
+                    .position(|&j| A::base_name(&rebuilt[j].name) == Some(base))
+            });
+            if let Some(at) = answer {
+                both.push((i, only_rebuilt.remove(at)));
+            }
+            answer.is_none()
+        });
+        both.sort_unstable();
         pairs
     }
 
@@ -212,17 +251,24 @@ fn one_sided<M: Meta>(member: &Member<M>, kind: DifferenceKind, again: bool) -> 
     } else {
         format!("only in the {here} file")
     };
+    let mut detail = format!(
+        "{what}: {}, {} bytes, sha256 {}",
+        member.meta.describe(),
+        member.body.size,
+        member.body.sha256
+    );
+    if leads_out(&[], &member.name) {
+        detail.push_str("; its name leads out of where the archive is unpacked");
+    }
+    if member.meta.links_out(&member.name) {
+        detail.push_str("; it links out of where the archive is unpacked");
+    }
     Finding::plain(Difference {
         path: show(&member.name),
         kind,
         cause,
         severity: Severity::Payload,
-        detail: format!(
-            "{what}: {}, {} bytes, sha256 {}",
-            member.meta.describe(),
-            member.body.size,
-            member.body.sha256
-        ),
+        detail,
         diff: None,
     })
 }
@@ -251,7 +297,13 @@ fn members<M: Meta>(
             unsourced: false,
         });
     }
-    for note in published.meta.differences(&rebuilt.meta, same_content) {
+    let renamed = (published.name != rebuilt.name).then(|| {
+        // The rest of the name is the same: see [`Archive::base_name`].
+        let detail = pair("name", show(&published.name), show(&rebuilt.name));
+        Note::new(Severity::Metadata, Cause::Compressor, detail)
+    });
+    let notes = published.meta.differences(&rebuilt.meta, same_content);
+    for note in renamed.into_iter().chain(notes) {
         findings.add(Difference {
             path: path(),
             kind: DifferenceKind::MemberMetadata,

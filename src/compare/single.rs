@@ -37,12 +37,13 @@ impl Archive for Single {
     type Meta = Nothing;
     type Around = Envelope;
 
-    fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<Nothing, Envelope> {
-        let mut scan = Scan::new();
-        if let Err(trouble) = walk(path, budget, wanted, &mut scan) {
-            scan.trouble = Some(trouble);
-        }
-        scan
+    fn walk(
+        path: &Path,
+        budget: &Budget,
+        wanted: &Wanted,
+        scan: &mut Scan<Nothing, Envelope>,
+    ) -> Result<(), Trouble> {
+        walk(path, budget, wanted, scan)
     }
 
     fn around(published: &Envelope, rebuilt: &Envelope, _same: bool, findings: &mut Findings) {
@@ -58,14 +59,12 @@ fn walk(
 ) -> Result<(), Trouble> {
     let mut stream = Stream::open(path, budget)?;
     let (body, held) = read_body(&mut stream, &mut Buffer::new(), wanted.get(&0), |_| Ok(()))?;
-    if wanted.contains_key(&0) {
-        scan.captured.insert(0, held);
-    }
-    scan.members.push(Member {
+    let member = Member {
         name: NAME.to_vec(),
         body,
         meta: Nothing,
-    });
+    };
+    scan.take(member, held, wanted);
     scan.wrapping = Some(
         stream
             .finish()

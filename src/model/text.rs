@@ -26,14 +26,17 @@ pub fn steers(c: char) -> bool {
     c.is_control() || is_invisible_format(c)
 }
 
-/// Format characters that hide or reorder text: soft hyphen, zero-width
-/// characters, bidirectional marks, embeddings, overrides and isolates, the
-/// line and paragraph separators, the byte order mark, and the tag block.
+/// Characters that hide or reorder text: soft hyphen, zero-width characters,
+/// bidirectional marks, embeddings, overrides and isolates, the line and paragraph
+/// separators, the byte order mark, the tag block, fillers that show as nothing, and
+/// variation selectors, which code has been hidden in.
 fn is_invisible_format(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 #[cfg(test)]
@@ -44,6 +47,10 @@ mod tests {
     fn escape_sequences_and_bidirectional_controls_are_marked() {
         assert_eq!(printable("a\x1b[31mb", false), "a\\u{1b}[31mb");
         assert_eq!(printable("x\u{202e}y", false), "x\\u{202e}y");
+        assert_eq!(
+            printable("x\u{e0101}\u{3164}", false),
+            "x\\u{e0101}\\u{3164}"
+        );
         assert_eq!(printable("a\nb", false), "a\\u{a}b");
         assert_eq!(printable("a\nb", true), "a\nb");
         assert_eq!(printable("Zoë – 日本", false), "Zoë – 日本");

@@ -1,6 +1,8 @@
 //! Why lines of text changed, as far as the lines themselves prove it. Pure. A cause is
 //! named only where every change has it, and always with the two values that show it.
 
+use super::requirement::{lists_requirements, other_version};
+use super::token::{is_build_path, is_locale, is_random, is_record_line, is_time, is_version};
 use crate::model::Cause;
 
 /// Lines that changed.
@@ -33,7 +35,14 @@ impl Changes {
 }
 
 /// The one cause of every change, with its evidence.
-pub(super) fn of_changes(path: &str, changes: &Changes) -> Option<(Cause, String)> {
+///
+/// `of_dependencies` says that a parser finds no other value changed than versions of
+/// dependencies.
+pub(super) fn of_changes(
+    path: &str,
+    changes: &Changes,
+    of_dependencies: bool,
+) -> Option<(Cause, String)> {
     if let Some(evidence) = moved(changes) {
         return Some((Cause::Ordering, evidence));
     }
@@ -42,7 +51,7 @@ pub(super) fn of_changes(path: &str, changes: &Changes) -> Option<(Cause, String
     }
     let mut found: Option<(Cause, String)> = None;
     for (published, rebuilt) in &changes.pairs {
-        let (cause, evidence) = of_pair(path, published, rebuilt)?;
+        let (cause, evidence) = of_pair(path, published, rebuilt, of_dependencies)?;
         match &found {
             None => found = Some((cause, evidence)),
             Some((first, _)) if *first == cause => {}
@@ -64,9 +73,20 @@ fn moved(changes: &Changes) -> Option<String> {
     (published == rebuilt).then(|| format!("the same lines in another order, first `{first}`"))
 }
 
-fn of_pair(path: &str, published: &str, rebuilt: &str) -> Option<(Cause, String)> {
+fn of_pair(
+    path: &str,
+    published: &str,
+    rebuilt: &str,
+    of_dependencies: bool,
+) -> Option<(Cause, String)> {
     if let Some(evidence) = permuted(published, rebuilt) {
         return Some((Cause::Ordering, evidence));
+    }
+    if lists_requirements(path, published) && lists_requirements(path, rebuilt) {
+        let evidence = other_version(published, rebuilt);
+        if evidence.is_some() {
+            return evidence.map(|evidence| (Cause::DependencyVersion, evidence));
+        }
     }
     let (a, b) = differing(published, rebuilt);
     let single = |token: &str| !token.is_empty() && !token.contains(ends_token);
@@ -82,7 +102,10 @@ fn of_pair(path: &str, published: &str, rebuilt: &str) -> Option<(Cause, String)
         Cause::Locale
     } else if names_a_host(published) && names_a_host(rebuilt) {
         Cause::HostOrUser
-    } else if is_version(a) && is_version(b) && names_dependencies(path, published) {
+    } else if is_version(a)
+        && is_version(b)
+        && (of_dependencies || names_dependencies(path, published))
+    {
         Cause::DependencyVersion
     } else if is_version(a) && is_version(b) && names_a_tool(published) {
         Cause::ToolVersion
@@ -100,7 +123,7 @@ fn of_pair(path: &str, published: &str, rebuilt: &str) -> Option<(Cause, String)
 }
 
 /// The longest piece of evidence that is shown.
-fn short(text: &str) -> &str {
+pub(super) fn short(text: &str) -> &str {
     const SHOWN: usize = 120;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => &text[..end],
@@ -156,119 +179,6 @@ fn permuted(a: &str, b: &str) -> Option<String> {
         .then(|| format!("the same {} items in another order", left.1.len()))
 }
 
-/// A time and nothing beside it: digits in one of its shapes, and no words but its own.
-fn is_time(token: &str) -> bool {
-    const WORDS: [&str; 36] = [
-        "Jan",
-        "Feb",
-        "Mar",
-        "Apr",
-        "May",
-        "Jun",
-        "Jul",
-        "Aug",
-        "Sep",
-        "Oct",
-        "Nov",
-        "Dec",
-        "January",
-        "February",
-        "March",
-        "April",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-        "Mon",
-        "Tue",
-        "Wed",
-        "Thu",
-        "Fri",
-        "Sat",
-        "Sun",
-        "T",
-        "Z",
-        "UTC",
-        "GMT",
-        "AM",
-        "PM",
-    ];
-    let only_time = token
-        .split(|c: char| !c.is_alphabetic())
-        .filter(|word| !word.is_empty())
-        .all(|word| WORDS.contains(&word));
-    let plain = token
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || " :-+.,/".contains(c));
-    if !only_time || !plain || !token.bytes().any(|b| b.is_ascii_digit()) {
-        return false;
-    }
-    let shape: String = token
-        .chars()
-        .map(|c| if c.is_ascii_digit() { '#' } else { c })
-        .collect();
-    let has_word = token.chars().any(char::is_alphabetic);
-    if shape.contains("####-##-##")
-        || shape.contains("##:##")
-        || shape.contains("####/##/##")
-        || (has_word && shape.contains("####"))
-    {
-        return true;
-    }
-    // Seconds or milliseconds since the epoch, from 2001 to 2100.
-    let in_range = |number: u64| (1_000_000_000..4_102_444_800).contains(&number);
-    match token.parse::<u64>() {
-        Ok(number) if token.len() == 10 => in_range(number),
-        Ok(number) if token.len() == 13 => in_range(number / 1000),
-        _ => false,
-    }
-}
-
-/// An absolute path of at least two parts that is no part of a system: those mean
-/// something wherever a build runs.
-fn is_build_path(token: &str) -> bool {
-    const SYSTEM: [&str; 9] = [
-        "/etc/", "/usr/", "/bin/", "/sbin/", "/lib/", "/dev/", "/proc/", "/sys/", "/var/",
-    ];
-    let drive = token.as_bytes().get(1..3) == Some(b":\\");
-    let unix = token.starts_with('/')
-        && !token.starts_with("//")
-        && token[1..].contains('/')
-        && !SYSTEM.iter().any(|system| token.starts_with(system));
-    unix || drive
-}
-
-fn is_locale(token: &str) -> bool {
-    let (language, rest) = token.split_once('_').unwrap_or((token, ""));
-    let territory = rest.split(['.', '@']).next().unwrap_or_default();
-    let named = language.len() == 2
-        && language.bytes().all(|b| b.is_ascii_lowercase())
-        && territory.len() == 2
-        && territory.bytes().all(|b| b.is_ascii_uppercase());
-    let offset = token.len() == 5
-        && token.starts_with(['+', '-'])
-        && token[1..].bytes().all(|b| b.is_ascii_digit());
-    named
-        || offset
-        || matches!(
-            token,
-            "C" | "POSIX"
-                | "C.UTF-8"
-                | "UTC"
-                | "GMT"
-                | "CET"
-                | "CEST"
-                | "EST"
-                | "EDT"
-                | "PST"
-                | "PDT"
-                | "JST"
-        )
-}
-
 /// A line that says on which machine, or by whom, something was built.
 fn names_a_host(line: &str) -> bool {
     const WORDS: [&str; 6] = [
@@ -281,16 +191,6 @@ fn names_a_host(line: &str) -> bool {
     ];
     let line = line.to_ascii_lowercase();
     WORDS.iter().any(|word| line.contains(word))
-}
-
-/// Digits with dots, as versions have, with whatever comes after the third.
-fn is_version(token: &str) -> bool {
-    let token = token.trim_start_matches(|c: char| "v^~<>=!\"".contains(c));
-    let mut parts = token.split('.');
-    let number = |part: Option<&str>| {
-        part.is_some_and(|p| !p.is_empty() && p.bytes().next().is_some_and(|b| b.is_ascii_digit()))
-    };
-    number(parts.next()) && number(parts.next())
 }
 
 fn names_a_tool(line: &str) -> bool {
@@ -327,30 +227,11 @@ fn is_checksum(path: &str, line: &str) -> bool {
     path.ends_with(".dist-info/RECORD") && line.contains(",sha256=")
 }
 
-/// The digest, or the digest and size, of a line of RECORD (the binary distribution
-/// format, "The .dist-info directory").
-fn is_record_line(token: &str) -> bool {
-    token
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-}
-
 fn names_a_commit(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     ["commit", "sha1", "revision", "git", "rev"]
         .iter()
         .any(|word| line.contains(word))
-}
-
-/// A value without meaning: hexadecimal of at least 64 bits, or a UUID (RFC 9562).
-fn is_random(token: &str) -> bool {
-    const LEAST: usize = 16;
-    let digits = token.bytes().filter(u8::is_ascii_digit).count();
-    let hex = token.len() >= LEAST && token.bytes().all(|b| b.is_ascii_hexdigit());
-    let uuid = token.len() == 36
-        && token.split('-').map(str::len).eq([8, 4, 4, 4, 12])
-        && token.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    digits > 0 && (hex || uuid)
 }
 
 #[cfg(test)]
@@ -361,7 +242,7 @@ mod tests {
         let lines = |text: &str| text.lines().map(str::to_owned).collect();
         let mut changes = Changes::default();
         changes.add(lines(published), lines(rebuilt));
-        of_changes(path, &changes).map(|(cause, _)| cause)
+        of_changes(path, &changes, false).map(|(cause, _)| cause)
     }
 
     #[test]
@@ -413,6 +294,25 @@ mod tests {
                 "Requires-Dist: a (>=1.0)",
                 "Requires-Dist: a (>=1.1)",
                 Some(Cause::DependencyVersion),
+            ),
+            (
+                "x.dist-info/METADATA",
+                "Requires-Dist: idna>=3",
+                "Requires-Dist: idna>=4",
+                Some(Cause::DependencyVersion),
+            ),
+            (
+                "requirements.txt",
+                "idna==3.1 ; python_version > '3'",
+                "idna==3.2 ; python_version > '3'",
+                Some(Cause::DependencyVersion),
+            ),
+            ("requirements.txt", "idna==3.1", "idne==3.1", None),
+            (
+                "requirements.txt",
+                "idna @ https://a.example",
+                "idna @ https://b.example",
+                None,
             ),
             (
                 "x.js",

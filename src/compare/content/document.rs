@@ -160,6 +160,50 @@ pub(super) fn dependencies(path: &str, published: &str, rebuilt: &str) -> Option
     })
 }
 
+/// Manifests, by name, of Cargo and npm.
+const MANIFESTS: [&str; 3] = ["Cargo.toml", "Cargo.toml.orig", "package.json"];
+
+/// Whether nothing but what two manifests say about dependencies that both have differs, as
+/// a parser reads them.
+pub(super) fn only_dependencies(path: &str, published: &str, rebuilt: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    if !MANIFESTS.contains(&file) {
+        return false;
+    }
+    // Cargo's copy of the manifest as it was written has an ending of its own.
+    let path = path.strip_suffix(".orig").unwrap_or(path);
+    let Some((_, mut a, mut b)) = parsed(path, published, rebuilt) else {
+        return false;
+    };
+    take_versions(&mut a);
+    take_versions(&mut b);
+    a == b
+}
+
+/// Takes the versions out of every table of dependencies: a text, or the text `version` of a
+/// table.
+fn take_versions(value: &mut Value) {
+    let Some(members) = value.as_object_mut() else {
+        return;
+    };
+    for (key, member) in members {
+        if !key.to_ascii_lowercase().ends_with("dependencies") {
+            take_versions(member);
+            continue;
+        }
+        let wanted = member.as_object_mut().into_iter().flatten();
+        for (_, dependency) in wanted {
+            let version = match dependency {
+                Value::Object(fields) => fields.get_mut("version"),
+                plain => Some(plain),
+            };
+            if let Some(version) = version.filter(|version| version.is_string()) {
+                *version = Value::Null;
+            }
+        }
+    }
+}
+
 /// Each package of a lock file by name and version.
 fn packages(lock: &Value) -> BTreeMap<(String, String), &Value> {
     let version = |package: &Value| {
@@ -231,6 +275,22 @@ mod tests {
             Some("as TOML: /a published 1, rebuilt 2")
         );
         assert_eq!(structure("x.txt", "a = 1\n", "a = 2\n"), None);
+    }
+
+    #[test]
+    fn a_manifest_whose_dependencies_alone_changed_is_told_from_another() {
+        let npm = |version: &str, main: &str| {
+            format!(r#"{{"main":"{main}","devDependencies":{{"a":"{version}"}}}}"#)
+        };
+        let is = |a: &str, b: &str| only_dependencies("package/package.json", a, b);
+        assert!(is(&npm("^1.0.0", "x"), &npm("^1.0.1", "x")));
+        assert!(!is(&npm("^1.0.0", "x"), &npm("^1.0.1", "y")));
+        let cargo = |version: &str, path: &str| {
+            format!("[dependencies.a]\nversion = \"{version}\"\npath = \"{path}\"\n")
+        };
+        let is = |a: &str, b: &str| only_dependencies("a-1/Cargo.toml", a, b);
+        assert!(is(&cargo("1", "p"), &cargo("2", "p")));
+        assert!(!is(&cargo("1", "p"), &cargo("2", "q")));
     }
 
     #[test]

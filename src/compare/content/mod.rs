@@ -11,8 +11,10 @@ mod elf;
 mod hex;
 mod marshal;
 mod python;
+mod requirement;
 mod severity;
 mod text;
+mod token;
 
 use std::fs::File;
 use std::time::{Duration, Instant};

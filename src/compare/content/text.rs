@@ -157,7 +157,10 @@ fn unequal(subject: &Subject<'_>, a: &str, b: &str, severity: Severity, clock: &
         None => (None, None),
     };
     let (cause, evidence) = document::dependencies(subject.path, a, b)
-        .or_else(|| cause::of_changes(subject.path, &changes?))
+        .or_else(|| {
+            let of_dependencies = document::only_dependencies(subject.path, a, b);
+            cause::of_changes(subject.path, &changes?, of_dependencies)
+        })
         .map_or((default_cause(severity), None), |(cause, evidence)| {
             (cause, Some(evidence))
         });

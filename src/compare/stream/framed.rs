@@ -2,11 +2,12 @@
 //! headers tell read beside. May import `model`; holds the decoder's window only.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use super::source::Source;
 use super::{xz, zstd};
 use crate::compare::budget::Budget;
 use crate::compare::findings::Findings;
@@ -14,34 +15,6 @@ use crate::compare::listing::{Note, Stray};
 use crate::compare::metadata::pair;
 use crate::compare::sniff::Format;
 use crate::model::{Cause, Severity, Sha256Digest};
-
-/// The compressed file, hashed as it is consumed.
-struct Source {
-    inner: BufReader<File>,
-    hasher: Sha256,
-    count: u64,
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        self.count += count as u64;
-        Ok(count)
-    }
-}
-
-impl BufRead for Source {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.hasher.update(&self.inner.buffer()[..amount]);
-        self.count += amount as u64;
-        self.inner.consume(amount);
-    }
-}
 
 enum Decoder {
     Xz(Box<liblzma::bufread::XzDecoder<Source>>),
@@ -116,11 +89,7 @@ impl FramedReader {
         format: Format,
         budget: &Budget,
     ) -> io::Result<Self> {
-        let source = Source {
-            inner: BufReader::with_capacity(1 << 16, file),
-            hasher: Sha256::new(),
-            count: 0,
-        };
+        let source = Source::new(file);
         let (decoder, settings) = match format {
             Format::Xz => {
                 let stream = liblzma::stream::Stream::new_stream_decoder(
@@ -162,11 +131,12 @@ impl FramedReader {
         };
         // What a decoder leaves is hashed too, so that it cannot differ unseen.
         let left_over = io::copy(&mut source, &mut io::sink()).ok()?;
+        let (compressed, compressed_size) = source.cut();
         Some(Envelope {
             format: self.format,
             content: Sha256Digest::from_bytes(self.content.finalize().into()),
-            compressed: Sha256Digest::from_bytes(source.hasher.finalize().into()),
-            compressed_size: source.count,
+            compressed,
+            compressed_size,
             left_over,
             settings: self.settings,
         })

@@ -3,6 +3,7 @@
 
 mod framed;
 mod gzip;
+mod source;
 mod xz;
 mod zstd;
 
@@ -141,14 +142,22 @@ pub(super) fn compare(published: &Envelope, rebuilt: &Envelope, findings: &mut F
         }
         (a, b) => {
             let what = pair("compression", a.format_name(), b.format_name());
-            let detail = if a.content() == b.content() {
-                format!("{what}; the content is the same")
+            // Header fields of two formats are not held against each other. Where one
+            // holds bytes of its own, nobody has looked at them.
+            let hides = a.holds_bytes_of_its_own() || b.holds_bytes_of_its_own();
+            let severity = if hides {
+                Severity::Payload
             } else {
-                what
+                Severity::Metadata
             };
-            // Another format has other header fields, which are not held against
-            // each other: so this is no mere wrapping.
-            findings.container(Note::new(Severity::Payload, Cause::Compressor, detail));
+            let detail = match (a.content() == b.content(), hides) {
+                (true, false) => format!("{what}; the content is the same"),
+                (true, true) => format!(
+                    "{what}; the content is the same, and there are bytes beside it that decoders skip"
+                ),
+                (false, _) => what,
+            };
+            findings.container(Note::new(severity, Cause::Compressor, detail));
         }
     }
 }

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use super::budget::Budget;
 use super::findings::Findings;
-use super::listing::{Meta, Note, Scan, Stray, Wanted, quote};
-use super::metadata::{TYPE_BITS, mode_severity, pair, time};
+use super::listing::{Meta, Note, Scan, Stray, Trouble, Wanted, quote};
+use super::metadata::{TYPE_BITS, leads_out, mode_severity, pair, time};
 use super::pair::Archive;
 use super::stream::{self, Envelope};
 use crate::model::{Cause, Severity};
@@ -53,8 +53,8 @@ pub(super) struct TarMeta {
     pax: Records,
     /// The raw extension headers before the member, if any.
     extension: Option<Stray>,
-    /// CRC-32 of each raw header field, in the order of [`FIELDS`].
-    fields: [u32; FIELDS.len()],
+    /// A sum of each raw header field, in the order of [`FIELDS`].
+    fields: [u64; FIELDS.len()],
     /// Whether bytes that no reader shows (after a text's end, in spare fields or
     /// padding) are other than zero.
     hidden: bool,
@@ -66,8 +66,13 @@ impl Archive for Tar {
     type Meta = TarMeta;
     type Around = Around;
 
-    fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<TarMeta, Around> {
-        walk::scan(path, budget, wanted)
+    fn walk(
+        path: &Path,
+        budget: &Budget,
+        wanted: &Wanted,
+        scan: &mut Scan<TarMeta, Around>,
+    ) -> Result<(), Trouble> {
+        walk::walk(path, budget, wanted, scan)
     }
 
     fn around(published: &Around, rebuilt: &Around, _same_members: bool, findings: &mut Findings) {
@@ -150,6 +155,15 @@ impl Meta for TarMeta {
         matches!(self.kind, b'1' | b'2')
     }
 
+    fn links_out(&self, name: &[u8]) -> bool {
+        // A symbolic link starts where it lies, a hard link where the archive does.
+        let folder = match (self.kind, name.iter().rposition(|&byte| byte == b'/')) {
+            (b'2', Some(end)) => &name[..end],
+            _ => &[],
+        };
+        self.is_link() && leads_out(folder, &self.link)
+    }
+
     fn describe(&self) -> String {
         let mode = self.mode.map_or(String::new(), |mode| {
             format!(", mode {:04o}", mode & 0o7777)
@@ -168,14 +182,14 @@ impl TarMeta {
         if self.kind != rebuilt.kind {
             // Old archives write a regular file as NUL, which is the same thing.
             let regular = |kind| matches!(kind, 0 | b'0');
-            let severity = if regular(self.kind) && regular(rebuilt.kind) {
-                Severity::Metadata
+            let (severity, cause) = if regular(self.kind) && regular(rebuilt.kind) {
+                (Severity::Metadata, Cause::ArchiveWriter)
             } else {
-                Severity::Payload
+                (Severity::Payload, Cause::CodeChanged)
             };
             found.push(Note::new(
                 severity,
-                Cause::CodeChanged,
+                cause,
                 pair("type", type_name(self.kind), type_name(rebuilt.kind)),
             ));
         }
@@ -290,7 +304,7 @@ impl TarMeta {
         }
     }
 
-    fn field(&self, field: Field) -> u32 {
+    fn field(&self, field: Field) -> u64 {
         self.fields[field as usize]
     }
 

@@ -19,15 +19,7 @@ use crate::compare::stream::Stream;
 const MAX_EXTENSION: u64 = 1 << 20;
 
 /// Walks the file at `path`.
-pub(super) fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<TarMeta, Around> {
-    let mut scan = Scan::new();
-    if let Err(trouble) = walk(path, budget, wanted, &mut scan) {
-        scan.trouble = Some(trouble);
-    }
-    scan
-}
-
-fn walk(
+pub(super) fn walk(
     path: &Path,
     budget: &Budget,
     wanted: &Wanted,
@@ -52,22 +44,19 @@ fn walk(
         if !header.checksum_holds() {
             return Err(Trouble(format!(
                 "the tar header of member {} is damaged, or this is not a tar (its checksum is wrong)",
-                scan.members.len() + 1
+                scan.next_index() + 1
             )));
         }
         if extension.take(&header, &mut stream, &mut globals, &mut budget)? {
             continue;
         }
-        let index = scan.members.len();
+        let index = scan.next_index();
         let before = std::mem::take(&mut extension);
         let merged = Merged::new(&header, &before, &globals)?;
         budget.list(index, merged.size_in_memory())?;
         let (body, held, padding) = content(&merged, &mut stream, &mut buffer, wanted.get(&index))?;
-        if wanted.contains_key(&index) {
-            scan.captured.insert(index, held);
-        }
-        scan.members
-            .push(merged.into_member(&header, before, body, padding));
+        let member = merged.into_member(&header, before, body, padding);
+        scan.take(member, held, wanted);
     };
     scan.wrapping = Some(Around {
         tail,

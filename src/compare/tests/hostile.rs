@@ -129,6 +129,34 @@ fn names_that_would_harm_a_terminal_are_escaped_in_paths_and_details() {
 }
 
 #[test]
+fn a_member_that_would_be_unpacked_elsewhere_is_said_to_be_one() {
+    let mut bytes = tar(&[file("x/__up", "y")]);
+    bytes[..6].copy_from_slice(b"../../");
+    bytes[148..156].copy_from_slice(b"        ");
+    let sum: u32 = bytes[..512].iter().map(|&byte| u32::from(byte)).sum();
+    bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let found = differences(&gzip(&bytes, 6), &tgz(&[]), ArtifactKind::Crate);
+    assert!(
+        found[0]
+            .detail
+            .ends_with("its name leads out of where the archive is unpacked"),
+        "{found:?}"
+    );
+    let mut published = crate_files();
+    published.push(File {
+        link: Some("../../../etc/passwd".into()),
+        ..file("x-1.0.0/link", "")
+    });
+    let found = of_crates(&published, &crate_files());
+    assert!(
+        found[0]
+            .detail
+            .ends_with("it links out of where the archive is unpacked"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn overlapping_members_of_a_zip_are_refused() {
     let mut bytes = zip(&wheel_files());
     // Section 4.3.12: an entry's offset is at 42; the second entry's is set to

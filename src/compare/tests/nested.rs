@@ -74,6 +74,29 @@ fn a_package_that_differs_in_a_time_alone_says_so() {
 }
 
 #[test]
+fn a_package_whose_data_is_compressed_otherwise_is_held_against_it_all_the_same() {
+    let tar = tar_with("one\n");
+    let renamed = |data: &[u8]| {
+        let bytes = deb(data, 7);
+        let at = bytes.windows(12).position(|w| w == b"data.tar.xz ");
+        let at = at.expect("a member of this name");
+        [&bytes[..at], b"data.tar.zst", &bytes[at + 12..]].concat()
+    };
+    let found = of_files(&deb(&xz(&tar, 6), 7), &renamed(&zstd(&tar, 3)));
+    assert_eq!(
+        lines(&found),
+        [
+            "Metadata MemberMetadata data.tar.xz | name: published data.tar.xz, rebuilt data.tar.zst",
+            "Metadata Container data.tar.xz | compression: published xz, rebuilt zstd; the content is the same",
+        ]
+    );
+    let other = renamed(&zstd(&tar_with("two\n"), 3));
+    let found = of_files(&deb(&xz(&tar, 6), 7), &other);
+    assert_eq!(found[0].path, "data.tar.xz!/usr/share/x");
+    assert_eq!(found[0].severity, Severity::Payload);
+}
+
+#[test]
 fn each_compressor_is_looked_into_and_its_settings_are_named() {
     let tar = tar_with(&"text ".repeat(4000));
     let cases = [
@@ -122,9 +145,15 @@ fn another_compressor_does_not_hide_what_else_differs() {
     assert_eq!(
         lines(&found),
         [
-            "Payload Container  | compression: published xz, rebuilt no compression; the content is the same"
+            "Metadata Container  | compression: published xz, rebuilt no compression; the content is the same"
         ]
     );
+    // RFC 8878, section 3.1.2: a skippable frame of four bytes.
+    let plain = tar_with("one\n");
+    let skipped = [&[0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0], &b"evil"[..]].concat();
+    let smuggled = [zstd(&plain, 3), skipped].concat();
+    let found = of_files(&smuggled, &xz(&plain, 6));
+    assert_eq!(found[0].severity, Severity::Payload, "{found:#?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::budget::Budget;
 use super::findings::Findings;
-use super::listing::{Note, Scan, Stray, Wanted, quote};
+use super::listing::{Note, Scan, Stray, Trouble, Wanted, quote};
 use super::metadata::pair;
 use super::pair::Archive;
 use crate::model::{Cause, Severity, Sha256Digest};
@@ -41,8 +41,13 @@ impl Archive for Zip {
     type Meta = ZipMeta;
     type Around = Around;
 
-    fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<ZipMeta, Around> {
-        walk::scan(path, budget, wanted)
+    fn walk(
+        path: &Path,
+        budget: &Budget,
+        wanted: &Wanted,
+        scan: &mut Scan<ZipMeta, Around>,
+    ) -> Result<(), Trouble> {
+        walk::walk(path, budget, wanted, scan)
     }
 
     fn around(published: &Around, rebuilt: &Around, same_members: bool, findings: &mut Findings) {

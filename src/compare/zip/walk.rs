@@ -25,15 +25,7 @@ use crate::model::Sha256Digest;
 const LOCAL_SIZE: u64 = 30;
 
 /// Walks the file at `path`.
-pub(super) fn scan(path: &Path, budget: &Budget, wanted: &Wanted) -> Scan<ZipMeta, Around> {
-    let mut scan = Scan::new();
-    if let Err(trouble) = walk(path, budget, wanted, &mut scan) {
-        scan.trouble = Some(trouble);
-    }
-    scan
-}
-
-fn walk(
+pub(super) fn walk(
     path: &Path,
     budget: &Budget,
     wanted: &Wanted,
@@ -43,6 +35,7 @@ fn walk(
     let mut budget = budget.for_walk();
     let mut layout = Layout::read(&mut file)?;
     let (entries, after_entries) = layout.entries(&mut file, &mut budget)?;
+    refuse_overlaps(&entries)?;
     let mut reader = MemberReader {
         file,
         budget,
@@ -53,13 +46,32 @@ fn walk(
     };
     for (index, entry) in entries.into_iter().enumerate() {
         let (member, held) = reader.read(index, entry, wanted.get(&index))?;
-        if wanted.contains_key(&index) {
-            scan.captured.insert(index, held);
-        }
-        scan.members.push(member);
+        scan.take(member, held, wanted);
     }
     scan.wrapping = Some(reader.around(layout, &after_entries)?);
     Ok(())
+}
+
+/// Members that lie in each other make a bomb of a few bytes, so they are refused before
+/// any is inflated, as far as the directory alone shows it. What local headers add is seen
+/// in [`MemberReader::around`].
+fn refuse_overlaps(entries: &[Entry]) -> Result<(), Trouble> {
+    let mut taken: Vec<(u64, u64)> = entries
+        .iter()
+        .map(|entry| {
+            let size = entry.compressed.saturating_add(LOCAL_SIZE);
+            (entry.offset, entry.offset.saturating_add(size))
+        })
+        .collect();
+    taken.sort_unstable();
+    if taken.windows(2).any(|pair| pair[1].0 < pair[0].1) {
+        return Err(overlap());
+    }
+    Ok(())
+}
+
+fn overlap() -> Trouble {
+    Trouble("members overlap each other in the file".to_owned())
 }
 
 struct MemberReader {
@@ -274,7 +286,7 @@ impl MemberReader {
         for (position, (range, index)) in self.ranges.iter().chain([&directory]).enumerate() {
             order.update((*index as u64).to_le_bytes());
             if range.start < cursor {
-                return Err(Trouble("members overlap each other in the file".to_owned()));
+                return Err(overlap());
             }
             if position == 0 {
                 stray(&mut self.file, cursor..range.start, &mut prefix)?;

@@ -2,7 +2,7 @@
 //! content. May import `model`; holds one buffer and the headers.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, Read};
 
 use flate2::{Crc, bufread::DeflateDecoder};
 use sha2::{Digest as _, Sha256};
@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Envelope, Header, Part};
 use crate::compare::budget::Budget;
 use crate::compare::listing::Stray;
+use crate::compare::stream::source::Source;
 use crate::model::Sha256Digest;
 
 /// Gzip members of one file. Packers write one; block compressors write one for
@@ -27,46 +28,6 @@ const FHCRC: u8 = 1 << 1;
 const FEXTRA: u8 = 1 << 2;
 const FNAME: u8 = 1 << 3;
 const FCOMMENT: u8 = 1 << 4;
-
-/// The compressed file, hashed as it is consumed.
-struct Source {
-    inner: BufReader<File>,
-    hasher: Sha256,
-    count: u64,
-}
-
-impl Source {
-    /// The digest and number of the bytes consumed since the last call.
-    fn cut(&mut self) -> (Sha256Digest, u64) {
-        let digest = std::mem::take(&mut self.hasher).finalize();
-        (
-            Sha256Digest::from_bytes(digest.into()),
-            std::mem::take(&mut self.count),
-        )
-    }
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        self.count += count as u64;
-        Ok(count)
-    }
-}
-
-impl BufRead for Source {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        // The buffer holds what the last `fill_buf` gave; it is not read again.
-        self.hasher.update(&self.inner.buffer()[..amount]);
-        self.count += amount as u64;
-        self.inner.consume(amount);
-    }
-}
 
 enum State {
     Between(Source),
@@ -91,11 +52,7 @@ pub(in crate::compare) struct GzipReader {
 impl GzipReader {
     pub(in crate::compare) fn new(file: File, budget: Budget) -> Self {
         Self {
-            state: State::Between(Source {
-                inner: BufReader::with_capacity(1 << 16, file),
-                hasher: Sha256::new(),
-                count: 0,
-            }),
+            state: State::Between(Source::new(file)),
             parts: Vec::new(),
             header_bytes: 0,
             content: Sha256::new(),
