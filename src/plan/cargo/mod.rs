@@ -3,6 +3,7 @@
 
 mod age;
 mod lock;
+mod marks;
 
 use std::collections::BTreeMap;
 
@@ -265,7 +266,7 @@ fn rustc_stub(version: &semver::Version) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::Situation;
-    use super::age::FIXED_TIME;
+    use super::marks::FIXED_TIME;
     use super::*;
 
     fn cargos(versions: &[&str]) -> Vec<CargoToolchain> {
