@@ -6,6 +6,7 @@
 mod bundle;
 mod canonical;
 mod ed25519;
+mod envelopes;
 mod keyring;
 mod link;
 mod passphrase;
@@ -22,6 +23,7 @@ use crate::store;
 
 pub use bundle::{Bundle, Verified, verify};
 pub use ed25519::{Ed25519Key, Ed25519PublicKey};
+pub use envelopes::verify_envelopes;
 pub use keyring::{Keyring, Keys, KnownKey, known_keys};
 pub use link::{Link, LinkClaim, link_key_id, verify_link};
 use passphrase::Passphrase;

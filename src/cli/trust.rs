@@ -23,6 +23,24 @@ enum Action {
     /// Look after the log
     #[command(subcommand)]
     Log(Log),
+    /// Take in other builders' attestations as witnesses
+    Import {
+        /// The operator, as a [[builder]] of the configuration names it
+        #[arg(value_name = "OPERATOR")]
+        operator: String,
+        /// What it wrote
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Answer over HTTP, read-only
+    Serve {
+        /// Where to listen
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8480")]
+        listen: std::net::SocketAddr,
+        /// A file for one line a request: who asked what, and when
+        #[arg(long, value_name = "FILE")]
+        access_log: Option<PathBuf>,
+    },
     /// Write a folder that stands for itself: log, records, public keys, policy, reports
     Export {
         /// The folder; it must not be there yet, or be empty
@@ -87,6 +105,10 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             let folders = Folders::below(&data);
             verify_log(&folders, &folders.keys, since)
         }
+        Action::Import { operator, files } => import(global, &data, operator, files),
+        Action::Serve { listen, access_log } => {
+            super::on_runtime(serve(&data, *listen, access_log.as_deref()))
+        }
         Action::Export {
             folder,
             policy,
@@ -101,6 +123,82 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             verify_log(&folders, keys.as_ref().unwrap_or(&folders.keys), since)
         }
     }
+}
+
+/// Verifies each document, writes down what it says, and answers with what the store
+/// then says of the artifact: builders that disagree are an alarm.
+fn import(
+    global: &Global,
+    data: &Path,
+    operator: &str,
+    files: &[PathBuf],
+) -> Result<Outcome, Error> {
+    let config = open::config(global, data)?;
+    let builders: Vec<_> = config
+        .builder
+        .iter()
+        .filter(|builder| builder.operator == operator)
+        .collect();
+    if builders.is_empty() || operator == trust::OURSELVES {
+        return Err(Error::Usage(format!(
+            "the configuration has no [[builder]] with the operator `{operator}` (`self` is this store)"
+        )));
+    }
+    let ledger = open::ledger(&config, data)?;
+    let now = Timestamp::now();
+    let mut digests = Vec::new();
+    for path in files {
+        let document = text_of(path)?;
+        let known = Reader::open(Folders::below(data))
+            .map_err(|e| Error::usage(&e))?
+            .positions(Key::document(&Sha256Digest::of(&document)));
+        let mut refusals = Vec::new();
+        let mut found = None;
+        for builder in &builders {
+            match trust::witnesses(&document, builder, &text_of(&builder.key)?, now) {
+                Ok(witnesses) => found = Some(witnesses),
+                Err(error) => refusals.push(error.to_string()),
+            }
+        }
+        let witnesses = found
+            .ok_or_else(|| Error::Usage(format!("{}: {}", path.display(), refusals.join("; "))))?;
+        for witness in witnesses {
+            if known.is_empty() {
+                ledger
+                    .state(&witness.statement(), Some(document.clone()))
+                    .map_err(|e| Error::usage(&e))?;
+            }
+            digests.push((witness.artifact, witness.sha256));
+        }
+    }
+    let asker = Asker::open(data, Policy::default())?;
+    let answers = digests
+        .iter()
+        .map(|(name, digest)| asker.digest(name, &Digest::Sha256(*digest)))
+        .collect::<Result<Vec<_>, _>>()?;
+    print(&answers, false);
+    Ok(if answers.iter().any(|answer| answer.disagreement) {
+        Outcome::Bad
+    } else {
+        Outcome::Good
+    })
+}
+
+async fn serve(
+    data: &Path,
+    listen: std::net::SocketAddr,
+    access_log: Option<&Path>,
+) -> Result<Outcome, Error> {
+    let reader = Reader::open(Folders::below(data)).map_err(|e| Error::usage(&e))?;
+    let options = trust::serve::Options {
+        listen,
+        access_log: access_log.map(Path::to_owned),
+    };
+    let failed = |error: std::io::Error| Error::Farm(format!("cannot serve at {listen}: {error}"));
+    let listening = trust::serve::serve(reader, options).await.map_err(failed)?;
+    println!("http://{}", listening.address);
+    listening.run().await.map_err(failed)?;
+    Ok(Outcome::Good)
 }
 
 fn export(
@@ -161,13 +259,7 @@ fn check(data: &Path, options: &Check) -> Result<Outcome, Error> {
             .map_err(|e| Error::usage(&e))?,
         None => Policy::default(),
     };
-    let reader = Reader::open(Folders::below(data)).map_err(|e| Error::usage(&e))?;
-    let asker = Asker {
-        history: reader.history().map_err(|e| Error::usage(&e))?,
-        reader,
-        policy,
-        now: Timestamp::now(),
-    };
+    let asker = Asker::open(data, policy)?;
     let mut answers = Vec::new();
     for subject in &options.subjects {
         answers.extend(asker.subject(subject)?);
@@ -218,6 +310,16 @@ struct Asker {
 }
 
 impl Asker {
+    fn open(data: &Path, policy: Policy) -> Result<Self, Error> {
+        let reader = Reader::open(Folders::below(data)).map_err(|e| Error::usage(&e))?;
+        Ok(Self {
+            history: reader.history().map_err(|e| Error::usage(&e))?,
+            reader,
+            policy,
+            now: Timestamp::now(),
+        })
+    }
+
     fn subject(&self, text: &str) -> Result<Vec<Answer>, Error> {
         if text.starts_with("pkg:") {
             let purl: Purl = text.parse().map_err(|e| Error::usage(&e))?;

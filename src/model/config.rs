@@ -38,6 +38,8 @@ pub struct Config {
     pub signing: SigningConfig,
     /// The log of what was signed.
     pub log: LogConfig,
+    /// Other builders, whose attestations count as witnesses.
+    pub builder: Vec<BuilderConfig>,
 }
 
 /// When the line stops trying further plans for one artifact.
@@ -116,6 +118,30 @@ pub struct CommandConfig {
     pub run: Vec<String>,
     /// The public half of the key that it signs with (SPKI PEM).
     pub public_key: PathBuf,
+}
+
+/// Another builder. One operator may have several: k of n counts operators.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuilderConfig {
+    /// Who runs it.
+    pub operator: String,
+    /// What it writes.
+    pub format: BuilderFormat,
+    /// Its public key (SPKI PEM).
+    pub key: PathBuf,
+}
+
+/// What another builder writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuilderFormat {
+    /// Another remint's bundles of its own results.
+    Remint,
+    /// OSS Rebuild's `rebuild.intoto.jsonl`.
+    OssRebuild,
+    /// rebuilderd's signed links.
+    Rebuilderd,
 }
 
 /// The log of what was signed.

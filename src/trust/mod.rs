@@ -16,7 +16,9 @@ mod policy;
 mod public;
 mod reader;
 mod records;
+pub mod serve;
 mod verified;
+mod witnesses;
 
 use std::path::PathBuf;
 
@@ -39,6 +41,7 @@ pub use public::public_files;
 pub use reader::Reader;
 pub use records::{Position, Record};
 pub use verified::{TrustedKeys, VerifiedRecord, verify_record};
+pub use witnesses::witnesses;
 
 /// Why the store cannot do what it is asked.
 #[derive(Debug, thiserror::Error)]

@@ -91,6 +91,25 @@ impl Reader {
         self.records.read(position)
     }
 
+    /// What is wrong with a record's line, with the file that holds it.
+    pub fn damaged(&self, position: Position, what: String) -> Error {
+        Error::Damaged {
+            path: self.records.path(position.entry),
+            what: format!("record {}: {what}", position.entry),
+        }
+    }
+
+    /// The line of a record by its number; none where there is no such record.
+    ///
+    /// # Errors
+    /// [`Error`] where the file cannot be read.
+    pub fn line_of(&self, entry: u64) -> Result<Option<(Position, Vec<u8>)>, Error> {
+        let lines = self.records.lines(entry)?;
+        Ok(lines
+            .into_iter()
+            .find(|(position, _)| position.entry == entry))
+    }
+
     /// Reads and verifies a record.
     ///
     /// # Errors

@@ -74,6 +74,11 @@ impl TrustedKeys {
         }
     }
 
+    /// The keys of statements.
+    pub fn statements(&self) -> &[PublicKey] {
+        &self.attest
+    }
+
     /// Whether statements by this key are known.
     pub fn knows(&self, id: &Sha256Digest) -> bool {
         self.attest.iter().any(|key| key.id() == *id)

@@ -143,6 +143,32 @@ impl LogFiles {
         Ok(entries)
     }
 
+    /// One of the log's files by what is behind `tile/` in its address. None where the
+    /// address is none of the specification's, or there is no such file.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub fn read_static(&self, address: &str) -> Result<Option<Vec<u8>>, Error> {
+        if !is_address(address) {
+            return Ok(None);
+        }
+        let path = self.folder.join("tile").join(address);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound
+                        | std::io::ErrorKind::NotADirectory
+                        | std::io::ErrorKind::IsADirectory
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(store::Error::io("read", &path, error).into()),
+        }
+    }
+
     /// Forgets what was read, after the files changed.
     pub fn forget(&self) {
         self.cache
@@ -192,6 +218,35 @@ impl LogFiles {
             _ => Err(Error::Missing { path: wanted }),
         }
     }
+}
+
+/// Whether a text is `<L>/<N>[.p/<W>]` or `entries/<N>[.p/<W>]` (C2SP tlog-tiles,
+/// "Merkle Tree").
+fn is_address(address: &str) -> bool {
+    let Some((kind, rest)) = address.split_once('/') else {
+        return false;
+    };
+    let is_plain = |text: &str, most: u32| {
+        text.parse::<u32>()
+            .is_ok_and(|number| number <= most && number.to_string() == text)
+    };
+    let (place, width) = match rest.split_once(".p/") {
+        Some((place, width)) => (place, Some(width)),
+        None => (rest, None),
+    };
+    let is_three = |text: &str| text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
+    let (above, last) = match place.rsplit_once('/') {
+        Some((above, last)) => (Some(above), last),
+        None => (None, place),
+    };
+    (kind == "entries" || is_plain(kind, 63))
+        && width.is_none_or(|width| is_plain(width, 255) && width != "0")
+        && is_three(last)
+        && above.is_none_or(|above| {
+            above
+                .split('/')
+                .all(|part| part.strip_prefix('x').is_some_and(is_three))
+        })
 }
 
 /// Entries one after the other, each after its length in two bytes, big-endian (C2SP

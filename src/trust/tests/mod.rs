@@ -11,7 +11,7 @@ use super::*;
 use crate::attest::{Bundle, Ed25519Key, KeyFile, Keys, Statement, Subject};
 use crate::model::Sha256Digest;
 
-fn keys() -> Arc<Keys> {
+pub(in crate::trust) fn keys() -> Arc<Keys> {
     Arc::new(Keys {
         attest: Arc::new(KeyFile::generate().expect("key")),
         link: Ed25519Key::generate(),
@@ -20,7 +20,7 @@ fn keys() -> Arc<Keys> {
 }
 
 /// A store whose readers know its keys.
-fn ledger(data: &Path, keys: &Arc<Keys>) -> Ledger {
+pub(in crate::trust) fn ledger(data: &Path, keys: &Arc<Keys>) -> Ledger {
     let folders = Folders::below(data);
     for (name, pem) in [
         ("attest", keys.attest.public_key().pem().to_owned()),
@@ -33,11 +33,11 @@ fn ledger(data: &Path, keys: &Arc<Keys>) -> Ledger {
     Ledger::open(folders, "log.example", keys.clone()).expect("opens")
 }
 
-fn digest(number: u64) -> Sha256Digest {
+pub(in crate::trust) fn digest(number: u64) -> Sha256Digest {
     Sha256Digest::of(number.to_be_bytes())
 }
 
-fn submission(number: u64, keys: &Keys) -> Submission {
+pub(in crate::trust) fn submission(number: u64, keys: &Keys) -> Submission {
     let subject = Subject {
         uri: Some(format!("pkg:cargo/demo@{number}.0.0")),
         ..Subject::file("demo.crate", &digest(number))
@@ -50,8 +50,42 @@ fn submission(number: u64, keys: &Keys) -> Submission {
     }
 }
 
-fn batch(numbers: std::ops::Range<u64>, keys: &Keys) -> Vec<Submission> {
+pub(in crate::trust) fn batch(numbers: std::ops::Range<u64>, keys: &Keys) -> Vec<Submission> {
     numbers.map(|number| submission(number, keys)).collect()
+}
+
+/// A reproduced npm package.
+pub(in crate::trust) fn reproduced() -> crate::model::ResultRecord {
+    use crate::model::{ArtifactKind, ArtifactSummary, ResultRecord, Sha512Digest, Verdict};
+    ResultRecord {
+        purl: "pkg:npm/demo@1.0.0".parse().expect("valid"),
+        artifact: Some(ArtifactSummary {
+            name: "demo-1.0.0.tgz".into(),
+            kind: ArtifactKind::NpmTarball,
+            sha256: Sha256Digest::of(b"x"),
+            sha512: Sha512Digest::of(b"x"),
+            size: 1,
+            published_at: None,
+        }),
+        verdict: Verdict::Reproduced {
+            sha256: Sha256Digest::of(b"x"),
+            recovered: vec![],
+            replayed: vec![],
+        },
+        source: None,
+        plan_hash: None,
+        recipe: None,
+        image: None,
+        phases: vec![],
+        served: vec![],
+        candidates: vec![],
+        untried: 0,
+        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
+        millis: 1,
+        remint_version: "0".into(),
+        log: None,
+        attestation: None,
+    }
 }
 
 /// The store announces its three keys before anything else.
@@ -187,4 +221,48 @@ fn an_exported_folder_stands_for_itself_and_has_no_secret() {
         .expect_err("refused")
         .to_string();
     assert!(error.contains("not empty"), "{error}");
+}
+
+#[test]
+fn a_result_answers_yes_and_a_witness_that_disagrees_raises_an_alarm() {
+    use crate::attest::{Witness, WitnessFormat};
+    use crate::model::VerdictKind;
+    let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
+    let store = ledger(data.path(), &keys);
+    store.attest(&reproduced()).expect("stored");
+    let sha256 = Sha256Digest::of(b"x");
+    let now = jiff::Timestamp::now();
+    let ask = |policy: &str| {
+        let reader = Reader::open(Folders::below(data.path())).expect("opens");
+        let history = reader.history().expect("reads");
+        let claims = reader
+            .claims(Key::artifact(&sha256), &history)
+            .expect("holds");
+        let policy = Policy::parse(policy, "policy.toml").expect("reads");
+        judge("x", Some(sha256), &claims, &policy, now)
+    };
+    assert!(ask("").trusted);
+    assert!(!ask("builders = 2").trusted);
+    let witness = |operator: &str, verdict, document: &str| Witness {
+        operator: operator.into(),
+        key_id: sha256,
+        format: WitnessFormat::OssRebuild,
+        document: Sha256Digest::of(document),
+        artifact: "demo-1.0.0.tgz".into(),
+        sha256,
+        purl: None,
+        verdict,
+        imported: now,
+    };
+    let agrees = witness("a", VerdictKind::Reproduced, "yes");
+    store
+        .state(&agrees.statement(), Some("yes".into()))
+        .expect("stored");
+    assert!(ask("builders = 2").trusted);
+    let disagrees = witness("b", VerdictKind::Different, "no");
+    store
+        .state(&disagrees.statement(), Some("no".into()))
+        .expect("stored");
+    let answer = ask("");
+    assert!(!answer.trusted && answer.disagreement, "{}", answer.reason);
 }
