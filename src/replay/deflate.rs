@@ -35,15 +35,30 @@ pub(super) fn identify(
     stream: &[u8],
     likely: Option<Compressor>,
 ) -> Option<Compressor> {
-    likely.into_iter().chain(candidates()).find(|&compressor| {
-        let mut at = 0;
-        let agrees = run(compressor, content, &mut |bytes| {
-            let same = stream[at..].starts_with(bytes);
-            at += bytes.len();
-            same
-        });
-        agrees && at == stream.len()
-    })
+    likely
+        .into_iter()
+        .chain(candidates())
+        .find(|&compressor| makes(compressor, content, stream))
+}
+
+/// Whether the reference zlib with its usual memory makes exactly `stream` of `content`.
+pub(super) fn is_reference(level: u8, content: &[u8], stream: &[u8]) -> bool {
+    let compressor = Compressor {
+        family: DeflateFamily::Zlib,
+        level,
+        mem_level: 8,
+    };
+    makes(compressor, content, stream)
+}
+
+fn makes(compressor: Compressor, content: &[u8], stream: &[u8]) -> bool {
+    let mut at = 0;
+    let agrees = run(compressor, content, &mut |bytes| {
+        let same = stream[at..].starts_with(bytes);
+        at += bytes.len();
+        same
+    });
+    agrees && at == stream.len()
 }
 
 /// `content`, compressed.
@@ -140,6 +155,23 @@ mod tests {
             let found = identify(&content, &stream, None).expect("is found");
             assert_eq!(compress(found, &content), Some(stream), "{compressor:?}");
         }
+    }
+
+    #[test]
+    fn the_reference_is_told_at_its_level_alone() {
+        let content = text();
+        let made = |family| {
+            let compressor = Compressor {
+                family,
+                level: 9,
+                mem_level: 8,
+            };
+            compress(compressor, &content).expect("compresses")
+        };
+        let reference = made(DeflateFamily::Zlib);
+        assert!(is_reference(9, &content, &reference));
+        assert!(!is_reference(6, &content, &reference));
+        assert!(!is_reference(9, &content, &made(DeflateFamily::ZlibRs06)));
     }
 
     #[test]

@@ -78,6 +78,18 @@ pub fn replay(
     Ok(replayed.filter(|replayed| !replayed.facts.is_empty()))
 }
 
+/// The level at which the reference zlib, as packagers call it, makes the very stream of
+/// a gzip file; none where it makes another.
+///
+/// # Errors
+/// The operating system's, where the file cannot be read.
+pub fn reference_level(path: &Path) -> io::Result<Option<u8>> {
+    if std::fs::metadata(path)?.len() > MAX_SIZE {
+        return Ok(None);
+    }
+    Ok(tarball::reference_level(&std::fs::read(path)?))
+}
+
 /// What a value must keep to.
 struct Bounds {
     latest: i64,

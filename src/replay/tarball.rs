@@ -53,6 +53,16 @@ impl<'a> Gzip<'a> {
     }
 }
 
+/// Levels that npm and yarn have packed with.
+const PACKING_LEVELS: [u8; 2] = [9, 6];
+
+pub(super) fn reference_level(bytes: &[u8]) -> Option<u8> {
+    let file = Gzip::read(bytes)?;
+    PACKING_LEVELS
+        .into_iter()
+        .find(|&level| deflate::is_reference(level, &file.content, file.stream))
+}
+
 pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Option<Replayed> {
     let (theirs, ours) = (Gzip::read(published)?, Gzip::read(rebuilt)?);
     // A name is content: the build's own must be the published one already.

@@ -116,7 +116,7 @@ impl Line {
         };
         let (members, stamps, contents) =
             read().map_err(|error| failure::unreadable(artifact, &error))?;
-        let gzip = tree::head(&file.path).and_then(|head| GzipMarks::read(&head));
+        let gzip = tree::gzip_marks(&file);
         Ok(Published {
             file,
             members,
@@ -150,6 +150,12 @@ impl Line {
             .collect();
         record.candidates = tried.iter().map(attempt).collect();
         record.untried = untried;
+        let from_git = settle::best_of_git(
+            tried
+                .iter()
+                .flatten()
+                .map(|tried| (&tried.source, &tried.verdict)),
+        );
         let chosen = settle::nearest(verdicts).and_then(|index| tried.into_iter().nth(index));
         match chosen {
             None => {
@@ -165,7 +171,7 @@ impl Line {
                 record.verdict = tried.verdict;
                 record.plan_hash = Some(tried.recipe.plan.hash());
                 record.recipe = Some(tried.recipe.to_toml());
-                record.source = Some(tried.source);
+                record.source = Some(settle::with_link(tried.source, from_git));
                 record.image = tried.image;
                 record.phases = tried.phases;
                 record.served = tried.served;

@@ -123,8 +123,9 @@ impl Line {
         let Subject {
             release, published, ..
         } = subject;
+        let files = tree::wanted_files(source, tree, release.purl.ecosystem());
         let mut tools = Vec::new();
-        for purl in plan::wanted_tools(release, published.gzip, &published.stamps) {
+        for purl in plan::wanted_tools(release, published.gzip, &published.stamps, &files) {
             match self.tool(&purl).await {
                 Ok(tool) => tools.push(tool),
                 Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),
@@ -132,7 +133,6 @@ impl Line {
                 Err(error) => self.events.emit(Event::Notice(error.to_string())),
             }
         }
-        let files = tree::wanted_files(source, tree, release.purl.ecosystem());
         let ends = tree::file_ends(source, tree, release.purl.ecosystem(), &published.contents);
         let mut facts = Facts {
             release,

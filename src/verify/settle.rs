@@ -1,6 +1,6 @@
 //! From the outcomes of all tries to one verdict. Pure; imports `model` alone.
 
-use crate::model::{Differs, Severity, Verdict};
+use crate::model::{Differs, Evidence, EvidenceKind, Severity, Source, Verdict};
 
 /// The verdict that stands for all tries of an artifact: the first exact one, or
 /// else the nearest, so that a person reads the differences that matter.
@@ -25,6 +25,41 @@ fn distance(verdict: &Verdict) -> (u8, usize) {
         // package from another try comes first.
         Verdict::InfraError { .. } => (13, 0),
     }
+}
+
+/// What the nearest try from a repository came to, for a person.
+pub(super) fn best_of_git<'a>(
+    tries: impl Iterator<Item = (&'a Source, &'a Verdict)>,
+) -> Option<String> {
+    tries
+        .filter_map(|(source, verdict)| match source {
+            Source::Git { git, .. } => Some((git, verdict)),
+            Source::Sdist { .. } => None,
+        })
+        .min_by_key(|(_, verdict)| distance(verdict))
+        .map(|(git, verdict)| {
+            format!(
+                "from commit {} of {}: {}",
+                git.commit,
+                git.repository,
+                verdict.reason()
+            )
+        })
+}
+
+/// A source distribution, with which link the verdict rests on, and what is known of the
+/// other one: from the repository.
+pub(super) fn with_link(mut source: Source, from_git: Option<String>) -> Source {
+    if let Source::Sdist { evidence, .. } = &mut source {
+        let other = from_git.unwrap_or_else(|| {
+            "no repository could be tied to the release, so nothing says what the source distribution was made from".into()
+        });
+        evidence.push(Evidence {
+            kind: EvidenceKind::SourceDistribution,
+            detail: format!("the verdict rests on the source distribution; {other}"),
+        });
+    }
+    source
 }
 
 fn different_distance(comparison: &Differs) -> (u8, usize) {
@@ -67,6 +102,47 @@ mod tests {
                 equivalence: None,
             }),
         }
+    }
+
+    fn git() -> Source {
+        Source::Git {
+            git: crate::model::GitSource {
+                repository: "https://git.example/demo".into(),
+                read_from_mirror: false,
+                commit: "a".repeat(40).parse().expect("valid"),
+                commit_time: 0,
+                tag: None,
+                directory: String::new(),
+            },
+            evidence: vec![],
+        }
+    }
+
+    fn sdist() -> Source {
+        Source::Sdist {
+            sdist: crate::model::SdistSource {
+                name: "demo-1.0.tar.gz".into(),
+                sha256: Sha256Digest::of(b"x"),
+            },
+            evidence: vec![],
+        }
+    }
+
+    #[test]
+    fn a_verdict_from_a_source_distribution_says_what_the_repository_gave() {
+        let (replayed, exact) = (different(Severity::Metadata), reproduced());
+        let (repository, archive) = (git(), sdist());
+        let of_git = best_of_git([(&repository, &replayed), (&archive, &exact)].into_iter());
+        assert!(
+            of_git
+                .as_ref()
+                .is_some_and(|text| text.contains("git.example"))
+        );
+        let linked = with_link(sdist(), of_git.clone());
+        assert!(linked.evidence()[0].detail.contains("git.example"));
+        let alone = with_link(sdist(), best_of_git([(&archive, &exact)].into_iter()));
+        assert!(alone.evidence()[0].detail.contains("no repository"));
+        assert!(with_link(git(), of_git).evidence().is_empty());
     }
 
     fn infra() -> Verdict {

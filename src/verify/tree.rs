@@ -10,7 +10,8 @@ use crate::model::{
     FetchedArtifact, PlanSource, Recipe, Release, RepositoryHint, SdistSource, Source, SourceHints,
     Verdict,
 };
-use crate::plan::{self, Candidate, FileEnds};
+use crate::plan::{self, Candidate, FileEnds, GzipMarks};
+use crate::replay;
 use crate::store;
 use crate::store::archive::{LineEnds, MemberContent};
 
@@ -166,8 +167,26 @@ fn read_inside(tree: &Path, path: &Path) -> Option<Vec<u8>> {
     std::fs::read(&real).ok()
 }
 
+/// What a gzip file tells of who compressed it; the stream is asked where the plan
+/// depends on it.
+pub(super) fn gzip_marks(file: &FetchedArtifact) -> Option<GzipMarks> {
+    let marks = GzipMarks::read(&head(&file.path)?)?;
+    let reference_level = match file.artifact.kind {
+        ArtifactKind::NpmTarball => replay::reference_level(&file.path).ok().flatten(),
+        ArtifactKind::Crate
+        | ArtifactKind::PureWheel
+        | ArtifactKind::PlatformWheel
+        | ArtifactKind::Sdist
+        | ArtifactKind::Other => None,
+    };
+    Some(GzipMarks {
+        reference_level,
+        ..marks
+    })
+}
+
 /// The first bytes of a file: as many as a gzip header has (RFC 1952, section 2.3).
-pub(super) fn head(path: &Path) -> Option<[u8; 10]> {
+fn head(path: &Path) -> Option<[u8; 10]> {
     let mut head = [0; 10];
     std::fs::File::open(path).ok()?.read_exact(&mut head).ok()?;
     Some(head)

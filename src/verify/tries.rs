@@ -48,6 +48,14 @@ impl Tries {
         }
     }
 
+    /// Whether a try that installed nothing has every content right.
+    fn replay_as_they_are(&self) -> bool {
+        self.tried.iter().flatten().any(|tried| {
+            matches!(tried.verdict, Verdict::Reproduced { .. })
+                && tried.recipe.plan.prepare.is_empty()
+        })
+    }
+
     /// Whether the limits end the tries here. The first plan is always tried.
     fn are_over(&self, limits: TryLimits, begun: Instant) -> bool {
         let made = self.tried.iter().filter(|tried| tried.is_ok()).count();
@@ -87,6 +95,10 @@ impl Line {
                     tries.untried += prepared.candidates.len() - nth;
                     return Ok(tries);
                 }
+                // What scripts would make is all there already, and they change no metadata.
+                if tries.replay_as_they_are() && !candidate.plan.prepare.is_empty() {
+                    continue;
+                }
                 let number = tries.tried.len();
                 let tried = self
                     .try_one(engine, subject, &prepared, candidate, number)
@@ -97,10 +109,8 @@ impl Line {
                     return Ok(tries);
                 }
             }
-            // A replayed one is not improved on by a source of a lower rank.
-            if tries.tried.iter().any(is_reproduced) {
-                return Ok(tries);
-            }
+            // A replayed one may still come plainly from a source of a lower rank; the record
+            // then says what each source gave.
         }
         Ok(tries)
     }
@@ -354,12 +364,6 @@ fn what_is_missing(source: &Source) -> Option<&str> {
         .iter()
         .find(|evidence| evidence.kind == EvidenceKind::PartialCopy)
         .map(|evidence| evidence.detail.as_str())
-}
-
-fn is_reproduced(tried: &Tried) -> bool {
-    tried
-        .as_ref()
-        .is_ok_and(|tried| matches!(tried.verdict, Verdict::Reproduced { .. }))
 }
 
 fn reaches_mirror(plan: &Plan) -> bool {

@@ -5,7 +5,7 @@ use crate::store::archive::MemberStamp;
 
 /// The pattern of member times.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pattern {
+pub(super) enum Pattern {
     /// Every member has this time.
     One(i64),
     /// One time for the members that were copied, the default of the build
@@ -21,7 +21,7 @@ pub enum Pattern {
 }
 
 /// Tells the pattern, where `default` is the backend's own fixed time.
-pub fn pattern(stamps: &[MemberStamp], default: Option<i64>) -> Pattern {
+pub(super) fn pattern(stamps: &[MemberStamp], default: Option<i64>) -> Pattern {
     let mut times: Vec<i64> = stamps.iter().map(|s| s.mtime).collect();
     times.sort_unstable();
     times.dedup();
@@ -36,7 +36,7 @@ pub fn pattern(stamps: &[MemberStamp], default: Option<i64>) -> Pattern {
 
 /// Whether an exact time could have been written as this zip time, which counts
 /// in steps of two seconds (ZIP application note, section 4.4.6).
-pub fn zip_time_of(exact: i64, stamp: i64) -> bool {
+pub(super) fn zip_time_of(exact: i64, stamp: i64) -> bool {
     exact - exact.rem_euclid(2) == stamp
 }
 

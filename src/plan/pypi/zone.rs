@@ -58,6 +58,17 @@ pub(super) fn of(wheel: &[MemberStamp], sdist: &[MemberStamp]) -> Option<&'stati
     ZONES.into_iter().find(|zone| explains(zone, &offsets))
 }
 
+/// The instant at which a clock in this zone shows a local time, which is given as if it
+/// were UTC; the time itself without a zone.
+pub(super) fn instant(zone: Option<&str>, local: i64) -> i64 {
+    let at = || {
+        let shown = TimeZone::UTC.to_datetime(Timestamp::from_second(local).ok()?);
+        let zone = TimeZone::posix(zone?).ok()?;
+        Some(zone.to_timestamp(shown).ok()?.as_second())
+    };
+    at().unwrap_or(local)
+}
+
 fn explains(zone: &str, offsets: &[(i64, i64)]) -> bool {
     let Ok(zone) = TimeZone::posix(zone) else {
         return false;
@@ -92,21 +103,31 @@ fn offsets(wheel: &[MemberStamp], sdist: &[MemberStamp]) -> Vec<(i64, i64)> {
         .collect()
 }
 
-/// The umask that gives a wheel's members the group's write bit, which they have not
-/// with the usual one.
-pub(super) fn umask(wheel: &[MemberStamp]) -> Option<u32> {
-    /// `rw-rw-r--`, which umask 002 leaves of `rw-rw-rw-`.
-    const GROUP: u32 = 0o664;
-    // Members that the backend writes anew have what the umask leaves; copied ones may
-    // have their own.
+/// Umasks that publishers have, other than the usual 022, with what each leaves of
+/// `rw-rw-rw-`, and what `chmod` makes of a checkout with the usual one. Not 077: what it
+/// leaves is what Python's zipfile gives to every member that has no file (documentation,
+/// "ZipFile.writestr").
+const UMASKS: [(u32, u32, &str); 3] = [
+    (0o002, 0o664, "g+w"),
+    (0o007, 0o660, "g+w,o-rwx"),
+    (0o027, 0o640, "o-rwx"),
+];
+
+/// The publisher's umask, where it was not the usual one, with what `chmod` needs.
+pub(super) fn umask(wheel: &[MemberStamp]) -> Option<(u32, &'static str)> {
+    // WHEEL is written anew by every backend. Copied members may have modes of their own,
+    // and setuptools has set METADATA to 0644 whatever the umask is.
     let metadata = |stamp: &&MemberStamp| {
         stamp
             .name
             .split_once('/')
-            .is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "METADATA")
+            .is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "WHEEL")
     };
     let mode = wheel.iter().find(metadata)?.mode & 0o777;
-    (mode == GROUP).then_some(0o002)
+    UMASKS
+        .into_iter()
+        .find(|(_, left, _)| *left == mode)
+        .map(|(mask, _, chmod)| (mask, chmod))
 }
 
 #[cfg(test)]
@@ -152,6 +173,18 @@ mod tests {
     }
 
     #[test]
+    fn a_local_time_is_an_instant_of_its_zone_in_summer_and_winter() {
+        let seconds = |text: &str| text.parse::<Timestamp>().expect("a time").as_second();
+        for (local, at) in [
+            ("2024-07-01T12:00:00Z", "2024-07-01T10:00:00Z"),
+            ("2024-01-01T12:00:00Z", "2024-01-01T11:00:00Z"),
+        ] {
+            assert_eq!(instant(Some(ZONES[0]), seconds(local)), seconds(at));
+            assert_eq!(instant(None, seconds(local)), seconds(local));
+        }
+    }
+
+    #[test]
     fn members_below_src_are_found() {
         let mut sdist = at(["2024-03-06T07:24:34Z", "2023-04-03T16:31:30Z"]);
         for stamp in &mut sdist {
@@ -170,18 +203,18 @@ mod tests {
 
     #[test]
     fn a_umask_is_told_from_what_the_backend_wrote() {
-        let metadata = |mode| {
-            vec![stamp(
-                "x-1.dist-info/METADATA",
-                "2024-03-06T07:24:34Z",
-                mode,
-            )]
-        };
-        assert_eq!(umask(&metadata(0o100_664)), Some(0o002));
-        assert_eq!(umask(&metadata(0o100_644)), None);
-        assert_eq!(umask(&metadata(0o100_666)), None);
+        let metadata = |mode| vec![stamp("x-1.dist-info/WHEEL", "2024-03-06T07:24:34Z", mode)];
+        let mask = |mode| umask(&metadata(mode)).map(|(mask, _)| mask);
+        assert_eq!(mask(0o100_664), Some(0o002));
+        assert_eq!(mask(0o100_640), Some(0o027));
+        assert_eq!(mask(0o600), None);
+        assert_eq!(mask(0o100_644), None);
+        assert_eq!(mask(0o100_666), None);
         assert_eq!(
-            umask(&[stamp("x/a.py", "2024-03-06T07:24:34Z", 0o664)]),
+            umask(&[
+                stamp("x/a.py", "2024-03-06T07:24:34Z", 0o664),
+                stamp("x-1.dist-info/METADATA", "2024-03-06T07:24:34Z", 0o664),
+            ]),
             None
         );
     }

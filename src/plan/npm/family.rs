@@ -1,0 +1,203 @@
+//! Which npm and Node.js packed a tarball, told from marks that their releases leave in
+//! it: gzip's header, the deflate stream, member times and the members' order. Pure.
+//!
+//! npm decides what is packed, in which order, and the header's bytes; Node.js brings the
+//! zlib that writes the stream. Each family below stands for releases that write the
+//! same bytes.
+
+use super::super::GzipMarks;
+use crate::store::archive::MemberStamp;
+
+/// A Node.js and an npm that write the same bytes as their whole family.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Family {
+    pub(super) node: &'static str,
+    pub(super) npm: &'static str,
+    pub(super) why: &'static str,
+}
+
+/// npm from 7.20 on, on a Node.js from 18 on, whose zlib has a match finder of its own.
+const MODERN: Family = Family {
+    node: "22.23.3",
+    npm: "10.9.9",
+    why: "the gzip header says npm 7.10 or later, and the stream is not the reference zlib's, as from Node.js 18 on",
+};
+
+/// The same Node.js with the last npm that always packs a change log.
+const MODERN_EIGHT: Family = Family {
+    node: "18.20.8",
+    npm: "8.19.4",
+    why: "as before, with the npm that came with Node.js 18 first",
+};
+
+/// npm from 7.20 on, up to Node.js 16: at level 9 its zlib writes what the reference does.
+const SIXTEEN: Family = Family {
+    node: "16.20.2",
+    npm: "8.19.4",
+    why: "the gzip header says npm 7.10 or later, and the stream is the reference zlib's, as up to Node.js 16",
+};
+
+/// npm 7.10 to 7.19, which pack a change log whatever `files` says.
+const SIXTEEN_SEVEN: Family = Family {
+    node: "16.20.2",
+    npm: "7.15.1",
+    why: "as before, with an npm before 7.20, which packs a change log whatever `files` says",
+};
+
+/// npm 7.0 to 7.9, on a Node.js whose zlib is its own at level 6 (12.17 to 16).
+const EARLY_SEVEN: Family = Family {
+    node: "14.21.3",
+    npm: "7.5.6",
+    why: "the gzip header says npm 7.0 to 7.9",
+};
+
+/// The same on a Node.js with the reference zlib.
+const EARLY_SEVEN_REFERENCE: Family = Family {
+    node: "10.24.1",
+    npm: "7.5.6",
+    why: "the gzip header says npm 7.0 to 7.9, and the stream is the reference zlib's, as up to Node.js 12",
+};
+
+/// npm 6.5 and later, on Node.js 12.17 to 16.
+const SIX: Family = Family {
+    node: "14.21.3",
+    npm: "6.14.18",
+    why: "the gzip header names the publisher's system, as npm 6 and before wrote it",
+};
+
+/// npm 6.5 and later, on a Node.js with the reference zlib.
+const SIX_REFERENCE: Family = Family {
+    node: "10.24.1",
+    npm: "6.14.18",
+    why: "the gzip header names the publisher's system, as npm 6 and before wrote it, and the stream is the reference zlib's, as up to Node.js 12",
+};
+
+/// npm 5.7 to 6.4: package.json comes before all other members.
+const EARLY_SIX: Family = Family {
+    node: "10.24.1",
+    npm: "6.4.1",
+    why: "the gzip header names the publisher's system and package.json comes first, as up to npm 6.4",
+};
+
+/// npm 4 and before: package.json comes first and the others as the folder lists them.
+const FOUR: Family = Family {
+    node: "10.24.1",
+    npm: "4.6.1",
+    why: "members have their files' own times and package.json comes first, as in npm 4 and before",
+};
+
+/// npm 5.0 to 5.6: the members' own times, in the order of later releases.
+const FIVE: Family = Family {
+    node: "10.24.1",
+    npm: "5.6.0",
+    why: "members have their files' own times, as up to npm 5.6",
+};
+
+/// The time that npm from 5.7 on gives to every member: 1985-10-26T08:15:00Z.
+const PORTABLE_TIME: i64 = 499_162_500;
+
+/// Families that may have packed the tarball, the likeliest first; never empty.
+pub(super) fn families(
+    gzip: Option<GzipMarks>,
+    stamps: &[MemberStamp],
+) -> &'static [&'static Family] {
+    let own_times = stamps.iter().any(|stamp| stamp.mtime != PORTABLE_TIME);
+    // Of two members or more: one alone is first in any order.
+    let manifest_first =
+        stamps.len() > 1 && stamps.first().is_some_and(|s| s.name == "package.json");
+    match gzip {
+        Some(GzipMarks {
+            xfl: 2,
+            os: 255,
+            reference_level: Some(9),
+        }) => &[&SIXTEEN, &SIXTEEN_SEVEN],
+        Some(GzipMarks {
+            xfl: 2, os: 255, ..
+        })
+        | None => &[&MODERN, &MODERN_EIGHT],
+        Some(GzipMarks {
+            os: 255,
+            reference_level: Some(_),
+            ..
+        }) => &[&EARLY_SEVEN_REFERENCE],
+        Some(GzipMarks { os: 255, .. }) => &[&EARLY_SEVEN],
+        Some(_) if own_times && manifest_first => &[&FOUR, &FIVE],
+        Some(_) if manifest_first => &[&EARLY_SIX],
+        Some(GzipMarks {
+            reference_level: Some(_),
+            ..
+        }) => &[&SIX_REFERENCE],
+        Some(_) => &[&SIX],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(
+        xfl: u8,
+        os: u8,
+        reference_level: Option<u8>,
+        stamps: &[MemberStamp],
+    ) -> &'static Family {
+        let marks = GzipMarks {
+            xfl,
+            os,
+            reference_level,
+        };
+        families(Some(marks), stamps)[0]
+    }
+
+    fn members(names: &[&str], mtime: i64) -> Vec<MemberStamp> {
+        names
+            .iter()
+            .map(|name| MemberStamp {
+                name: (*name).into(),
+                mtime,
+                mode: 0o644,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_gzip_header_tells_npm_apart_on_both_sides() {
+        assert_eq!(first(2, 255, None, &[]), &MODERN);
+        assert_eq!(first(0, 255, None, &[]), &EARLY_SEVEN);
+        assert_eq!(first(0, 3, None, &[]), &SIX);
+        assert_eq!(first(0, 0x13, None, &[]), &SIX);
+        assert_eq!(families(None, &[])[0], &MODERN);
+    }
+
+    #[test]
+    fn the_stream_tells_node_apart_on_both_sides() {
+        assert_eq!(first(2, 255, Some(9), &[]), &SIXTEEN);
+        assert_eq!(first(2, 255, Some(6), &[]), &MODERN);
+        assert_eq!(first(0, 255, Some(6), &[]), &EARLY_SEVEN_REFERENCE);
+        assert_eq!(first(0, 3, Some(6), &[]), &SIX_REFERENCE);
+    }
+
+    #[test]
+    fn package_json_first_tells_an_early_npm_6() {
+        let of = |names: &[&str]| first(0, 3, Some(6), &members(names, PORTABLE_TIME));
+        assert_eq!(of(&["package.json", "a"]), &EARLY_SIX);
+        assert_eq!(of(&["a", "package.json"]), &SIX_REFERENCE);
+        assert_eq!(of(&["package.json"]), &SIX_REFERENCE);
+        let modern = first(
+            2,
+            255,
+            None,
+            &members(&["package.json", "a"], PORTABLE_TIME),
+        );
+        assert_eq!(modern, &MODERN);
+    }
+
+    #[test]
+    fn times_of_their_own_tell_an_npm_before_5_7() {
+        let of = |time| first(0, 3, Some(6), &members(&["package.json", "a"], time));
+        assert_eq!(of(PORTABLE_TIME), &EARLY_SIX);
+        assert_eq!(of(PORTABLE_TIME + 1), &FOUR);
+        let unordered = first(0, 3, Some(6), &members(&["a", "package.json"], 1));
+        assert_eq!(unordered, &SIX_REFERENCE);
+    }
+}

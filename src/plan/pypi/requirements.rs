@@ -1,0 +1,143 @@
+//! What is installed to build a wheel: the backend that ran, and the rest as the source
+//! declares it (PEP 517, PEP 518). Pure.
+
+use serde::Deserialize;
+
+use super::super::{Error, Facts};
+use super::backend::Backend;
+
+#[derive(Default, Deserialize)]
+struct PyProject {
+    #[serde(rename = "build-system")]
+    build_system: Option<BuildSystem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct BuildSystem {
+    #[serde(default)]
+    pub(super) requires: Vec<String>,
+    /// Where in the source the backend itself is (PEP 517, "In-tree build backends").
+    #[serde(default)]
+    pub(super) backend_path: Vec<String>,
+}
+
+/// What the source asks to have installed (PEP 518), with its default for a
+/// source without the table.
+pub(super) fn declared(facts: &Facts<'_>) -> Result<BuildSystem, Error> {
+    let default = || BuildSystem {
+        requires: vec!["setuptools".into()],
+        backend_path: vec![],
+    };
+    let Some(bytes) = facts.tree.get("pyproject.toml") else {
+        return Ok(default());
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let project: PyProject = toml::from_str(&text).map_err(|error| {
+        Error::Incomplete(format!(
+            "{}: the source's pyproject.toml does not parse: {}",
+            facts.artifact.name,
+            error.message()
+        ))
+    })?;
+    Ok(project.build_system.unwrap_or_else(default))
+}
+
+/// The name at the start of a requirement (PEP 508), normalized (PEP 503).
+fn requirement_name(requirement: &str) -> String {
+    requirement
+        .trim()
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        .map(|c| match c {
+            '_' | '.' => '-',
+            c => c.to_ascii_lowercase(),
+        })
+        .collect()
+}
+
+/// What is installed: the backend that the wheel names in exactly that version, and
+/// everything else that the source asks for. A backend that builds itself is in its
+/// own source, and in no registry yet.
+pub(super) fn requirements(
+    facts: &Facts<'_>,
+    declared: &[String],
+    backend: Backend,
+    version: &str,
+) -> Vec<String> {
+    let pinned = backend.distribution();
+    let mut requirements: Vec<String> = declared
+        .iter()
+        .filter(|requirement| requirement_name(requirement) != pinned)
+        .cloned()
+        .collect();
+    if !builds_itself(facts, backend, version) {
+        requirements.push(format!("{pinned}=={version}"));
+    }
+    let is_setuptools = |requirement: &String| requirement_name(requirement) == "setuptools";
+    if let Some(old) = old_setuptools(facts, backend) {
+        // What the wheel tells of the one that ran comes before what the source asks for:
+        // running setup.py asks for nothing.
+        requirements.retain(|requirement| !is_setuptools(requirement));
+        requirements.push(old.into());
+    } else if backend == Backend::BdistWheel && !requirements.iter().any(is_setuptools) {
+        requirements.push("setuptools".into());
+    }
+    requirements
+}
+
+/// Whether the release is the backend itself: of this version, or of one that was
+/// only ever in its source.
+pub(super) fn builds_itself(facts: &Facts<'_>, backend: Backend, version: &str) -> bool {
+    let purl = &facts.release.purl;
+    let same_name = requirement_name(purl.name().as_str()) == backend.distribution();
+    let same_version = purl.version().is_some_and(|own| own.as_str() == version);
+    same_name && (same_version || version.contains('+'))
+}
+
+/// What the METADATA of a wheel tells of the setuptools that wrote it: "Platform: UNKNOWN"
+/// where nothing else was said, before it was left out; "License-File" for each licence,
+/// since it was put in.
+fn old_setuptools(facts: &Facts<'_>, backend: Backend) -> Option<&'static str> {
+    if backend != Backend::BdistWheel {
+        return None;
+    }
+    let (_, text) = facts
+        .members
+        .iter()
+        .find(|(name, _)| name.ends_with(".dist-info/METADATA"))?;
+    let text = String::from_utf8_lossy(text);
+    let header = || text.lines().take_while(|line| !line.is_empty());
+    if !header().any(|line| line == "Platform: UNKNOWN") {
+        return None;
+    }
+    if header().any(|line| line.starts_with("License-File:")) {
+        Some("setuptools<60")
+    } else {
+        Some("setuptools<56")
+    }
+}
+
+/// Releases of wheel and setuptools that a Linux distribution has together, long after
+/// both had successors: Debian 11 and 12, Ubuntu 22.04 and 24.04.
+const DISTRIBUTED: [(&str, &str); 4] = [
+    ("0.34.2", "setuptools==52.0.0"),
+    ("0.38.4", "setuptools==66.1.1"),
+    ("0.37.1", "setuptools==59.6.0"),
+    ("0.42.0", "setuptools==68.1.2"),
+];
+
+/// The same requirements with the setuptools of the distribution that has this wheel.
+pub(super) fn distributed(
+    requirements: &[String],
+    backend: Backend,
+    version: &str,
+) -> Option<Vec<String>> {
+    let (_, setuptools) = DISTRIBUTED
+        .into_iter()
+        .find(|(wheel, _)| backend == Backend::BdistWheel && *wheel == version)?;
+    let others = requirements
+        .iter()
+        .filter(|requirement| requirement_name(requirement) != "setuptools");
+    Some(others.cloned().chain([setuptools.to_owned()]).collect())
+}

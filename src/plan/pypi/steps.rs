@@ -1,0 +1,229 @@
+//! The commands that build a wheel: a virtual environment with what was pinned, then pip
+//! without network. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::{Candidate, Facts};
+use super::python::Python;
+use super::time::Time;
+use super::zone;
+use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR};
+
+/// How long after the upload the mirror still shows new files: publishers upload
+/// a build's parts one after another, and clocks differ.
+const AFTER_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
+
+/// Stands the clock of Python still, for the build steps alone.
+const CLOCK: &str = include_str!("clock.py");
+const CLOCK_FILE: &str = "clock/sitecustomize.py";
+const CLOCK_START: &str = "clock/start";
+
+#[derive(Clone, Copy)]
+pub(super) struct Base<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    pub(super) tool: &'a str,
+    pub(super) version: &'a str,
+    pub(super) requires: &'a [String],
+    /// The source has a backend of its own, which was not the one that ran.
+    pub(super) leaves_own_backend: bool,
+}
+
+impl Base<'_> {
+    pub(super) fn candidate(&self, on: Python, time: &Time) -> Candidate {
+        let facts = self.facts;
+        let python = format!("{WORK_DIR}/venv/bin/python");
+        let pip = |args: &[&str]| -> Vec<String> {
+            ["python3", "-m", "pip", "--python", &python]
+                .iter()
+                .chain(args)
+                .map(|arg| (*arg).to_owned())
+                .collect()
+        };
+        let step = |run: Vec<String>| Step {
+            run,
+            cwd: "src".into(),
+        };
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let mut reasons = BTreeMap::from([
+            ("plan.image".to_owned(), on.why.to_owned()),
+            (
+                "plan.cutoff".to_owned(),
+                "an hour after the upload".to_owned(),
+            ),
+            (
+                "plan.build_network".to_owned(),
+                "the backend is installed beforehand; building needs no network".to_owned(),
+            ),
+            (
+                "plan.output".to_owned(),
+                "where pip writes the wheel".to_owned(),
+            ),
+            (
+                "plan.prepare".to_owned(),
+                format!(
+                    "the wheel's Generator is {} {}; the rest is what the source declares in build-system.requires",
+                    self.tool, self.version
+                ),
+            ),
+        ]);
+        let mut env = BTreeMap::from([
+            (
+                "PIP_INDEX_URL".to_owned(),
+                format!("http://127.0.0.1:{RELAY_PORT}/pypi/simple/"),
+            ),
+            ("PIP_DISABLE_PIP_VERSION_CHECK".to_owned(), "1".to_owned()),
+            ("PIP_NO_CACHE_DIR".to_owned(), "1".to_owned()),
+            ("PIP_NO_INPUT".to_owned(), "1".to_owned()),
+        ]);
+        let mut recovered = vec![RecoveredFact::Generator {
+            name: self.tool.to_owned(),
+            version: self.version.to_owned(),
+        }];
+        let mut build = Vec::new();
+        let mut files = BTreeMap::new();
+        let posix = zone::of(facts.stamps, facts.source_stamps);
+        let touch = |seconds: i64| {
+            step(words(&format!(
+                "find . -exec touch --no-dereference --date=@{seconds} {{}} +"
+            )))
+        };
+        match *time {
+            Time::Unset { why } => {
+                reasons.insert("plan.build".into(), why.into());
+            }
+            Time::Epoch { seconds, why } => {
+                env.insert("SOURCE_DATE_EPOCH".into(), seconds.to_string());
+                recovered.push(RecoveredFact::SourceDateEpoch { seconds });
+                reasons.insert("plan.env.SOURCE_DATE_EPOCH".into(), why.into());
+            }
+            Time::Checkout { seconds, why } => {
+                build.push(touch(seconds));
+                recovered.push(RecoveredFact::CheckoutTime { seconds });
+                reasons.insert("plan.build".into(), why.into());
+            }
+            Time::Clock {
+                seconds,
+                checkout,
+                why,
+            } => {
+                if let Some(seconds) = checkout.map(|time| zone::instant(posix, time)) {
+                    build.push(touch(seconds));
+                    recovered.push(RecoveredFact::CheckoutTime { seconds });
+                }
+                let seconds = zone::instant(posix, seconds);
+                build.push(step(words(&format!("touch {WORK_DIR}/{CLOCK_START}"))));
+                files.insert(CLOCK_FILE.to_owned(), CLOCK.to_owned());
+                env.insert("BUILD_CLOCK".into(), seconds.to_string());
+                recovered.push(RecoveredFact::BuildClock { seconds });
+                reasons.insert("plan.build".into(), why.into());
+            }
+        }
+        if let Some(posix) = posix {
+            env.insert("TZ".into(), posix.into());
+            recovered.push(RecoveredFact::TimeZone {
+                posix: posix.into(),
+            });
+            reasons.insert(
+                "plan.env.TZ".into(),
+                "the wheel has its members' times in this zone, the source distribution has the instants".into(),
+            );
+        }
+        if is_universal(facts) {
+            // The one file that every release of setuptools reads beside the source's own.
+            files.insert(
+                "home/.pydistutils.cfg".to_owned(),
+                "[bdist_wheel]\nuniversal = 1\n".to_owned(),
+            );
+            reasons.insert(
+                "plan.files".into(),
+                "the wheel's name says py2.py3, which the publisher asked bdist_wheel for".into(),
+            );
+        }
+        if self.leaves_own_backend {
+            build.push(Step {
+                run: words("sed -i /^backend-path/d pyproject.toml"),
+                cwd: facts.package_dir(),
+            });
+        }
+        let wheel = pip(&[
+            "wheel",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--wheel-dir",
+            "/build/out",
+            ".",
+        ]);
+        let wheel = match zone::umask(facts.stamps) {
+            None => wheel,
+            Some((mask, chmod)) => {
+                recovered.push(RecoveredFact::Umask { mask });
+                // The publisher's checkout was made with it too.
+                if let Source::Git { .. } = facts.source {
+                    build.push(step(words(&format!("chmod -R {chmod} ."))));
+                }
+                let with_umask = format!("umask {mask:04o} && exec \"$@\"");
+                ["sh", "-c", &with_umask, "sh"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .chain(wheel)
+                    .collect()
+            }
+        };
+        let wheel = if let Time::Clock { .. } = time {
+            ["env".to_owned(), format!("PYTHONPATH={WORK_DIR}/clock")]
+                .into_iter()
+                .chain(wheel)
+                .collect()
+        } else {
+            wheel
+        };
+        build.push(Step {
+            run: wheel,
+            cwd: facts.package_dir(),
+        });
+        let mut prepare = vec![step(words("python3 -m venv --without-pip /build/venv"))];
+        // A backend that builds itself may need nothing else.
+        if !self.requires.is_empty() {
+            let install: Vec<&str> = ["install"]
+                .into_iter()
+                .chain(self.requires.iter().map(String::as_str))
+                .collect();
+            prepare.push(step(pip(&install)));
+        }
+        Candidate {
+            plan: Plan {
+                image: on.image.into(),
+                cutoff: facts.published().and_then(after_upload),
+                build_network: Network::None,
+                output: format!("out/{}", facts.artifact.name),
+                prepare,
+                build,
+                env,
+                files,
+                inputs: vec![],
+                recovered,
+                crlf: None,
+                limits: Limits::default(),
+            },
+            reasons,
+        }
+    }
+}
+
+/// Whether the wheel is for Python 2 as well, which setuptools has to be told.
+fn is_universal(facts: &Facts<'_>) -> bool {
+    let said = |name: &str| {
+        facts
+            .tree
+            .get(name)
+            .is_some_and(|text| String::from_utf8_lossy(text).contains("universal"))
+    };
+    facts.artifact.name.ends_with("-py2.py3-none-any.whl") && !said("setup.cfg")
+}
+
+fn after_upload(uploaded: Timestamp) -> Option<Timestamp> {
+    uploaded.checked_add(AFTER_UPLOAD).ok()
+}

@@ -1,0 +1,305 @@
+//! Inference of wheels, each rule on both sides of its boundary.
+
+use jiff::Timestamp;
+
+use super::super::Error;
+use super::super::testing::Situation;
+use super::python::{BEFORE_3_12, CURRENT, PYTHON_3_12, pythons};
+use crate::model::RecoveredFact;
+
+/// Each way of setting times is tried on one Python, the first on the other too.
+const PYTHONS: usize = 2;
+const FLIT_DEFAULT: i64 = 1_451_606_400;
+
+fn situation(generator: &str) -> Situation {
+    let mut situation = Situation::pypi();
+    situation.member(
+        "demo-1.0.dist-info/WHEEL",
+        &format!("Wheel-Version: 1.0\nGenerator: {generator}\nTag: py3-none-any\n"),
+    );
+    situation.tree_file(
+        "pyproject.toml",
+        "[build-system]\nrequires = [\"flit_core >=3.2,<4\", \"Extra.Thing\"]\n",
+    );
+    situation.stamp_all(&[FLIT_DEFAULT]);
+    situation
+}
+
+#[test]
+fn the_generator_pins_its_backend_and_the_rest_stays_as_declared() {
+    let found = situation("flit 3.12.0").candidates().expect("plans");
+    let install = &found[0].plan.prepare[1].run;
+    assert!(
+        install.contains(&"flit-core==3.12.0".to_owned()),
+        "{install:?}"
+    );
+    assert!(install.contains(&"Extra.Thing".to_owned()), "{install:?}");
+    assert!(
+        !install.iter().any(|word| word.contains("<4")),
+        "{install:?}"
+    );
+}
+
+#[test]
+fn a_wheel_from_before_python_3_12_is_built_on_the_python_of_its_time_first() {
+    let at = |second| Timestamp::from_second(second).ok();
+    assert_eq!(pythons(at(PYTHON_3_12 - 1)), [BEFORE_3_12, CURRENT]);
+    assert_eq!(pythons(at(PYTHON_3_12)), [CURRENT, BEFORE_3_12]);
+    assert_eq!(pythons(None), [CURRENT, BEFORE_3_12]);
+}
+
+#[test]
+fn a_source_from_before_1980_is_given_a_time_that_a_zip_can_say() {
+    let mut situation = situation("flit 3.12.0");
+    let touches = |situation: &Situation| {
+        let plan = situation.candidates().expect("plans")[0].plan.clone();
+        plan.build[0].run[0] == "find"
+    };
+    assert!(!touches(&situation));
+    situation.source_stamps = situation.stamps.clone();
+    situation.source_stamps[0].mtime = 315_619_200;
+    assert!(!touches(&situation));
+    situation.source_stamps[0].mtime -= 1;
+    assert!(touches(&situation));
+}
+
+#[test]
+fn metadata_tells_an_old_setuptools() {
+    let with = |generator: &str, metadata: &str| {
+        let mut situation = situation(generator);
+        situation.member("demo-1.0.dist-info/METADATA", metadata);
+        situation.candidates().expect("plans")[0].plan.prepare[1]
+            .run
+            .clone()
+    };
+    let asks = |run: Vec<String>, what: &str| run.iter().any(|word| word == what);
+    let unknown = "Name: demo\nPlatform: UNKNOWN\n";
+    assert!(asks(with("bdist_wheel (0.37.0)", unknown), "setuptools<56"));
+    let licensed = "Platform: UNKNOWN\nLicense-File: LICENSE\n";
+    assert!(asks(
+        with("bdist_wheel (0.37.0)", licensed),
+        "setuptools<60"
+    ));
+    let body = "Name: demo\n\nPlatform: UNKNOWN\n";
+    assert!(!asks(with("bdist_wheel (0.37.0)", body), "setuptools<56"));
+    assert!(!asks(with("setuptools (80.0.0)", unknown), "setuptools<56"));
+}
+
+#[test]
+fn the_setuptools_that_ran_comes_before_the_one_that_the_source_asks_for() {
+    let installs = |metadata: &str| {
+        let mut situation = situation("bdist_wheel (0.45.1)");
+        situation.member("demo-1.0.dist-info/METADATA", metadata);
+        situation.tree_file(
+            "pyproject.toml",
+            "[build-system]\nrequires = [\"setuptools >= 60\"]\n",
+        );
+        situation.candidates().expect("plans")[0].plan.prepare[1]
+            .run
+            .clone()
+    };
+    let old = installs("Platform: UNKNOWN\nLicense-File: LICENSE\n");
+    assert!(old.contains(&"setuptools<60".to_owned()));
+    assert!(!old.contains(&"setuptools >= 60".to_owned()));
+    assert!(installs("Name: demo\n").contains(&"setuptools >= 60".to_owned()));
+}
+
+#[test]
+fn a_backend_that_builds_itself_is_taken_from_its_source() {
+    let mut situation = situation("hatchling 1.0");
+    situation.release.purl = "pkg:pypi/hatchling@1.0".parse().expect("valid");
+    situation.tree_file(
+        "pyproject.toml",
+        "[build-system]\nrequires = []\nbackend-path = [\"src\"]\n",
+    );
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    assert_eq!(plan.prepare.len(), 1);
+    assert_eq!(plan.build.len(), 1);
+    // Another release of it did run, so the one in the tree is left out.
+    situation.release.purl = "pkg:pypi/hatchling@1.1".parse().expect("valid");
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    assert!(plan.prepare[1].run.contains(&"hatchling==1.0".to_owned()));
+    assert_eq!(plan.build[0].run[0], "sed");
+}
+
+#[test]
+fn both_spellings_of_a_generator_are_read() {
+    for (line, pin) in [
+        ("bdist_wheel (0.43.0)", "wheel==0.43.0"),
+        ("setuptools (80.9.0)", "setuptools==80.9.0"),
+        ("hatchling 1.29.0", "hatchling==1.29.0"),
+    ] {
+        let found = situation(line).candidates().expect(line);
+        assert!(
+            found[0].plan.prepare[1].run.contains(&pin.to_owned()),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_forged_generator_cannot_name_anything_but_a_known_backend_and_a_version() {
+    let unknown = situation("evil-backend 1.0")
+        .candidates()
+        .expect_err("unknown");
+    assert!(matches!(unknown, Error::Unsupported(_)), "{unknown}");
+    let injected = situation("flit 1.0 --index-url=http://127.0.0.1")
+        .candidates()
+        .expect_err("no version");
+    assert!(matches!(injected, Error::Incomplete(_)), "{injected}");
+}
+
+#[test]
+fn the_epoch_is_the_commit_time_only_within_a_zip_times_two_seconds() {
+    for (stamp, expected) in [
+        (1_700_000_000, 1_700_000_001),
+        (1_700_000_002, 1_700_000_002),
+    ] {
+        let mut situation = situation("flit 3.12.0");
+        situation.commit_time(1_700_000_001);
+        situation.stamp_all(&[stamp]);
+        let found = situation.candidates().expect("plans");
+        assert_eq!(
+            found[0].plan.env["SOURCE_DATE_EPOCH"],
+            expected.to_string(),
+            "stamp {stamp}"
+        );
+    }
+}
+
+#[test]
+fn the_backends_own_time_leaves_the_epoch_unset() {
+    let found = situation("flit 3.12.0").candidates().expect("plans");
+    assert_eq!(found.len(), PYTHONS);
+    assert!(!found[0].plan.env.contains_key("SOURCE_DATE_EPOCH"));
+}
+
+#[test]
+fn one_copied_time_becomes_the_checkouts_time() {
+    let mut situation = situation("flit 3.12.0");
+    situation.stamp_all(&[FLIT_DEFAULT, 1_700_000_000]);
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    assert!(plan.recovered.contains(&RecoveredFact::CheckoutTime {
+        seconds: 1_700_000_000
+    }));
+    assert!(plan.build[0].run.contains(&"--date=@1700000000".to_owned()));
+}
+
+#[test]
+fn the_index_is_shown_as_of_an_hour_after_the_upload() {
+    let situation = situation("flit 3.12.0");
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    assert_eq!(
+        plan.cutoff,
+        Some("2026-01-01T01:00:00Z".parse().expect("valid"))
+    );
+}
+
+#[test]
+fn a_wheel_without_a_generator_is_said_to_lack_it() {
+    let mut situation = situation("flit 3.12.0");
+    situation.member("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n");
+    let error = situation
+        .candidates()
+        .expect_err("no generator")
+        .to_string();
+    assert!(error.contains("Generator"), "{error}");
+}
+
+const COPIED: i64 = 1_700_000_000;
+const MADE: i64 = 1_700_000_020;
+
+/// A wheel of setuptools with these times of what was copied, and of what was written.
+fn stamped(copied: &[i64], made: &[i64]) -> Situation {
+    let mut situation = situation("setuptools (80.9.0)");
+    situation.stamps.clear();
+    for &time in copied {
+        situation.stamp("demo/a.py", time);
+    }
+    for &time in made {
+        situation.stamp("demo-1.0.dist-info/RECORD", time);
+    }
+    situation
+}
+
+fn clock_of(plan: &crate::model::Plan) -> Option<i64> {
+    plan.recovered.iter().find_map(|fact| match fact {
+        RecoveredFact::BuildClock { seconds } => Some(*seconds),
+        _ => None,
+    })
+}
+
+#[test]
+fn one_time_of_all_that_was_written_is_the_builds_clock() {
+    let plan = &stamped(&[COPIED, COPIED], &[MADE, MADE])
+        .candidates()
+        .expect("plans")[0]
+        .plan;
+    assert_eq!(clock_of(plan), Some(MADE));
+    assert!(
+        plan.recovered
+            .contains(&RecoveredFact::CheckoutTime { seconds: COPIED })
+    );
+    let several = &stamped(&[COPIED], &[MADE, MADE + 2])
+        .candidates()
+        .expect("plans")[0]
+        .plan;
+    assert_eq!(clock_of(several), None);
+}
+
+#[test]
+fn several_times_of_copied_files_come_with_a_source_distribution_alone() {
+    let mut situation = stamped(&[COPIED, COPIED + 2], &[MADE]);
+    assert_eq!(
+        clock_of(&situation.candidates().expect("plans")[0].plan),
+        None
+    );
+    situation.source = crate::model::Source::Sdist {
+        sdist: crate::model::SdistSource {
+            name: "demo-1.0.tar.gz".into(),
+            sha256: crate::model::Sha256Digest::of(b"x"),
+        },
+        evidence: vec![],
+    };
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    assert_eq!(clock_of(plan), Some(MADE));
+    assert!(
+        !plan
+            .recovered
+            .iter()
+            .any(|fact| matches!(fact, RecoveredFact::CheckoutTime { .. }))
+    );
+}
+
+#[test]
+fn a_backend_with_times_of_its_own_needs_no_clock() {
+    let mut situation = stamped(&[COPIED, COPIED + 2], &[MADE]);
+    situation.member(
+        "demo-1.0.dist-info/WHEEL",
+        "Wheel-Version: 1.0\nGenerator: hatchling 1.29.0\n",
+    );
+    assert_eq!(
+        clock_of(&situation.candidates().expect("plans")[0].plan),
+        None
+    );
+}
+
+#[test]
+fn the_clock_runs_for_the_build_and_not_for_what_prepares_it() {
+    let plan = &stamped(&[COPIED], &[MADE]).candidates().expect("plans")[0].plan;
+    assert!(!plan.env.contains_key("PYTHONPATH"));
+    let last = &plan.build.last().expect("a step").run;
+    assert!(last[1].starts_with("PYTHONPATH="), "{last:?}");
+}
+
+#[test]
+fn a_wheel_of_a_distribution_is_tried_with_its_setuptools_last() {
+    let last = |generator: &str| {
+        let found = situation(generator).candidates().expect("plans");
+        found.last().expect("plans").plan.prepare[1].run.clone()
+    };
+    let pinned = "setuptools==59.6.0".to_owned();
+    assert!(last("bdist_wheel (0.37.1)").contains(&pinned));
+    assert!(!last("bdist_wheel (0.37.0)").contains(&pinned));
+    assert!(!last("setuptools (59.0.0)").contains(&pinned));
+}

@@ -1,0 +1,126 @@
+//! How a build gets the times of a wheel's members right. Pure.
+
+use super::super::Facts;
+use super::backend::Backend;
+use super::stamps::{Pattern, pattern, zip_time_of};
+use crate::model::Source;
+use crate::store::archive::MemberStamp;
+
+/// How a candidate gets the members' times right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Time {
+    /// Nothing is set.
+    Unset { why: &'static str },
+    /// SOURCE_DATE_EPOCH is set.
+    Epoch { seconds: i64, why: &'static str },
+    /// Every source file has this modification time.
+    Checkout { seconds: i64, why: &'static str },
+    /// The clock stands still at this time while the build runs, and source files may
+    /// have one time of their own.
+    Clock {
+        seconds: i64,
+        checkout: Option<i64>,
+        why: &'static str,
+    },
+}
+
+/// The folder of a wheel that the build writes anew (binary distribution format, "The
+/// .dist-info directory").
+fn is_made(stamp: &MemberStamp) -> bool {
+    stamp
+        .name
+        .split_once('/')
+        .is_some_and(|(folder, _)| folder.ends_with(".dist-info"))
+}
+
+/// The one time of these members, where they have one.
+fn only<'a>(stamps: impl Iterator<Item = &'a MemberStamp>) -> Option<i64> {
+    let mut times = stamps.map(|stamp| stamp.mtime);
+    let first = times.next()?;
+    times.all(|time| time == first).then_some(first)
+}
+
+/// A backend that stamps what it wrote with the time at which it ran: that one time, and
+/// how the copied members come to theirs.
+fn clocks(facts: &Facts<'_>) -> Vec<Time> {
+    let (made, copied): (Vec<_>, Vec<_>) = facts.stamps.iter().partition(|s| is_made(s));
+    let Some(seconds) = only(made.into_iter()) else {
+        return vec![];
+    };
+    let with_checkout = only(copied.into_iter()).map(|checkout| Time::Clock {
+        seconds,
+        checkout: Some(checkout),
+        why: "what the build wrote has one time, and what it copied has another",
+    });
+    let as_they_are = Time::Clock {
+        seconds,
+        checkout: None,
+        why: "what the build wrote has one time; copied members have those of the source",
+    };
+    match facts.source {
+        Source::Git { .. } => with_checkout.into_iter().collect(),
+        Source::Sdist { .. } => std::iter::once(as_they_are).chain(with_checkout).collect(),
+    }
+}
+
+pub(super) fn times(facts: &Facts<'_>, backend: Backend) -> Vec<Time> {
+    let commit_time = match facts.source {
+        Source::Git { git, .. } => Some(git.commit_time),
+        Source::Sdist { .. } => None,
+    };
+    let epoch = |stamp| match commit_time {
+        Some(time) if zip_time_of(time, stamp) => Time::Epoch {
+            seconds: time,
+            why: "every member has the commit's time",
+        },
+        _ => Time::Epoch {
+            seconds: stamp,
+            why: "every member has this time",
+        },
+    };
+    let unset = |why| Time::Unset { why };
+    match pattern(facts.stamps, backend.default_time()) {
+        Pattern::One(stamp) if Some(stamp) == backend.default_time() => {
+            vec![unset("every member has the backend's own default time")]
+        }
+        Pattern::One(stamp) => vec![epoch(stamp), unset("the times may come with the source")],
+        Pattern::CopiedAndDefault { copied } if backend.copies_times() => {
+            let touched = Time::Checkout {
+                seconds: copied,
+                why: "copied members have one time, which was the publisher's checkout time",
+            };
+            match facts.source {
+                Source::Git { .. } => vec![touched],
+                Source::Sdist { .. } => vec![
+                    unset("copied members have the times of the source distribution"),
+                    touched,
+                ],
+            }
+        }
+        Pattern::Mixed if backend.stamps_by_clock() => {
+            let mut found = clocks(facts);
+            if found.is_empty() {
+                found.push(unset("the members have several times"));
+            }
+            found
+        }
+        Pattern::CopiedAndDefault { .. } | Pattern::Mixed | Pattern::Empty => {
+            vec![unset("the members have several times")]
+        }
+    }
+}
+
+/// A source whose files are older than a zip can say (APPNOTE 6.3.10, section 4.4.6) is
+/// given a time that the wheel has.
+pub(super) fn since_1980(facts: &Facts<'_>, time: Time) -> Time {
+    /// 1980-01-01T00:00:00Z, and a day for zones.
+    const FIRST: i64 = 315_532_800 + 86_400;
+    let too_old = facts.source_stamps.iter().any(|stamp| stamp.mtime < FIRST);
+    match (time, facts.stamps.iter().map(|stamp| stamp.mtime).max()) {
+        (Time::Unset { .. }, Some(seconds)) if too_old => Time::Checkout {
+            seconds,
+            why: "the source distribution's times are from before 1980, which a zip cannot say",
+        },
+        (time, _) => time,
+    }
+}
