@@ -11,7 +11,7 @@ mod zone;
 
 use super::{Candidate, Error, Facts};
 use backend::{Backend, generator};
-use python::pythons;
+use python::{BEFORE_3_12, pythons};
 use requirements::{builds_itself, declared, distributed, requirements};
 use steps::Base;
 use time::{Time, since_1980, times};
@@ -47,6 +47,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .collect();
     let [first, second] = pythons(facts.published());
     let as_distributed = distributed(&requires, backend, &version);
+    // Setuptools of that age need what Python 3.12 took away.
     let on_distribution = as_distributed.as_ref().zip(times.first());
     Ok(times
         .iter()
@@ -54,7 +55,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .chain(times.first().map(|time| base.candidate(second, time)))
         .chain(
             on_distribution
-                .map(|(requires, time)| Base { requires, ..base }.candidate(first, time)),
+                .map(|(requires, time)| Base { requires, ..base }.candidate(BEFORE_3_12, time)),
         )
         .collect())
 }

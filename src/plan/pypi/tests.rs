@@ -302,4 +302,8 @@ fn a_wheel_of_a_distribution_is_tried_with_its_setuptools_last() {
     assert!(last("bdist_wheel (0.37.1)").contains(&pinned));
     assert!(!last("bdist_wheel (0.37.0)").contains(&pinned));
     assert!(!last("setuptools (59.0.0)").contains(&pinned));
+    let found = situation("bdist_wheel (0.37.1)")
+        .candidates()
+        .expect("plans");
+    assert_eq!(found.last().expect("plans").plan.image, BEFORE_3_12.image);
 }
