@@ -6,8 +6,9 @@ use remint::model::BuildFailure;
 
 use crate::support::{Bench, Failure, limited, plan, step, text};
 
-/// How long a run may go on after it passed a limit.
-const SOON: Duration = Duration::from_secs(12);
+/// How long a run may take that passes a limit at once: less than the 20 s for which
+/// each script would go on, and enough for a busy machine.
+const SOON: Duration = Duration::from_secs(18);
 
 /// The failure of a script, which has to come soon.
 async fn ends_soon(bench: &Bench, script: &str) -> Failure {
@@ -107,7 +108,7 @@ async fn processes_end_at_their_limit_and_the_machine_stays_well() {
         .log
         .lines()
         .find_map(|line| line.strip_prefix("counted ")?.parse().ok())
-        .expect("a count");
+        .unwrap_or_else(|| panic!("no count in the log:\n{}", failed.log));
     assert!((20..=40).contains(&counted), "{}", failed.log);
     assert!(bench.said("echo well").await.contains("\nwell\n"));
 }
