@@ -69,12 +69,7 @@ impl World {
         arguments: &[&str],
         env: &[(&str, &str)],
     ) -> (i32, Value, String) {
-        let config = format!(
-            "[registry]\ncargo = \"{}\"\n[source.mirror]\n\"https://git.example/\" = \"{upstream}\"\n",
-            self.registry.index(),
-        );
-        let file = self.folder.path().join("remint.toml");
-        std::fs::write(&file, config).expect("write");
+        let file = self.write_config(upstream);
         let mut command = remint(self.folder.path());
         command.args([
             "--config",
@@ -87,6 +82,31 @@ impl World {
         let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code().unwrap_or(-1), json, errors)
+    }
+
+    fn write_config(&self, upstream: &str) -> std::path::PathBuf {
+        let config = format!(
+            "[registry]\ncargo = \"{}\"\n[source.mirror]\n\"https://git.example/\" = \"{upstream}\"\n[toolchains]\non_demand = false\n",
+            self.registry.index(),
+        );
+        let file = self.folder.path().join("remint.toml");
+        std::fs::write(&file, config).expect("write");
+        file
+    }
+
+    /// The recipe that `remint plan` prints, edited, as the name of a file.
+    async fn recipe(&self, edit: impl Fn(String) -> String) -> String {
+        self.write_config(&self.server.url());
+        let mut plan = remint(self.folder.path());
+        plan.arg("--config")
+            .arg(self.folder.path().join("remint.toml"));
+        plan.args(["plan", PURL]);
+        let printed = run(plan).await;
+        let text = String::from_utf8(printed.stdout).expect("UTF-8");
+        assert!(text.contains("[plan]") && text.contains("# "), "{text}");
+        let file = self.folder.path().join("recipe.toml");
+        std::fs::write(&file, edit(text)).expect("write");
+        file.to_str().expect("UTF-8").to_owned()
     }
 
     /// The published crate with its tar members changed.
@@ -487,30 +507,37 @@ async fn a_full_disk_is_the_farms_fault_and_nothing_is_lost() {
 async fn a_recipe_that_was_printed_can_be_given_back() {
     let world = World::new().await;
     world.registry.publish("demo", "1.0.0", &world.crate_bytes);
-    world.verify(&["itoa"]).await;
-    let mut plan = remint(world.folder.path());
-    plan.args([
-        "--config",
-        world
-            .folder
-            .path()
-            .join("remint.toml")
-            .to_str()
-            .expect("UTF-8"),
-    ]);
-    plan.args(["plan", PURL]);
-    let printed = run(plan).await;
-    let text = String::from_utf8(printed.stdout).expect("UTF-8");
-    assert!(text.contains("[plan]") && text.contains("# "), "{text}");
-    let file = world.folder.path().join("recipe.toml");
-    std::fs::write(&file, text).expect("write");
-    let recipe = file.to_str().expect("UTF-8");
-    let (status, json, errors) = world.verify(&[PURL, "--recipe", recipe]).await;
+    let recipe = world.recipe(|text| text).await;
+    let (status, json, errors) = world.verify(&[PURL, "--recipe", &recipe]).await;
     assert_eq!(
         (status, &json["results"][0]["verdict"]),
         (0, &Value::from("reproduced")),
         "{errors}{json:#}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_toolchain_that_the_farm_cannot_have_is_its_own_fault_and_named() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let nothing = "0".repeat(64);
+    let recipe = world
+        .recipe(|text| {
+            let key = "[plan.inputs.digest]\nsha256 = \"";
+            let (before, rest) = text.split_once(key).expect("a kept cargo");
+            let (_, after) = rest.split_once('"').expect("a digest");
+            format!("{before}{key}{nothing}\"{after}")
+        })
+        .await;
+    let (status, json, errors) = world.verify(&[PURL, "--recipe", &recipe]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (3, &Value::from("infra-error")),
+        "{errors}{json:#}"
+    );
+    let reason = result["reason"].as_str().expect("a reason");
+    assert!(reason.contains("remint toolchains add 1."), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::{Error, Global, Outcome, open};
-use crate::image;
+use crate::image::{self, Images};
 use crate::model::{Config, Ecosystem};
 use crate::registry::Registries;
 use crate::sandbox::Engine;
 use crate::store::{self, Blobs};
+use crate::toolchain;
 
 /// Free space below which builds and images soon fail, in GiB.
 const LOW_DISK_GIB: u64 = 10;
@@ -34,17 +35,21 @@ pub async fn run(global: &Global) -> Result<Outcome, Error> {
             .map_err(ToString::to_string),
     );
     report.line("keys", keys(&config, &data));
-    match open::images(global, &data) {
+    let images = open::images(global, &data);
+    match &images {
         Ok(images) => {
             for row in images.list(engine.as_ref().ok()).await.unwrap_or_default() {
                 report.line(&format!("image {}", row.name), image_state(&row));
             }
         }
-        Err(error) => report.line("images", Err::<String, _>(error)),
+        Err(error) => report.line("images", Err::<String, _>(error.to_string())),
     }
     match Blobs::open(&data.join("blobs")) {
         Ok(blobs) => {
-            report.line("toolchains", toolchains(&blobs, &data));
+            report.line(
+                "toolchains",
+                toolchains(&blobs, &data, images.as_ref().ok()),
+            );
             match Registries::open(&config.registry, blobs, &data.join("metadata")) {
                 Ok(registries) => {
                     for ecosystem in Ecosystem::ALL {
@@ -100,16 +105,20 @@ fn image_state(row: &image::Row) -> Result<String, String> {
     }
 }
 
-fn toolchains(blobs: &Blobs, data: &Path) -> Result<String, String> {
+fn toolchains(blobs: &Blobs, data: &Path, images: Option<&Images>) -> Result<String, String> {
     let kept = image::kept_cargos(blobs, data).map_err(|error| error.to_string())?;
-    if kept.is_empty() {
-        return Ok(
-            "none kept beside the images; cargos of an installed rustup would be used".into(),
-        );
-    }
-    let names: Vec<_> = kept
+    let mut lines: Vec<_> = kept
         .iter()
-        .map(|c| format!("cargo {}", c.version))
+        .map(|cargo| format!("cargo {} kept", cargo.version))
         .collect();
-    Ok(names.join(", "))
+    let pinned = images.map_or(Ok(Vec::new()), toolchain::pinned);
+    for cargo in pinned.map_err(|error| error.to_string())? {
+        if !kept.iter().any(|other| other.version == cargo.version) {
+            lines.push(format!("cargo {} pinned, not built yet", cargo.version));
+        }
+    }
+    if lines.is_empty() {
+        lines.push("none beside those of the images".into());
+    }
+    Ok(lines.join(", "))
 }

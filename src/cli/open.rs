@@ -1,6 +1,7 @@
 //! Opens everything that the line needs, once: folders, configuration, stores,
 //! signer, images, and the signals that stop it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +15,9 @@ use crate::model::{Config, EventSink};
 use crate::registry::Registries;
 use crate::source::Sources;
 use crate::store::Blobs;
+use crate::toolchain;
 use crate::trust::{Folders, Ledger};
-use crate::verify::{self, Line};
+use crate::verify::{self, Line, Toolchains};
 
 /// The name of the configuration file in the data folder.
 const CONFIG_FILE: &str = "remint.toml";
@@ -100,8 +102,15 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
         .map_err(|e| Error::usage(&e))?;
     let registries = Arc::new(registries);
     let images = images(global, &data)?;
-    let mut cargos = image::cargos_of_images(&images);
+    let on_demand = config.toolchains.on_demand;
+    let mut cargos = image::cargos_of_images(&images, on_demand);
     cargos.extend(image::kept_cargos(&blobs, &data).map_err(|e| Error::farm(&e))?);
+    if on_demand {
+        let kept: BTreeSet<_> = cargos.iter().map(|cargo| cargo.version.clone()).collect();
+        let mut pinned = toolchain::pinned(&images).map_err(|e| Error::usage(&e))?;
+        pinned.retain(|cargo| !kept.contains(&cargo.version));
+        cargos.extend(pinned);
+    }
     let ledger = ledger(&config, &data)?;
     let cancel = CancellationToken::new();
     stop_on_signals(&cancel)?;
@@ -113,6 +122,7 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
             images,
             blobs,
             cargos,
+            toolchains: Toolchains::new(on_demand),
             ledger: Arc::new(ledger),
             folders: verify::Folders {
                 data,

@@ -3,10 +3,11 @@
 use clap::{Args, Subcommand};
 
 use super::{Error, Global, Outcome, open};
+use crate::image;
 use crate::model::EventSink;
 use crate::plan::CargoHome;
 use crate::sandbox::Engine;
-use crate::toolchain::{self, Workshop};
+use crate::toolchain;
 
 /// Options of `remint toolchains`.
 #[derive(Args, Debug)]
@@ -47,7 +48,15 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             for cargo in cargos {
                 let home = match cargo.home {
                     CargoHome::Image(name) => format!("in the image {name}"),
-                    CargoHome::Kept(digest) => format!("kept as {digest}"),
+                    CargoHome::Kept(digest) => {
+                        let kept = image::toolchain_file(&line.blobs, &line.folders.data, &digest);
+                        let how = if kept.is_some() {
+                            "kept"
+                        } else {
+                            "pinned, built when it is needed"
+                        };
+                        format!("{how}: {digest}")
+                    }
                 };
                 println!("cargo {:8} {home}", cargo.version.to_string());
             }
@@ -57,15 +66,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         Action::Lock(versions) => (&versions.versions, true),
     };
     let engine = Engine::connect().await.map_err(|e| Error::farm(&e))?;
-    let workshop = Workshop {
-        registries: &line.registries,
-        mirror: &line.mirror,
-        images: &line.images,
-        blobs: &line.blobs,
-        data: &line.folders.data,
-        logs: &line.folders.logs,
-        cancel: line.cancel.clone(),
-    };
+    let workshop = line.workshop();
     for version in versions {
         eprintln!("building cargo {version} from its crate");
         let kept = if pin {

@@ -62,12 +62,14 @@ impl List {
     }
 }
 
-/// The file of a kept toolchain.
-pub fn toolchain_file(blobs: &Blobs, digest: &Digest) -> Option<PathBuf> {
-    match digest {
-        Digest::Sha256(sha256) => blobs.get(sha256),
-        Digest::Sha512(_) => None,
-    }
+/// The tarball of a kept program, by the program's digest.
+pub fn toolchain_file(blobs: &Blobs, data: &Path, program: &Digest) -> Option<PathBuf> {
+    let Digest::Sha256(program) = program else {
+        return None;
+    };
+    let list = List::load(&data.join(LIST));
+    let kept = list.kept.iter().find(|kept| kept.program == *program)?;
+    blobs.get(&kept.tarball)
 }
 
 /// The stable cargos that the farm keeps, taking in those of an installed
@@ -101,13 +103,13 @@ pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, st
         .into_iter()
         .map(|k| CargoToolchain {
             version: k.version,
-            home: CargoHome::Kept(Digest::Sha256(k.tarball)),
+            home: CargoHome::Kept(Digest::Sha256(k.program)),
         })
         .collect())
 }
 
 /// Keeps a cargo that was built as this release, in the place of one that was
-/// kept before; the digest is its tarball's.
+/// kept before; the digest is the program's.
 ///
 /// # Errors
 /// [`store::Error`] where it cannot be read or the data folder cannot be written.
@@ -121,10 +123,10 @@ pub fn keep_cargo(
     let path = data.join(LIST);
     let mut list = List::load(&path);
     list.kept.retain(|other| other.version != *version);
-    let tarball = kept.tarball;
+    let program = kept.program;
     list.kept.push(kept);
     list.save(&path)?;
-    Ok(tarball)
+    Ok(program)
 }
 
 fn seen(program: &Path) -> Option<Seen> {
@@ -203,14 +205,13 @@ fn pack(program: &[u8]) -> std::io::Result<Vec<u8>> {
 /// suites carry for browsers.
 const CARGO_PACKAGES: [&str; 2] = ["cargo", "cargo-web"];
 
-/// The cargos of the images that are at hand, told from the lock file's package
-/// versions. An optional image counts once it is built: a plan that names it must
-/// not set off a long build, or fail because the archive has moved on.
-pub fn cargos_of_images(images: &Images) -> Vec<CargoToolchain> {
+/// The cargos of the images, told from the lock file's package versions. An optional
+/// image that is not built counts only where it may be built when a plan names it.
+pub fn cargos_of_images(images: &Images, on_demand: bool) -> Vec<CargoToolchain> {
     CARGO_PACKAGES
         .into_iter()
         .flat_map(|package| images.locked_packages(package))
-        .filter(|(image, _)| images.is_at_hand(image))
+        .filter(|(image, _)| on_demand || images.is_at_hand(image))
         .filter_map(|(image, version)| {
             Some(CargoToolchain {
                 version: cargo_release(&version)?,
@@ -264,8 +265,13 @@ mod tests {
         assert_ne!(first, second);
         let list = List::load(&folder.path().join(LIST));
         assert_eq!(list.kept.len(), 1);
-        assert_eq!(list.kept[0].tarball, second);
-        assert!(toolchain_file(&blobs, &Digest::Sha256(second)).is_some());
+        assert_eq!(list.kept[0].program, second);
+        let file = |program| toolchain_file(&blobs, folder.path(), &Digest::Sha256(program));
+        assert!(file(second).is_some());
+        assert!(
+            file(first).is_none(),
+            "another program was put in its place"
+        );
     }
 
     #[test]

@@ -40,6 +40,22 @@ pub struct Config {
     pub log: LogConfig,
     /// Other builders, whose attestations count as witnesses.
     pub builder: Vec<BuilderConfig>,
+    /// Toolchains of other releases than the farm has.
+    pub toolchains: ToolchainConfig,
+}
+
+/// What is done for a toolchain that is pinned and not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ToolchainConfig {
+    /// Whether it is built when a plan needs it: some minutes, once for each release.
+    pub on_demand: bool,
+}
+
+impl Default for ToolchainConfig {
+    fn default() -> Self {
+        Self { on_demand: true }
+    }
 }
 
 /// When the line stops trying further plans for one artifact.

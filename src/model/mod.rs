@@ -28,7 +28,7 @@ pub use comparison::{
 };
 pub use config::{
     BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError, LogConfig, RegistryConfig,
-    SigningConfig, SourceConfig, TokenConfig, TryLimits,
+    SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits,
 };
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};

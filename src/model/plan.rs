@@ -45,7 +45,8 @@ pub enum InputOrigin {
         /// The file's name.
         name: String,
     },
-    /// A toolchain that the farm keeps (see the image room), packed as a tarball.
+    /// A toolchain that the farm keeps (see the image room); the input's digest is the
+    /// program's, and the farm packs it as a tarball.
     Toolchain {
         /// Its name, such as `cargo`.
         name: String,

@@ -35,7 +35,7 @@ pub use recipes::{
 pub struct CargoToolchain {
     /// Its release.
     pub version: semver::Version,
-    /// Where it is: in an image of its own, or kept as a tarball with this digest.
+    /// Where it is.
     pub home: CargoHome,
 }
 
@@ -44,7 +44,7 @@ pub struct CargoToolchain {
 pub enum CargoHome {
     /// Installed in the image of this name.
     Image(String),
-    /// A tarball that the farm keeps, by digest.
+    /// A program that the farm keeps or builds when it is needed, by its digest.
     Kept(Digest),
 }
 

@@ -1,7 +1,7 @@
 //! Cargos of releases that no image holds: built from the `cargo` crate in the
 //! sandbox, through the mirror, and kept by digest like those of a rustup.
-//! Imports `sandbox`, `image`, `source`, `mirror`, `registry`, `store` and
-//! `model`. It never builds on the host, never keeps a program that is not what
+//! Imports `sandbox`, `image`, `plan`, `source`, `mirror`, `registry`,
+//! `store` and `model`. It never builds on the host, never keeps a program that is not what
 //! its lock file pins, and never changes the lock file unless asked to.
 
 mod lock;
@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::image::{self, Images};
 use crate::mirror::{self, Mirror, View};
-use crate::model::{FetchedArtifact, Sha256Digest};
+use crate::model::{Digest, FetchedArtifact, Sha256Digest};
+use crate::plan::{CargoHome, CargoToolchain};
 use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine, EngineError, Job};
 use crate::source;
@@ -94,6 +95,21 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// The cargos that the lock file pins, kept already or not.
+///
+/// # Errors
+/// [`Error::Lock`] where the lock file is none.
+pub fn pinned(images: &Images) -> Result<Vec<CargoToolchain>, Error> {
+    let lock = Lock::load(&images.toolchains_lock())?;
+    let pins = lock.cargo.into_iter();
+    Ok(pins
+        .map(|(version, pin)| CargoToolchain {
+            version,
+            home: CargoHome::Kept(Digest::Sha256(pin.program)),
+        })
+        .collect())
 }
 
 /// Where toolchains are built, and where they are kept.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Line, failure};
+use super::{Line, failure, toolchains};
 use crate::image;
 use crate::model::{BuildFailure, BuildStage, Digest, InputOrigin, Plan, Purl, Verdict};
 use crate::sandbox::Engine;
@@ -32,13 +32,10 @@ impl Line {
                 InputOrigin::Package { purl, name } => {
                     self.package_input(purl, name, &input.digest).await?
                 }
-                InputOrigin::Toolchain { name, version } => image::toolchain_file(&self.blobs, &input.digest)
-                    .ok_or_else(|| Verdict::InfraError {
-                        reason: format!(
-                            "the farm does not keep {name} {version} ({}); `remint doctor` lists the toolchains that it has",
-                            input.digest
-                        ),
-                    })?,
+                InputOrigin::Toolchain { name, version } => {
+                    image::toolchain_file(&self.blobs, &self.folders.data, &input.digest)
+                        .ok_or_else(|| toolchains::not_kept(name, version, &input.digest))?
+                }
             };
             found.push((path, input.unpack_to.clone()));
         }

@@ -15,6 +15,7 @@ mod memory;
 mod prepare;
 mod select;
 mod settle;
+mod toolchains;
 mod tree;
 mod tries;
 
@@ -35,6 +36,8 @@ use crate::sandbox::{self, Engine};
 use crate::source::Sources;
 use crate::store::{self, Blobs};
 use crate::trust::{self, Ledger};
+
+pub use toolchains::Toolchains;
 
 /// What a person asks of the line for one package.
 #[derive(Clone, Debug)]
@@ -80,6 +83,8 @@ pub struct Line {
     pub blobs: Blobs,
     /// The cargos that the farm can run.
     pub cargos: Vec<CargoToolchain>,
+    /// Whether those that are pinned and not kept yet are built when they are needed.
+    pub toolchains: Toolchains,
     /// Where attestations are signed and stored.
     pub ledger: Arc<Ledger>,
     /// Where things are.

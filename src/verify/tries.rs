@@ -76,7 +76,7 @@ impl Line {
             Ok(engine) => engine,
             Err(error) => return Ok(Tries::of_one(failure::infra(error))),
         };
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         let mut tries = Tries::default();
         for origin in tree::origins(subject.release, recipe.as_ref()) {
             let scratch = self.scratch()?;
@@ -97,6 +97,14 @@ impl Line {
                 }
                 // What scripts would make is all there already, and they change no metadata.
                 if tries.replay_as_they_are() && !candidate.plan.prepare.is_empty() {
+                    continue;
+                }
+                let asked = Instant::now();
+                let ready = self.make_ready(engine, &candidate.plan).await?;
+                // It is built once, and not for this artifact alone.
+                begun += asked.elapsed();
+                if let Err(verdict) = ready {
+                    tries.tried.push(Err(verdict));
                     continue;
                 }
                 let number = tries.tried.len();
