@@ -5,6 +5,7 @@
 pub mod attest;
 pub mod cli;
 pub mod compare;
+pub mod farm;
 pub mod image;
 pub mod mirror;
 pub mod model;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::verify::request_for;
 use super::{Error, Global, Outcome, open, progress};
+use crate::farm::input::{self, Wanted};
 use crate::model::{Batch, Purl};
 use crate::report;
 use crate::verify::{self, Request};
@@ -55,7 +55,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         let request = Request {
             replay: !no_replay,
             recover: !no_recovered,
-            ..request_for(purl.clone())
+            ..Request::of(purl.clone())
         };
         match farm.line.verify(&request).await {
             Ok(records) => batch.results.extend(records),
@@ -77,42 +77,16 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
 
 /// Reads every line before anything is done for the first.
 fn read_list(file: &Path) -> Result<Vec<Purl>, Error> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::Usage(format!("cannot read the list {}: {error}", file.display()))
-    })?;
-    parse_list(&text, &file.display().to_string())
-}
-
-fn parse_list(text: &str, origin: &str) -> Result<Vec<Purl>, Error> {
-    let mut purls = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.split(" #").next().unwrap_or_default().trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let purl = line
-            .parse()
-            .map_err(|error| Error::Usage(format!("{origin}, line {}: {error}", index + 1)))?;
-        purls.push(purl);
-    }
-    if purls.is_empty() {
-        return Err(Error::Usage(format!(
-            "{origin} names no package; write one package URL a line, such as pkg:cargo/itoa@1.0.18"
-        )));
-    }
-    Ok(purls)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_may_have_remarks_and_says_which_line_is_wrong() {
-        let list = "# small\npkg:cargo/itoa@1.0.18 # a number\n\npkg:npm/ms@2.1.3\n";
-        assert_eq!(parse_list(list, "list").expect("valid").len(), 2);
-        let error = parse_list("pkg:cargo/itoa@1.0.18\nnothing\n", "list").expect_err("no purl");
-        assert!(error.to_string().starts_with("list, line 2: "), "{error}");
-        assert!(parse_list("# nothing\n", "list").is_err());
-    }
+    let input = input::read(&[file.to_owned()]).map_err(|error| Error::usage(&error))?;
+    input
+        .wanted
+        .into_iter()
+        .map(|wanted| match wanted {
+            Wanted::Package(purl) => Ok(purl),
+            Wanted::Newest { package, .. } => Err(Error::Usage(format!(
+                "{} asks for the newest versions of {package}; a corpus names each version",
+                file.display()
+            ))),
+        })
+        .collect()
 }

@@ -1,6 +1,7 @@
 //! Arguments, progress and printing: one file a subcommand. It may import every
 //! room; it holds nothing that a user of the library would want.
 
+pub mod batch;
 pub mod bench;
 pub mod compare;
 pub mod doctor;
@@ -92,6 +93,8 @@ pub struct Global {
 pub enum Command {
     /// Rebuild packages and say whether they are the same bytes as published
     Verify(verify::Options),
+    /// Verify what lists, lock files and SBOMs name; stop and go on at any time
+    Batch(batch::Options),
     /// Measure how much of a list of packages reproduces
     Bench(bench::Options),
     /// Print the plan that would be run, as a recipe with the reason for each line

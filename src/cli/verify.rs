@@ -97,19 +97,6 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     Ok(outcome(&batch.results))
 }
 
-/// A request for a package with nothing else said.
-pub(super) fn request_for(purl: Purl) -> Request {
-    Request {
-        purl,
-        artifact: None,
-        source: None,
-        recipe: None,
-        keep: false,
-        replay: true,
-        recover: true,
-    }
-}
-
 /// Reads every package URL before anything is done for the first.
 fn parse_all(texts: &[String]) -> Result<Vec<Purl>, Error> {
     texts
@@ -121,18 +108,9 @@ fn parse_all(texts: &[String]) -> Result<Vec<Purl>, Error> {
 /// Whether an error of the line is the person's to mend or the farm's.
 pub(super) fn classify(error: &verify::Error) -> Error {
     match error {
-        verify::Error::Registry(inner) if inner.is_upstream_fault() => Error::farm(error),
-        verify::Error::Registry(_)
-        | verify::Error::Recipe(_)
-        | verify::Error::NoSuchArtifact { .. }
-        | verify::Error::NoArtifacts { .. }
-        | verify::Error::RecipeForSeveral { .. } => Error::usage(error),
-        verify::Error::Store(_)
-        | verify::Error::Trust(_)
-        | verify::Error::Image(_)
-        | verify::Error::Sandbox(_)
-        | verify::Error::NoPlan(_) => Error::farm(error),
         verify::Error::Cancelled => Error::Stopped,
+        error if error.is_farm_fault() => Error::farm(error),
+        error => Error::usage(error),
     }
 }
 

@@ -81,6 +81,7 @@ pub struct Row {
 }
 
 /// The definitions, their lock file and the archives built from them.
+#[derive(Clone)]
 pub struct Images {
     definitions: BTreeMap<String, Definition>,
     lock_path: PathBuf,

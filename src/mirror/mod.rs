@@ -81,6 +81,7 @@ pub enum Error {
 }
 
 /// The mirror; each build gets a session of its own.
+#[derive(Clone)]
 pub struct Mirror {
     registries: Arc<Registries>,
 }

@@ -40,6 +40,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Other builders, whose attestations count as witnesses.
     pub builder: Vec<BuilderConfig>,
+    /// Where rows are kept.
+    pub database: DatabaseConfig,
     /// Toolchains of other releases than the farm has.
     pub toolchains: ToolchainConfig,
 }
@@ -77,6 +79,14 @@ impl Default for TryLimits {
             seconds: 1800,
         }
     }
+}
+
+/// Where rows are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// The address of a PostgreSQL database; a file in the data folder without it.
+    pub url: Option<String>,
 }
 
 /// Addresses of the registries.

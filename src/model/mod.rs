@@ -27,8 +27,8 @@ pub use comparison::{
     Normalization, Severity,
 };
 pub use config::{
-    BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError, LogConfig, RegistryConfig,
-    SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits,
+    BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError, DatabaseConfig, LogConfig,
+    RegistryConfig, SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits,
 };
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};

@@ -154,6 +154,17 @@ pub enum VerdictKind {
 }
 
 impl VerdictKind {
+    /// Every verdict, best first.
+    pub const ALL: [Self; 7] = [
+        Self::Reproduced,
+        Self::Equivalent,
+        Self::Different,
+        Self::BuildFailed,
+        Self::SourceNotFound,
+        Self::Unsupported,
+        Self::InfraError,
+    ];
+
     /// The name in reports, records and JSON.
     pub const fn name(self) -> &'static str {
         match self {

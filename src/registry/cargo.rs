@@ -11,7 +11,7 @@ use url::Url;
 
 use super::address::{Lookup, required};
 use super::http::Http;
-use super::{Error, Registry};
+use super::{Error, Registry, newest_of, not_found};
 use crate::model::{
     Artifact, ArtifactKind, Digest, Ecosystem, PublishedAt, Purl, Release, Sha256Digest, TimeSource,
 };
@@ -174,15 +174,7 @@ fn download_url(dl: &str, entry: &IndexEntry) -> Result<Url, url::ParseError> {
 impl Registry for CargoRegistry {
     async fn release(&self, purl: &Purl) -> Result<Release, Error> {
         let name = purl.name().as_str();
-        let bytes = match self.index_of(name).await {
-            Err(Error::Absent { .. }) => {
-                return Err(Error::NotFound {
-                    purl: purl.clone(),
-                    hint: String::new(),
-                });
-            }
-            other => other?,
-        };
+        let bytes = self.index_of(name).await.map_err(not_found(purl))?;
         let entries = parse_index(name, &bytes)?;
         let entry = match purl.version() {
             Some(version) => entries
@@ -211,6 +203,14 @@ impl Registry for CargoRegistry {
         })
     }
 
+    async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error> {
+        let name = package.name().as_str();
+        let bytes = self.index_of(name).await.map_err(not_found(package))?;
+        let entries = parse_index(name, &bytes)?;
+        let versions = stable(&entries).map(|(version, _)| version).collect();
+        newest_of(package, versions, count)
+    }
+
     async fn check(&self) -> Result<String, Error> {
         self.index_file("config.json", "the index's config.json")
             .await?;
@@ -218,12 +218,17 @@ impl Registry for CargoRegistry {
     }
 }
 
-fn newest_stable(entries: &[IndexEntry]) -> Option<&IndexEntry> {
+/// Versions that are neither pre-releases nor yanked.
+fn stable(entries: &[IndexEntry]) -> impl Iterator<Item = (semver::Version, &IndexEntry)> {
     entries
         .iter()
         .filter(|entry| !entry.yanked)
         .filter_map(|entry| Some((semver::Version::parse(&entry.vers).ok()?, entry)))
         .filter(|(version, _)| version.pre.is_empty())
+}
+
+fn newest_stable(entries: &[IndexEntry]) -> Option<&IndexEntry> {
+    stable(entries)
         .max_by(|(a, _), (b, _)| a.cmp(b))
         .map(|(_, entry)| entry)
 }

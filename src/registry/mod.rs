@@ -41,11 +41,55 @@ pub trait Registry: Send + Sync {
     /// the others for what could not be read.
     async fn release(&self, purl: &Purl) -> Result<Release, Error>;
 
+    /// The newest stable releases of a package that are not withdrawn, newest
+    /// first and `count` at most.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release).
+    async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error>;
+
     /// Asks the registry for something small that it must have, for `doctor`.
     ///
     /// # Errors
     /// Whatever stood in the way.
     async fn check(&self) -> Result<String, Error>;
+}
+
+/// Versions as package URLs, newest first.
+fn newest_of<V: Ord + ToString>(
+    package: &Purl,
+    mut stable: Vec<V>,
+    count: usize,
+) -> Result<Vec<Purl>, Error> {
+    if stable.is_empty() {
+        return Err(Error::NoStableVersion {
+            purl: package.clone(),
+        });
+    }
+    stable.sort_by(|one, other| other.cmp(one));
+    stable.dedup();
+    let versions = stable.iter().take(count);
+    versions
+        .map(|version| {
+            package
+                .at(&version.to_string())
+                .map_err(|error| Error::Malformed {
+                    what: format!("the list of versions of {package}"),
+                    reason: error.to_string(),
+                })
+        })
+        .collect()
+}
+
+/// What does not exist, with what there is instead.
+fn not_found(purl: &Purl) -> impl Fn(Error) -> Error + '_ {
+    |error| match error {
+        Error::Absent { .. } => Error::NotFound {
+            purl: purl.clone(),
+            hint: String::new(),
+        },
+        other => other,
+    }
 }
 
 /// Every registry, with the store that what they publish goes into.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::address::{Lookup, required};
 use super::http::Http;
-use super::{Error, Registry, plain_file_name};
+use super::{Error, Registry, newest_of, not_found, plain_file_name};
 use crate::model::{
     Artifact, ArtifactKind, Digest, Ecosystem, EvidenceKind, PublishedAt, Purl, Release,
     RepositoryHint, TimeSource,
@@ -147,11 +147,13 @@ fn repository(entry: &Value) -> Option<RepositoryHint> {
 }
 
 /// The version that `latest` points to, where it is stable; else the highest.
+/// A version that is no pre-release.
+fn stable(text: &str) -> Option<semver::Version> {
+    let version = semver::Version::parse(text).ok()?;
+    version.pre.is_empty().then_some(version)
+}
+
 fn newest_stable(packument: &Value) -> Option<String> {
-    let stable = |text: &str| {
-        let version = semver::Version::parse(text).ok()?;
-        version.pre.is_empty().then_some(version)
-    };
     let versions = packument["versions"].as_object()?;
     if let Some(latest) = packument["dist-tags"]["latest"].as_str()
         && stable(latest).is_some()
@@ -159,24 +161,28 @@ fn newest_stable(packument: &Value) -> Option<String> {
     {
         return Some(latest.to_owned());
     }
+    kept(packument).max().map(|version| version.to_string())
+}
+
+/// Versions that are neither pre-releases nor deprecated.
+fn kept(packument: &Value) -> impl Iterator<Item = semver::Version> {
+    let versions = packument["versions"].as_object().into_iter().flatten();
     versions
-        .iter()
         .filter(|(_, entry)| !entry["deprecated"].is_string())
         .filter_map(|(text, _)| stable(text))
-        .max()
-        .map(|version| version.to_string())
 }
 
 #[async_trait]
 impl Registry for NpmRegistry {
     async fn release(&self, purl: &Purl) -> Result<Release, Error> {
-        match self.packument(purl.name().as_str()).await {
-            Err(Error::Absent { .. }) => Err(Error::NotFound {
-                purl: purl.clone(),
-                hint: String::new(),
-            }),
-            other => release(purl, &other?),
-        }
+        let found = self.packument(purl.name().as_str()).await;
+        release(purl, &found.map_err(not_found(purl))?)
+    }
+
+    async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error> {
+        let found = self.packument(package.name().as_str()).await;
+        let packument = found.map_err(not_found(package))?;
+        newest_of(package, kept(&packument).collect(), count)
     }
 
     async fn check(&self) -> Result<String, Error> {

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::address::{Lookup, required};
 use super::http::Http;
-use super::{Error, Registry, plain_file_name};
+use super::{Error, Registry, newest_of, not_found, plain_file_name};
 use crate::model::{
     Artifact, ArtifactKind, Digest, Ecosystem, PublishedAt, Purl, Release, TimeSource,
 };
@@ -156,15 +156,7 @@ fn version_in(project: &str, file: &str) -> Option<Version> {
 impl Registry for PypiRegistry {
     async fn release(&self, purl: &Purl) -> Result<Release, Error> {
         let name = purl.name().as_str();
-        let files = match self.project(name).await {
-            Err(Error::Absent { .. }) => {
-                return Err(Error::NotFound {
-                    purl: purl.clone(),
-                    hint: String::new(),
-                });
-            }
-            other => other?,
-        };
+        let files = self.project(name).await.map_err(not_found(purl))?;
         let newest = newest_stable(&files);
         let wanted: Version = match purl.version() {
             Some(version) => version.as_str().parse().map_err(|error| Error::Malformed {
@@ -206,6 +198,12 @@ impl Registry for PypiRegistry {
         })
     }
 
+    async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error> {
+        let found = self.project(package.name().as_str()).await;
+        let files = found.map_err(not_found(package))?;
+        newest_of(package, stable(&files).collect(), count)
+    }
+
     async fn check(&self) -> Result<String, Error> {
         // pip is what this registry's own client is installed from.
         self.project("pip").await?;
@@ -214,12 +212,16 @@ impl Registry for PypiRegistry {
 }
 
 fn newest_stable(files: &[ProjectFile]) -> Option<Version> {
+    stable(files).max()
+}
+
+/// The version of every file that is neither of a pre-release nor yanked.
+fn stable(files: &[ProjectFile]) -> impl Iterator<Item = Version> {
     files
         .iter()
         .filter(|file| !file.artifact.yanked)
         .filter_map(|file| file.version.clone())
         .filter(|version| !version.any_prerelease())
-        .max()
 }
 
 #[cfg(test)]

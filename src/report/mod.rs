@@ -3,6 +3,7 @@
 //! `store` and `model`. Nothing of an artifact reaches a terminal or a page
 //! without being escaped.
 
+pub mod batch;
 pub mod comparison;
 
 mod explain;

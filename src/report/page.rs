@@ -61,6 +61,10 @@ details{margin:.5rem 0}summary{cursor:pointer;color:var(--link)}\
 .diff td.d,.diff td.n.d{background:var(--del-back);color:var(--text)}.diff td.i,.diff td.n.i{background:var(--ins-back);color:var(--text)}\
 .diff td.e{background:var(--panel)}.diff tr.h td{background:var(--same-back);color:var(--same);padding-left:.5rem;text-indent:0}\
 .diff tr.o td{color:var(--faint);padding-left:.5rem;text-indent:0}\
+.alarm{border-left:.3rem solid var(--bad);background:var(--bad-back);padding:.4rem 1rem;margin:1rem 0}.alarm h2{margin:.4rem 0}\
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem 2rem;margin:1.2rem 0}\
+.plot{margin:0}.plot figcaption{font-weight:600}.plot svg{width:100%;height:auto;max-width:40rem}.plot text{fill:var(--text);font:14px system-ui,sans-serif}\
+.plot rect{fill:var(--warn)}.plot .reproduced{fill:var(--good)}.plot .equivalent{fill:var(--same)}.plot .different{fill:var(--bad)}.plot .cause{fill:var(--link)}\
 del,ins{text-decoration:none}mark{color:inherit}td.d mark{background:var(--del-mark)}td.i mark{background:var(--ins-mark)}\
 .diff small{color:var(--text);font-style:italic;white-space:normal}\
 @media(max-width:44rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}\

@@ -6,6 +6,9 @@ pub mod archive;
 mod blobs;
 mod database;
 mod durable;
+#[cfg(test)]
+#[path = "../../tests/support/postgres.rs"]
+pub(crate) mod postgres;
 
 use std::path::{Path, PathBuf};
 

@@ -29,6 +29,7 @@ use crate::image::{self, Images};
 use crate::mirror::Mirror;
 use crate::model::{
     Artifact, Event, EventSink, Limits, Purl, Recipe, Release, ResultRecord, Station, TryLimits,
+    Verdict,
 };
 use crate::plan::{self, CargoToolchain};
 use crate::registry::{self, Registries};
@@ -69,7 +70,23 @@ pub struct Folders {
     pub logs: PathBuf,
 }
 
-/// Everything that the line needs, opened once.
+impl Request {
+    /// A request for a package with nothing else said.
+    pub fn of(purl: Purl) -> Self {
+        Self {
+            purl,
+            artifact: None,
+            source: None,
+            recipe: None,
+            keep: false,
+            replay: true,
+            recover: true,
+        }
+    }
+}
+
+/// Everything that the line needs, opened once. Cheap to clone beside a build.
+#[derive(Clone)]
 pub struct Line {
     /// The registries.
     pub registries: Arc<Registries>,
@@ -153,9 +170,38 @@ pub enum Error {
     Cancelled,
 }
 
+impl Error {
+    /// Whether it is the farm's trouble, and not what was asked for.
+    pub fn is_farm_fault(&self) -> bool {
+        match self {
+            Self::Registry(error) => error.is_upstream_fault(),
+            Self::Recipe(_)
+            | Self::NoSuchArtifact { .. }
+            | Self::NoArtifacts { .. }
+            | Self::RecipeForSeveral { .. }
+            | Self::Cancelled => false,
+            Self::Store(_)
+            | Self::Trust(_)
+            | Self::Image(_)
+            | Self::Sandbox(_)
+            | Self::NoPlan(_) => true,
+        }
+    }
+}
+
 /// The record of a package that could not be looked at, for lists that go on.
 pub fn undecided(purl: &Purl, started: Timestamp, error: &Error) -> ResultRecord {
     failure::before_artifact(purl, started, error)
+}
+
+/// The record of a package that the farm gave up on, with its own reason.
+pub fn given_up(purl: &Purl, reason: &str) -> ResultRecord {
+    ResultRecord {
+        verdict: Verdict::InfraError {
+            reason: reason.to_owned(),
+        },
+        ..failure::empty_record(purl, Timestamp::now())
+    }
 }
 
 impl Line {

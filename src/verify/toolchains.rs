@@ -3,6 +3,7 @@
 //! builds what nothing pins, and one that failed is not tried again in this run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
@@ -13,12 +14,12 @@ use crate::sandbox::{self, Engine};
 use crate::toolchain::{self, Workshop};
 
 /// Whether toolchains are built on demand, and what came of it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Toolchains {
     on_demand: bool,
     /// Why a release could not be built. The lock is held while one is built, so that
     /// two packages do not build the same one, or two at once.
-    failed: Mutex<BTreeMap<semver::Version, String>>,
+    failed: Arc<Mutex<BTreeMap<semver::Version, String>>>,
 }
 
 impl Toolchains {
@@ -26,7 +27,7 @@ impl Toolchains {
     pub fn new(on_demand: bool) -> Self {
         Self {
             on_demand,
-            failed: Mutex::default(),
+            failed: Arc::default(),
         }
     }
 }

@@ -3,9 +3,7 @@
 use sqlx::Row as _;
 
 use super::*;
-
-#[path = "../../../tests/support/postgres.rs"]
-mod postgres;
+use crate::store::postgres;
 
 const NOTES: Schema = Schema {
     room: "notes",

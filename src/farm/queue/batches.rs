@@ -1,0 +1,359 @@
+//! What people ask of batches: list, progress, records, cancel, retry.
+
+use jiff::Timestamp;
+use sqlx::AnyPool;
+
+use super::{Error, JobId, Queue, column, failed, now_millis, purl_of};
+use crate::model::{Purl, ResultRecord, VerdictKind};
+
+/// Where a batch stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchState {
+    /// It has something to do.
+    Open,
+    /// Everything that it wants has its end.
+    Complete,
+    /// A person stopped it for good.
+    Cancelled,
+}
+
+impl BatchState {
+    /// The name in the table and in print.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Complete => "complete",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Error> {
+        [Self::Open, Self::Complete, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or_else(|| Error::Row {
+                what: "batch".into(),
+                reason: format!("`{text}` is no state"),
+            })
+    }
+}
+
+/// A batch as it stands.
+#[derive(Clone, Debug)]
+pub struct BatchRow {
+    /// Its name.
+    pub id: String,
+    /// What people call it.
+    pub title: String,
+    /// When it was asked for.
+    pub created: Timestamp,
+    /// When it was complete.
+    pub ended: Option<Timestamp>,
+    /// Where it stands.
+    pub state: BatchState,
+    /// Its settings as JSON.
+    pub settings: String,
+}
+
+/// How far a batch is: jobs by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Ready to run.
+    pub queued: u64,
+    /// In a pause after the farm's fault.
+    pub waiting: u64,
+    /// Held by a worker.
+    pub running: u64,
+    /// Ended with records.
+    pub done: u64,
+    /// Given up: nothing is known of the package.
+    pub given_up: u64,
+    /// Cancelled before they ran.
+    pub cancelled: u64,
+}
+
+impl Progress {
+    /// Every job.
+    pub fn total(&self) -> u64 {
+        self.left() + self.ended()
+    }
+
+    /// Jobs that have no end yet.
+    pub fn left(&self) -> u64 {
+        self.queued + self.waiting + self.running
+    }
+
+    /// Jobs that have one.
+    pub fn ended(&self) -> u64 {
+        self.done + self.given_up + self.cancelled
+    }
+}
+
+/// A record with the job that it is of.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The job.
+    pub job: JobId,
+    /// The record.
+    pub record: ResultRecord,
+}
+
+const BATCH: &str = "SELECT id, title, created, ended, state, settings FROM farm_batch";
+
+fn batch(row: &sqlx::any::AnyRow) -> Result<BatchRow, Error> {
+    let time = |millis: i64| {
+        Timestamp::from_millisecond(millis).map_err(|error| Error::Row {
+            what: "batch".into(),
+            reason: error.to_string(),
+        })
+    };
+    Ok(BatchRow {
+        id: column(row, 0)?,
+        title: column(row, 1)?,
+        created: time(column(row, 2)?)?,
+        ended: column::<Option<i64>>(row, 3)?.map(time).transpose()?,
+        state: BatchState::parse(&column::<String>(row, 4)?)?,
+        settings: column(row, 5)?,
+    })
+}
+
+impl Queue {
+    fn pool(&self) -> &AnyPool {
+        self.database.pool()
+    }
+
+    /// Every batch, the newest first.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn batches(&self) -> Result<Vec<BatchRow>, Error> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{BATCH} ORDER BY created DESC, id DESC"
+        )))
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("list batches"))?;
+        rows.iter().map(batch).collect()
+    }
+
+    /// One batch.
+    ///
+    /// # Errors
+    /// [`Error::NoBatch`] where there is none of this name.
+    pub async fn batch(&self, id: &str) -> Result<BatchRow, Error> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{BATCH} WHERE id = $1")))
+            .bind(id)
+            .fetch_optional(self.pool())
+            .await
+            .map_err(failed("look a batch up"))?;
+        row.as_ref()
+            .map(batch)
+            .ok_or_else(|| Error::NoBatch { id: id.to_owned() })?
+    }
+
+    /// How far a batch is.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn progress(&self, id: &str) -> Result<Progress, Error> {
+        let rows = sqlx::query(
+            "SELECT j.state, COUNT(*) FROM farm_want w JOIN farm_job j ON j.id = w.job \
+             WHERE w.batch = $1 GROUP BY j.state",
+        )
+        .bind(id)
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("count a batch's jobs"))?;
+        let mut progress = Progress::default();
+        for row in &rows {
+            let count = u64::try_from(column::<i64>(row, 1)?).unwrap_or(0);
+            let state: String = column(row, 0)?;
+            let place = match state.as_str() {
+                "queued" => &mut progress.queued,
+                "waiting" => &mut progress.waiting,
+                "leased" => &mut progress.running,
+                "done" => &mut progress.done,
+                "given-up" => &mut progress.given_up,
+                "cancelled" => &mut progress.cancelled,
+                other => {
+                    return Err(Error::Row {
+                        what: "job".into(),
+                        reason: format!("`{other}` is no state"),
+                    });
+                }
+            };
+            *place += count;
+        }
+        Ok(progress)
+    }
+
+    /// Every record of a batch, in the order of its jobs. Records of jobs that are
+    /// still to be tried again are among them: they are what is known so far.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn records(&self, id: &str) -> Result<Vec<Ended>, Error> {
+        let rows = sqlx::query(
+            "SELECT r.job, r.body FROM farm_want w JOIN farm_record r ON r.job = w.job \
+             WHERE w.batch = $1 ORDER BY r.purl, r.job, r.number",
+        )
+        .bind(id)
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("read a batch's records"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Ended {
+                    job: JobId(column(row, 0)?),
+                    record: record(&column::<String>(row, 1)?)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The records of a release's newest job that has its end and says something
+    /// about the package; none where there is none.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn answer(&self, purl: &Purl) -> Result<Vec<Ended>, Error> {
+        let rows = sqlx::query(
+            "SELECT r.job, r.body FROM farm_record r WHERE r.job = (SELECT MAX(x.job) FROM farm_record x \
+             JOIN farm_job j ON j.id = x.job WHERE x.purl = $1 AND j.state = 'done') ORDER BY r.number",
+        )
+        .bind(purl.to_string())
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("look for an earlier record"))?;
+        rows.iter()
+            .map(|row| {
+                Ok(Ended {
+                    job: JobId(column(row, 0)?),
+                    record: record(&column::<String>(row, 1)?)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The verdicts that were there before a batch, in the order in which their jobs
+    /// were added.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn earlier(&self, batch: &BatchRow) -> Result<Vec<(Purl, VerdictKind)>, Error> {
+        let rows = sqlx::query(
+            "SELECT r.purl, r.verdict FROM farm_record r JOIN farm_job j ON j.id = r.job \
+             WHERE j.ended < $1 ORDER BY r.job, r.number",
+        )
+        .bind(batch.created.as_millisecond())
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("read earlier verdicts"))?;
+        rows.iter()
+            .map(|row| {
+                let name: String = column(row, 1)?;
+                let kind = VerdictKind::ALL
+                    .into_iter()
+                    .find(|kind| kind.name() == name);
+                let kind = kind.ok_or_else(|| Error::Row {
+                    what: "record".into(),
+                    reason: format!("`{name}` is no verdict"),
+                })?;
+                Ok((purl_of(&column::<String>(row, 0)?)?, kind))
+            })
+            .collect()
+    }
+
+    /// Stops a batch for good. What another open batch wants too goes on in that
+    /// batch's turn; what runs for this one alone loses its lease, and its holder
+    /// stops at the next beat.
+    ///
+    /// # Errors
+    /// [`Error::NoBatch`] where there is no open batch of this name.
+    pub async fn cancel(&self, id: &str) -> Result<(), Error> {
+        let doing = || failed("cancel a batch");
+        let mut transaction = self.database.write().await?;
+        let changed = sqlx::query(
+            "UPDATE farm_batch SET state = 'cancelled', ended = $1 WHERE id = $2 AND state = 'open'",
+        )
+        .bind(now_millis())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await
+        .map_err(doing())?;
+        if changed.rows_affected() == 0 {
+            return Err(Error::NoBatch { id: id.to_owned() });
+        }
+        // A lane of another open batch that wants the job: its lowest number, since
+        // any of them will do.
+        sqlx::query(
+            "UPDATE farm_job SET lane = (SELECT MIN(l.id) FROM farm_want w \
+               JOIN farm_batch b ON b.id = w.batch AND b.state = 'open' \
+               JOIN farm_lane l ON l.batch = b.id WHERE w.job = farm_job.id) \
+             WHERE live = 1 AND lane IN (SELECT id FROM farm_lane WHERE batch = $1) AND EXISTS \
+               (SELECT 1 FROM farm_want w JOIN farm_batch b ON b.id = w.batch AND b.state = 'open' \
+                JOIN farm_lane l ON l.batch = b.id WHERE w.job = farm_job.id)",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await
+        .map_err(doing())?;
+        sqlx::query(
+            "DELETE FROM farm_lease WHERE job IN (SELECT id FROM farm_job WHERE live = 1 AND lane IN \
+             (SELECT id FROM farm_lane WHERE batch = $1))",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await
+        .map_err(doing())?;
+        sqlx::query(
+            "UPDATE farm_job SET state = 'cancelled', live = 0, ended = $1 WHERE live = 1 AND lane IN \
+             (SELECT id FROM farm_lane WHERE batch = $2)",
+        )
+        .bind(now_millis())
+        .bind(id)
+        .execute(&mut *transaction)
+        .await
+        .map_err(doing())?;
+        transaction.commit().await.map_err(doing())
+    }
+
+    /// Queues again what a batch could not decide: jobs that were given up or
+    /// cancelled. Jobs in a pause go at once. The batch is open again.
+    ///
+    /// # Errors
+    /// [`Error::NoBatch`] where there is none of this name.
+    pub async fn retry(&self, id: &str) -> Result<u64, Error> {
+        let doing = || failed("queue a batch's jobs again");
+        self.batch(id).await?;
+        let mut transaction = self.database.write().await?;
+        // A release that became another batch's live job since is not made live twice.
+        let changed = sqlx::query(
+            "UPDATE farm_job SET state = 'queued', live = 1, failures = 0, losses = 0, ended = NULL, \
+             ended_by = NULL WHERE state IN ('given-up', 'cancelled', 'waiting') \
+             AND id IN (SELECT job FROM farm_want WHERE batch = $1) \
+             AND lane IN (SELECT id FROM farm_lane WHERE batch = $1) \
+             AND NOT EXISTS (SELECT 1 FROM farm_job o WHERE o.purl = farm_job.purl AND o.live = 1 AND o.id <> farm_job.id)",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await
+        .map_err(doing())?;
+        if changed.rows_affected() > 0 {
+            sqlx::query("UPDATE farm_batch SET state = 'open', ended = NULL WHERE id = $1")
+                .bind(id)
+                .execute(&mut *transaction)
+                .await
+                .map_err(doing())?;
+        }
+        transaction.commit().await.map_err(doing())?;
+        Ok(changed.rows_affected())
+    }
+}
+
+fn record(body: &str) -> Result<ResultRecord, Error> {
+    serde_json::from_str(body).map_err(|error| Error::Row {
+        what: "record".into(),
+        reason: error.to_string(),
+    })
+}

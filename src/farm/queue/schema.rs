@@ -1,0 +1,87 @@
+//! The queue's tables.
+
+use crate::store::{Migration, Schema};
+
+/// Every table of the farm.
+pub(super) const SCHEMA: Schema = Schema {
+    room: "farm",
+    migrations: &[Migration {
+        version: 1,
+        name: "batches, lanes, jobs, leases and records",
+        sql: FIRST,
+    }],
+};
+
+/// `live` is 1 until a job has its end, so that the indexes that leasing reads hold
+/// what is left to do and not what was ever done: the millionth lease costs what
+/// the first did. A *lane* is what the jobs of a batch have in common when one is
+/// chosen; there are few, however many jobs there are. Times are milliseconds of
+/// the Unix epoch, and only ever shown or used for back-off: leases do not depend
+/// on any clock (see `watch`).
+const FIRST: &str = "
+CREATE TABLE farm_batch (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    ended BIGINT,
+    state TEXT NOT NULL,
+    urgency BIGINT NOT NULL,
+    weight BIGINT NOT NULL,
+    served BIGINT NOT NULL,
+    settings TEXT NOT NULL
+);
+CREATE INDEX farm_batch_open ON farm_batch (state) WHERE state = 'open';
+CREATE TABLE farm_lane (
+    id SERIAL_KEY,
+    batch TEXT NOT NULL REFERENCES farm_batch (id),
+    ecosystem TEXT NOT NULL,
+    host TEXT NOT NULL,
+    memory_mib BIGINT NOT NULL,
+    cpu_millis BIGINT NOT NULL,
+    UNIQUE (batch, ecosystem, host, memory_mib, cpu_millis)
+);
+CREATE TABLE farm_job (
+    id SERIAL_KEY,
+    purl TEXT NOT NULL,
+    lane BIGINT NOT NULL,
+    rank BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    live BIGINT NOT NULL,
+    failures BIGINT NOT NULL,
+    losses BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    ended BIGINT,
+    ended_by TEXT,
+    detail TEXT NOT NULL
+);
+CREATE UNIQUE INDEX farm_job_once ON farm_job (purl) WHERE live = 1;
+CREATE INDEX farm_job_next ON farm_job (lane, state, rank, id) WHERE live = 1;
+CREATE INDEX farm_job_due ON farm_job (due) WHERE state = 'waiting';
+CREATE TABLE farm_want (
+    batch TEXT NOT NULL REFERENCES farm_batch (id),
+    job BIGINT NOT NULL REFERENCES farm_job (id),
+    PRIMARY KEY (batch, job)
+);
+CREATE INDEX farm_want_job ON farm_want (job);
+CREATE TABLE farm_lease (
+    job BIGINT PRIMARY KEY REFERENCES farm_job (id),
+    token TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    process TEXT NOT NULL,
+    lane BIGINT NOT NULL,
+    beat BIGINT NOT NULL,
+    taken BIGINT NOT NULL
+);
+CREATE INDEX farm_lease_worker ON farm_lease (worker);
+CREATE TABLE farm_record (
+    job BIGINT NOT NULL REFERENCES farm_job (id),
+    number BIGINT NOT NULL,
+    purl TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    remint_version TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (job, number)
+);
+CREATE INDEX farm_record_purl ON farm_record (purl);
+";

@@ -1,0 +1,166 @@
+//! What any process does from time to time for all: jobs whose pause is over are
+//! queued, lost leases end, batches that have everything are closed.
+
+use std::time::Instant;
+
+use sqlx::{Any, Transaction};
+
+use super::report::write_records;
+use super::watch::Standing;
+use super::{Error, Holder, JobId, Queue, Token, column, failed, now_millis, purl_of};
+use crate::farm::process;
+use crate::farm::retry::{MAX_LOSSES, MAX_PAUSE};
+use crate::verify;
+
+/// What was tended to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Jobs whose holder was lost and that are queued again.
+    pub requeued: Vec<String>,
+    /// Jobs that took too many workers with them.
+    pub given_up: Vec<String>,
+    /// Batches that have everything.
+    pub closed: Vec<String>,
+}
+
+impl Queue {
+    /// Tends to the whole queue. Any number of processes may do so at once.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn tend(&self, holder: &Holder) -> Result<Tended, Error> {
+        self.wake_up().await?;
+        let mut tended = Tended::default();
+        for lease in self.lost(holder).await? {
+            self.revoke(&lease, &mut tended).await?;
+        }
+        tended.closed = self.close_batches().await?;
+        Ok(tended)
+    }
+
+    /// A pause is over when its time has come, or when it lies further ahead than any
+    /// pause can: then a clock was set back.
+    async fn wake_up(&self) -> Result<(), Error> {
+        let longest = i64::try_from(MAX_PAUSE.as_millis()).unwrap_or(i64::MAX);
+        sqlx::query(
+            "UPDATE farm_job SET state = 'queued' WHERE state = 'waiting' AND (due <= $1 OR due > $2)",
+        )
+        .bind(now_millis())
+        .bind(now_millis().saturating_add(longest))
+        .execute(self.database.pool())
+        .await
+        .map_err(failed("queue jobs again"))?;
+        Ok(())
+    }
+
+    /// Leases whose holder is silent for too long, and those of processes of this
+    /// machine that are gone: they need no deadline.
+    async fn lost(&self, holder: &Holder) -> Result<Vec<Standing>, Error> {
+        let rows = sqlx::query("SELECT job, token, beat, machine, process FROM farm_lease")
+            .fetch_all(self.database.pool())
+            .await
+            .map_err(failed("look at the leases"))?;
+        let (mut standing, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            let lease = Standing {
+                job: column(row, 0)?,
+                token: column(row, 1)?,
+                beat: column(row, 2)?,
+            };
+            let here = column::<String>(row, 3)? == holder.machine;
+            if here && !process::lives(&column::<String>(row, 4)?) {
+                lost.push(lease);
+            } else {
+                standing.push(lease);
+            }
+        }
+        let mut watch = self
+            .watch
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        lost.extend(watch.observe(standing, self.deadline, Instant::now()));
+        Ok(lost)
+    }
+
+    async fn revoke(&self, lease: &Standing, tended: &mut Tended) -> Result<(), Error> {
+        let mut transaction = self.database.write().await?;
+        // Only as it was seen: a holder that beats again keeps its lease.
+        let ended =
+            sqlx::query("DELETE FROM farm_lease WHERE job = $1 AND token = $2 AND beat = $3")
+                .bind(lease.job)
+                .bind(&lease.token)
+                .bind(lease.beat)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed("end a lost lease"))?;
+        if ended.rows_affected() == 0 {
+            return Ok(());
+        }
+        let row = sqlx::query(
+            "UPDATE farm_job SET state = 'queued', losses = losses + 1 WHERE id = $1 RETURNING purl, losses",
+        )
+        .bind(lease.job)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed("queue a lost job again"))?;
+        let (purl, losses): (String, i64) = (column(&row, 0)?, column(&row, 1)?);
+        if losses >= i64::from(MAX_LOSSES) {
+            give_up(
+                &mut transaction,
+                JobId(lease.job),
+                &Token(lease.token.clone()),
+                &purl,
+            )
+            .await?;
+            tended.given_up.push(purl);
+        } else {
+            tended.requeued.push(purl);
+        }
+        transaction
+            .commit()
+            .await
+            .map_err(failed("end a lost lease"))
+    }
+
+    /// A batch is closed when nothing that it wants is live. The cheap question, by
+    /// the batch's own lanes, comes first.
+    async fn close_batches(&self) -> Result<Vec<String>, Error> {
+        let rows = sqlx::query(
+            "UPDATE farm_batch SET state = 'complete', ended = $1 WHERE state = 'open' AND NOT EXISTS \
+             (SELECT 1 FROM farm_lane l JOIN farm_job j ON j.lane = l.id AND j.live = 1 \
+              WHERE l.batch = farm_batch.id) AND NOT EXISTS \
+             (SELECT 1 FROM farm_want w JOIN farm_job j ON j.id = w.job AND j.live = 1 \
+              WHERE w.batch = farm_batch.id) RETURNING id",
+        )
+        .bind(now_millis())
+        .fetch_all(self.database.pool())
+        .await
+        .map_err(failed("close batches"))?;
+        rows.iter().map(|row| column(row, 0)).collect()
+    }
+}
+
+/// A job that kills its workers ends with a record that says so.
+async fn give_up(
+    transaction: &mut Transaction<'static, Any>,
+    job: JobId,
+    token: &Token,
+    purl: &str,
+) -> Result<(), Error> {
+    let reason = format!(
+        "{MAX_LOSSES} workers were lost while they ran it; look at their logs, then `remint batch retry`"
+    );
+    let record = verify::given_up(&purl_of(purl)?, &reason);
+    write_records(transaction, job, &[record]).await?;
+    sqlx::query(
+        "UPDATE farm_job SET state = 'given-up', live = 0, ended = $1, ended_by = $2, detail = $3 WHERE id = $4",
+    )
+    .bind(now_millis())
+    .bind(token.as_str())
+    .bind(reason)
+    .bind(job.0)
+    .execute(&mut **transaction)
+    .await
+    .map_err(failed("give a job up"))?;
+    Ok(())
+}

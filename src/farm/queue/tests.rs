@@ -1,0 +1,485 @@
+//! The queue's promises, each on SQLite and on PostgreSQL.
+
+use std::time::Duration;
+
+use super::*;
+use crate::farm::process;
+use crate::farm::retry::{MAX_INFRA_TRIES, MAX_LOSSES, Next};
+use crate::farm::testing::{infra, record, unsupported};
+use crate::model::ResultRecord;
+use crate::store::postgres;
+
+/// So short that a silent holder is lost while a test waits.
+const DEADLINE: Duration = Duration::from_millis(200);
+
+struct Farm {
+    _folder: tempfile::TempDir,
+    queue: Queue,
+}
+
+/// A farm on each database.
+async fn both() -> [Farm; 2] {
+    let address = postgres::server().new_database();
+    [farm(None).await, farm(Some(&address)).await]
+}
+
+async fn farm(address: Option<&str>) -> Farm {
+    let folder = tempfile::tempdir().expect("temp");
+    let database = Database::open(folder.path(), address).await.expect("open");
+    Farm {
+        _folder: folder,
+        queue: Queue::open(database, DEADLINE).await.expect("queue"),
+    }
+}
+
+fn holder(worker: &str) -> Holder {
+    Holder {
+        worker: worker.into(),
+        machine: "machine".into(),
+        process: process::own(),
+        capacity: Reservation {
+            memory_mib: 100_000,
+            cpu_millis: 100_000,
+        },
+    }
+}
+
+fn batch(id: &str) -> NewBatch {
+    NewBatch {
+        id: id.into(),
+        title: id.into(),
+        created: Timestamp::now(),
+        urgency: Urgency::Bulk,
+        weight: 1,
+        settings: "{}".into(),
+    }
+}
+
+fn job(purl: &str) -> NewJob {
+    NewJob {
+        purl: purl.parse().expect("valid"),
+        host: String::new(),
+        rank: 0,
+        reservation: Reservation {
+            memory_mib: 1000,
+            cpu_millis: 1000,
+        },
+    }
+}
+
+fn jobs(prefix: &str, count: usize) -> Vec<NewJob> {
+    (0..count)
+        .map(|number| job(&format!("pkg:npm/{prefix}{number}@1.0.0")))
+        .collect()
+}
+
+impl Farm {
+    async fn add(&self, id: &str, jobs: &[NewJob]) {
+        self.queue.add(&batch(id), jobs, &[]).await.expect("add");
+    }
+
+    async fn lease(&self, worker: &str, most: usize) -> Vec<Leased> {
+        self.queue
+            .lease(&holder(worker), most, None, &AtOnce::default())
+            .await
+            .expect("lease")
+    }
+
+    async fn one(&self, worker: &str) -> Leased {
+        self.lease(worker, 1).await.pop().expect("a job waits")
+    }
+
+    async fn finish(&self, leased: &Leased, records: &[ResultRecord]) -> Delivery {
+        self.queue
+            .finish(leased, records, true, 0.5)
+            .await
+            .expect("finish")
+    }
+
+    async fn done(&self, leased: &Leased) -> Delivery {
+        self.finish(leased, &[record(&leased.purl.to_string(), unsupported())])
+            .await
+    }
+
+    async fn progress(&self, id: &str) -> Progress {
+        self.queue.progress(id).await.expect("progress")
+    }
+
+    async fn tend(&self) -> Tended {
+        self.queue.tend(&holder("tender")).await.expect("tend")
+    }
+
+    /// Ends every pause, as time would.
+    async fn end_pauses(&self) {
+        sqlx::query("UPDATE farm_job SET due = 0 WHERE state = 'waiting'")
+            .execute(self.queue.database.pool())
+            .await
+            .expect("update");
+        self.tend().await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_goes_from_the_queue_to_its_record_once() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 2)).await;
+        assert_eq!(farm.progress("night").await.queued, 2);
+        let first = farm.one("w").await;
+        assert_eq!(farm.progress("night").await.running, 1);
+        assert_eq!(farm.done(&first).await, Delivery::Taken(Next::Done));
+        let second = farm.one("w").await;
+        assert_ne!(first.job, second.job);
+        assert!(farm.lease("w", 1).await.is_empty());
+        farm.done(&second).await;
+        assert_eq!(farm.tend().await.closed, ["night"]);
+        let row = farm.queue.batch("night").await.expect("there");
+        assert_eq!(row.state, BatchState::Complete);
+        assert_eq!(farm.queue.records("night").await.expect("read").len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn many_workers_at_once_never_hold_the_same_job() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 200)).await;
+        let takers = (0..8).map(|number| {
+            let queue = farm.queue.clone();
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                let holder = holder(&format!("w{number}"));
+                loop {
+                    let leased = queue
+                        .lease(&holder, 3, None, &AtOnce::default())
+                        .await
+                        .expect("lease");
+                    if leased.is_empty() {
+                        return taken;
+                    }
+                    for job in &leased {
+                        let records = [record(&job.purl.to_string(), unsupported())];
+                        let delivery = queue.finish(job, &records, true, 0.5).await;
+                        assert_eq!(delivery.expect("finish"), Delivery::Taken(Next::Done));
+                    }
+                    taken.extend(leased.into_iter().map(|job| job.job));
+                }
+            })
+        });
+        let mut all = Vec::new();
+        for taker in takers.collect::<Vec<_>>() {
+            all.extend(taker.await.expect("no panic"));
+        }
+        all.sort();
+        let count = all.len();
+        all.dedup();
+        assert_eq!((count, all.len()), (200, 200));
+    }
+}
+
+#[tokio::test]
+async fn only_the_leases_holder_reports_and_only_once() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let leased = farm.one("w").await;
+        let forged = Leased {
+            token: Token::new().expect("random"),
+            ..leased.clone()
+        };
+        assert_eq!(farm.done(&forged).await, Delivery::NotHolder);
+        assert_eq!(farm.progress("night").await.running, 1);
+        assert_eq!(farm.done(&leased).await, Delivery::Taken(Next::Done));
+        // The answer was lost on the way, and the holder asks again.
+        assert_eq!(farm.done(&leased).await, Delivery::Already);
+        assert_eq!(farm.queue.records("night").await.expect("read").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_holder_loses_its_lease_and_its_late_report_is_refused() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let elsewhere = Holder {
+            machine: "other".into(),
+            ..holder("silent")
+        };
+        let leased = farm
+            .queue
+            .lease(&elsewhere, 1, None, &AtOnce::default())
+            .await;
+        let leased = leased.expect("lease").pop().expect("a job waits");
+        assert!(
+            farm.tend().await.requeued.is_empty(),
+            "seen for the first time"
+        );
+        tokio::time::sleep(DEADLINE * 2).await;
+        assert_eq!(farm.tend().await.requeued, ["pkg:npm/a0@1.0.0"]);
+        let again = farm.one("w").await;
+        assert_eq!(farm.done(&leased).await, Delivery::NotHolder);
+        assert_eq!(farm.done(&again).await, Delivery::Taken(Next::Done));
+    }
+}
+
+#[tokio::test]
+async fn a_holder_that_beats_keeps_its_lease_whatever_the_wall_clock_says() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let leased = farm.one("w").await;
+        // As if the clock had jumped by a year since.
+        sqlx::query("UPDATE farm_lease SET taken = 0")
+            .execute(farm.queue.database.pool())
+            .await
+            .expect("update");
+        for _ in 0..6 {
+            assert_eq!(farm.tend().await, Tended::default());
+            tokio::time::sleep(DEADLINE / 2).await;
+            let ours = farm.queue.beat(&holder("w")).await.expect("beat");
+            assert_eq!(ours, std::slice::from_ref(&leased.token));
+        }
+        assert_eq!(farm.done(&leased).await, Delivery::Taken(Next::Done));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_process_of_this_machine_is_not_waited_for() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let mut dead = std::process::Command::new("true").spawn().expect("true");
+        let own = process::own();
+        let space = own.split(' ').next().expect("namespace");
+        let gone = Holder {
+            process: format!("{space} {} 1", dead.id()),
+            ..holder("dead")
+        };
+        dead.wait().expect("wait");
+        farm.queue
+            .lease(&gone, 1, None, &AtOnce::default())
+            .await
+            .expect("lease");
+        assert_eq!(farm.tend().await.requeued.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_takes_its_workers_with_it_is_given_up_with_a_record() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        for loss in 1..=MAX_LOSSES {
+            farm.one("w").await;
+            sqlx::query("UPDATE farm_lease SET process = $1")
+                .bind(format!(
+                    "{} 1 0",
+                    process::own().split(' ').next().expect("one")
+                ))
+                .execute(farm.queue.database.pool())
+                .await
+                .expect("update");
+            let tended = farm.tend().await;
+            assert_eq!(tended.given_up.len(), usize::from(loss == MAX_LOSSES));
+        }
+        assert_eq!(farm.progress("night").await.given_up, 1);
+        let records = farm.queue.records("night").await.expect("read");
+        assert!(
+            records[0]
+                .record
+                .verdict
+                .reason()
+                .contains("workers were lost")
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_farms_fault_is_tried_again_after_a_pause_and_given_up_in_the_end() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        for number in 1..=MAX_INFRA_TRIES {
+            let leased = farm.one("w").await;
+            let next = farm
+                .finish(&leased, &[record("pkg:npm/a0@1.0.0", infra())])
+                .await;
+            if number < MAX_INFRA_TRIES {
+                assert!(matches!(next, Delivery::Taken(Next::Again(_))), "{number}");
+                assert!(farm.lease("w", 1).await.is_empty(), "the pause holds");
+                farm.end_pauses().await;
+            } else {
+                assert_eq!(next, Delivery::Taken(Next::GiveUp));
+            }
+        }
+        // Twice is like once: one record, not one a try.
+        assert_eq!(farm.queue.records("night").await.expect("read").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_does_not_make_a_pause_endless() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let leased = farm.one("w").await;
+        farm.finish(&leased, &[record("pkg:npm/a0@1.0.0", infra())])
+            .await;
+        // The pause was written by a clock a year ahead.
+        sqlx::query("UPDATE farm_job SET due = due + 31536000000")
+            .execute(farm.queue.database.pool())
+            .await
+            .expect("update");
+        farm.tend().await;
+        assert_eq!(farm.progress("night").await.queued, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_handed_back_is_as_if_it_had_never_run() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let leased = farm.one("w").await;
+        farm.queue.hand_back(&leased).await.expect("hand back");
+        assert_eq!(farm.done(&leased).await, Delivery::NotHolder);
+        assert_eq!(farm.progress("night").await.queued, 1);
+        let again = farm.one("w").await;
+        assert_eq!(farm.done(&again).await, Delivery::Taken(Next::Done));
+    }
+}
+
+#[tokio::test]
+async fn a_persons_batch_goes_first_and_takes_over_what_the_night_waits_for() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 3)).await;
+        let person = NewBatch {
+            urgency: Urgency::Person,
+            ..batch("person")
+        };
+        let wanted = [job("pkg:npm/a2@1.0.0"), job("pkg:npm/b@1.0.0")];
+        farm.queue.add(&person, &wanted, &[]).await.expect("add");
+        let mut first: Vec<_> = farm
+            .lease("w", 2)
+            .await
+            .iter()
+            .map(|j| j.purl.to_string())
+            .collect();
+        first.sort();
+        assert_eq!(first, ["pkg:npm/a2@1.0.0", "pkg:npm/b@1.0.0"]);
+        // One release is one job, whoever wants it.
+        assert_eq!(farm.progress("night").await.total(), 3);
+        assert_eq!(farm.lease("w", 9).await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn two_batches_of_one_urgency_take_turns() {
+    for farm in both().await {
+        farm.add("large", &jobs("a", 50)).await;
+        for _ in 0..5 {
+            farm.one("w").await;
+        }
+        farm.add("small", &jobs("b", 5)).await;
+        let next = farm.lease("w", 10).await;
+        let small = next.iter().filter(|job| job.batch == "small").count();
+        assert_eq!(small, 5, "a late batch is not behind all of an early one");
+    }
+}
+
+#[tokio::test]
+async fn limits_hold_over_all_workers_and_machines_hold_what_they_have() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 10)).await;
+        let two = AtOnce {
+            ecosystem: [("npm".into(), 2)].into(),
+            ..AtOnce::default()
+        };
+        for worker in ["v", "w"] {
+            let leased = farm.queue.lease(&holder(worker), 5, None, &two).await;
+            assert_eq!(
+                leased.expect("lease").len(),
+                if worker == "v" { 2 } else { 0 }
+            );
+        }
+        let little = Holder {
+            machine: "little".into(),
+            capacity: Reservation {
+                memory_mib: 3500,
+                cpu_millis: 100_000,
+            },
+            ..holder("x")
+        };
+        let leased = farm.queue.lease(&little, 9, None, &AtOnce::default()).await;
+        assert_eq!(
+            leased.expect("lease").len(),
+            3,
+            "3 of 1000 MiB fit into 3500"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_batch_ends_and_what_others_want_goes_on() {
+    for farm in both().await {
+        farm.add("first", &jobs("a", 3)).await;
+        farm.add("second", &jobs("a", 1)).await;
+        let running = farm.lease("w", 2).await;
+        farm.queue.cancel("first").await.expect("cancel");
+        let ours = farm.queue.beat(&holder("w")).await.expect("beat");
+        assert_eq!(ours.len(), 1, "what the second batch wants runs on");
+        let (kept, lost): (Vec<_>, Vec<_>) =
+            running.iter().partition(|job| ours.contains(&job.token));
+        assert_eq!(farm.done(lost[0]).await, Delivery::NotHolder);
+        assert_eq!(farm.done(kept[0]).await, Delivery::Taken(Next::Done));
+        assert_eq!(farm.progress("first").await.left(), 0);
+        assert_eq!(farm.tend().await.closed, ["second"]);
+        assert!(matches!(
+            farm.queue.cancel("first").await,
+            Err(Error::NoBatch { .. })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn retry_queues_what_could_not_be_decided_and_leaves_the_rest() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 2)).await;
+        let (one, other) = (farm.one("w").await, farm.one("w").await);
+        farm.done(&one).await;
+        let records = [record(&other.purl.to_string(), infra())];
+        let given = farm.queue.finish(&other, &records, false, 0.5).await;
+        assert_eq!(given.expect("finish"), Delivery::Taken(Next::GiveUp));
+        assert_eq!(farm.tend().await.closed, ["night"]);
+        assert_eq!(farm.queue.retry("night").await.expect("retry"), 1);
+        let again = farm.one("w").await;
+        assert_eq!(again.job, other.job);
+        farm.done(&again).await;
+        assert_eq!(farm.tend().await.closed, ["night"]);
+        assert_eq!(farm.queue.retry("night").await.expect("retry"), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_found_and_an_undecided_one_is_none() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 2)).await;
+        let (one, other) = (farm.one("w").await, farm.one("w").await);
+        farm.done(&one).await;
+        farm.finish(&other, &[record(&other.purl.to_string(), infra())])
+            .await;
+        assert_eq!(farm.queue.answer(&one.purl).await.expect("read").len(), 1);
+        assert!(
+            farm.queue
+                .answer(&other.purl)
+                .await
+                .expect("read")
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_one_name_is_added_once_and_wholly() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 2500)).await;
+        assert_eq!(farm.progress("night").await.queued, 2500);
+        assert!(
+            farm.queue
+                .add(&batch("night"), &jobs("b", 1), &[])
+                .await
+                .is_err()
+        );
+        assert_eq!(farm.progress("night").await.total(), 2500);
+    }
+}

@@ -1,0 +1,36 @@
+//! What the farm's tests share.
+
+use crate::model::{ResultRecord, Verdict};
+
+/// A record of a release with nothing but its verdict.
+pub(super) fn record(purl: &str, verdict: Verdict) -> ResultRecord {
+    let started = "2026-01-02T03:04:05Z".parse().expect("valid");
+    ResultRecord {
+        purl: purl.parse().expect("valid"),
+        artifact: None,
+        verdict,
+        source: None,
+        plan_hash: None,
+        recipe: None,
+        image: None,
+        phases: vec![],
+        served: vec![],
+        candidates: vec![],
+        untried: 0,
+        started,
+        millis: 1,
+        remint_version: env!("CARGO_PKG_VERSION").into(),
+        log: None,
+        attestation: None,
+    }
+}
+
+/// A verdict that is final.
+pub(super) fn unsupported() -> Verdict {
+    Verdict::Unsupported { reason: "x".into() }
+}
+
+/// A verdict that is tried again.
+pub(super) fn infra() -> Verdict {
+    Verdict::InfraError { reason: "x".into() }
+}
