@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::out::{say, say_as_is};
 use super::progress::Bars;
 use super::{Error, Global, Outcome, open};
 use crate::farm::input::{self, Policy, Settings};
@@ -109,7 +110,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             let shelf = Shelf::open(global).await?;
             let batch = shelf.batch(options.named.batch.as_deref()).await?;
             let count = shelf.queue.retry(&batch.id).await.map_err(of_queue)?;
-            println!("{count} packages of {} are queued again", batch.id);
+            say!("{count} packages of {} are queued again", batch.id);
             go_on(global, &shelf, &batch, &options.work).await
         }
         Action::List => list(&Shelf::open(global).await?).await,
@@ -122,14 +123,14 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             let shelf = Shelf::open(global).await?;
             let batch = shelf.batch(named.batch.as_deref()).await?;
             shelf.queue.cancel(&batch.id).await.map_err(of_queue)?;
-            println!("{} is cancelled", batch.id);
+            say!("{} is cancelled", batch.id);
             Ok(Outcome::Good)
         }
         Action::Diff { one, other } => {
             let shelf = Shelf::open(global).await?;
             let (before, after) = (shelf.records(one).await?, shelf.records(other).await?);
             let changes = report::changes(&before, &after);
-            print!("{}", report::changes_to_markdown(one, other, &changes));
+            say_as_is!("{}", report::changes_to_markdown(one, other, &changes));
             let worse = changes.iter().any(report::Change::is_regression);
             Ok(if worse { Outcome::Bad } else { Outcome::Good })
         }
@@ -205,10 +206,10 @@ impl Shelf {
         };
         let folder = report::write(&report, &global.results_dir, &self.data)
             .map_err(|error| Error::farm(&error))?;
-        print!("{}", report::to_summary(&report));
-        println!("\nreport: {}", folder.join("index.html").display());
+        say_as_is!("{}", report::to_summary(&report));
+        say!("\nreport: {}", folder.join("index.html").display());
         if progress.left() > 0 {
-            println!(
+            say!(
                 "{} more to do: remint batch resume {}",
                 progress.left(),
                 row.id
@@ -246,7 +247,7 @@ fn outcome(results: &[ResultRecord], policy: &Policy, left: u64) -> Outcome {
 async fn list(shelf: &Shelf) -> Result<Outcome, Error> {
     for batch in shelf.queue.batches().await.map_err(of_queue)? {
         let progress = shelf.queue.progress(&batch.id).await.map_err(of_queue)?;
-        println!(
+        say!(
             "{}  {:9}  {} of {} done  {}",
             batch.id,
             batch.state.name(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::out::{say, say_as_is};
 use super::{Error, Global, Outcome, open, progress};
 use crate::farm::input::{self, Wanted};
 use crate::model::{Batch, Purl};
@@ -70,8 +71,8 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     bars.finish();
     batch.finished = Timestamp::now();
     let folder = report::write(&batch, &global.results_dir).map_err(|e| Error::farm(&e))?;
-    print!("{}", report::to_scoreboard(&batch));
-    println!("\nreport: {}", folder.join("index.html").display());
+    say_as_is!("{}", report::to_scoreboard(&batch));
+    say!("\nreport: {}", folder.join("index.html").display());
     Ok(Outcome::Good)
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image::{self, Images};
 use crate::model::{Config, Ecosystem};
@@ -70,9 +71,9 @@ struct Report(Outcome);
 impl Report {
     fn line(&mut self, what: &str, found: Result<String, impl std::fmt::Display>) {
         match found {
-            Ok(detail) => println!("ok    {what}: {detail}"),
+            Ok(detail) => say!("ok    {what}: {detail}"),
             Err(error) => {
-                println!("FAIL  {what}: {error}");
+                say!("FAIL  {what}: {error}");
                 self.0 = Outcome::Bad;
             }
         }

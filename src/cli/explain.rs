@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::out::{say, say_as_is};
 use super::{Error, Global, Outcome};
 use crate::model::{Batch, Purl, ResultRecord};
 use crate::report;
@@ -38,9 +39,9 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             let subject = record.subject();
             if is_meant(record, &purl, options.artifact.as_deref()) && !told.contains(&subject) {
                 if !told.is_empty() {
-                    println!();
+                    say!("");
                 }
-                print!(
+                say_as_is!(
                     "{}",
                     report::to_story(record, std::io::stdout().is_terminal())
                 );

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image::{self, Images};
 use crate::sandbox::Engine;
@@ -50,7 +51,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
                     .build(&engine, &name, &say)
                     .await
                     .map_err(|e| of_image(&e))?;
-                println!("{name} {id}");
+                say!("{name} {id}");
             }
             Ok(Outcome::Good)
         }
@@ -61,7 +62,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
                     .lock(&engine, &name, &say)
                     .await
                     .map_err(|e| of_image(&e))?;
-                println!("{name} {id}");
+                say!("{name} {id}");
             }
             Ok(Outcome::Good)
         }
@@ -70,9 +71,9 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             let mut outcome = Outcome::Good;
             for name in chosen(&images, names) {
                 match images.verify(&engine, &name, &say).await {
-                    Ok(id) => println!("{name} {id} holds"),
+                    Ok(id) => say!("{name} {id} holds"),
                     Err(error) => {
-                        println!("{name}: {error}");
+                        say!("{name}: {error}");
                         outcome = Outcome::Bad;
                     }
                 }
@@ -107,7 +108,7 @@ async fn list(images: &Images) -> Result<Outcome, Error> {
             Some(false) => "not loaded",
             None => "engine not reached",
         };
-        println!("{:10} {locked} {built}, {loaded}", row.name);
+        say!("{:10} {locked} {built}, {loaded}", row.name);
     }
     Ok(Outcome::Good)
 }

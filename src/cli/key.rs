@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::attest::{KeyEvent, KeyEventKind, KeyRole, Keyring, known_keys};
 use crate::model::Config;
@@ -174,7 +175,7 @@ fn list(data: &Path) -> Result<Outcome, Error> {
             },
             None => "not yet in the log".to_owned(),
         };
-        println!("{:6} {} {text}", key.role.name(), key.id);
+        say!("{:6} {} {text}", key.role.name(), key.id);
     }
     Ok(Outcome::Good)
 }
@@ -186,7 +187,7 @@ fn export(config: &Config, data: &Path, folder: &Path) -> Result<Outcome, Error>
     for (name, text) in exported {
         let path = folder.join(name);
         store::write_durably(&path, text.as_bytes()).map_err(|e| Error::usage(&e))?;
-        println!("{}", path.display());
+        say!("{}", path.display());
     }
     Ok(Outcome::Good)
 }

@@ -14,6 +14,7 @@ pub mod trust;
 pub mod verify;
 
 mod open;
+mod out;
 mod progress;
 
 use std::io::IsTerminal as _;

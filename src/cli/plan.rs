@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::out::{say, say_as_is};
 use super::verify::classify;
 use super::{Error, Global, Outcome, open, progress};
 use crate::model::Purl;
@@ -45,11 +46,11 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         let place = global
             .recipes_dir
             .join(recipe_path(&recipe.purl, &recipe.artifact));
-        println!(
+        say!(
             "# Edit and give back with --recipe FILE, or keep as {}",
             place.display()
         );
-        print!("{}", recipe.to_toml());
+        say_as_is!("{}", recipe.to_toml());
     }
     Ok(Outcome::Good)
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image;
 use crate::model::EventSink;
@@ -58,7 +59,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
                         format!("{how}: {digest}")
                     }
                 };
-                println!("cargo {:8} {home}", cargo.version.to_string());
+                say!("cargo {:8} {home}", cargo.version.to_string());
             }
             return Ok(Outcome::Good);
         }
@@ -75,7 +76,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             workshop.add(&engine, version).await
         };
         let kept = kept.map_err(|error| of_toolchain(&error))?;
-        println!("cargo {version} kept as sha256:{kept}");
+        say!("cargo {version} kept as sha256:{kept}");
     }
     Ok(Outcome::Good)
 }

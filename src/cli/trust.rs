@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::model::{Digest, Purl, Sha256Digest, printable};
 use crate::trust::{self, Answer, Folders, Key, KeyHistory, Policy, Reader, judge, lockfile};
@@ -196,7 +197,7 @@ async fn serve(
     };
     let failed = |error: std::io::Error| Error::Farm(format!("cannot serve at {listen}: {error}"));
     let listening = trust::serve::serve(reader, options).await.map_err(failed)?;
-    println!("http://{}", listening.address);
+    say!("http://{}", listening.address);
     listening.run().await.map_err(failed)?;
     Ok(Outcome::Good)
 }
@@ -224,7 +225,7 @@ fn export(
     for (name, text) in trust::public_files(&reader, "").map_err(|e| Error::usage(&e))? {
         write(&folder.join("public").join(name), &text)?;
     }
-    println!("verify it with: remint trust audit {}", folder.display());
+    say!("verify it with: remint trust audit {}", folder.display());
     Ok(Outcome::Good)
 }
 
@@ -240,12 +241,12 @@ fn verify_log(folders: &Folders, keys: &Path, since: &[PathBuf]) -> Result<Outco
         .collect::<Result<Vec<_>, _>>()?;
     let audit = trust::audit(folders, &keys, &older).map_err(|e| Error::usage(&e))?;
     for finding in &audit.findings {
-        println!("FAIL  {}", printable(finding, false));
+        say!("FAIL  {}", printable(finding, false));
     }
     if audit.omitted > 0 {
-        println!("FAIL  and {} more", audit.omitted);
+        say!("FAIL  and {} more", audit.omitted);
     }
-    println!("{} of {} records hold", audit.good, audit.size);
+    say!("{} of {} records hold", audit.good, audit.size);
     Ok(if audit.is_good() {
         Outcome::Good
     } else {
@@ -279,19 +280,19 @@ fn check(data: &Path, options: &Check) -> Result<Outcome, Error> {
 
 fn print(answers: &[Answer], json: bool) {
     if json {
-        println!("{:#}", serde_json::json!(answers));
+        say!("{:#}", serde_json::json!(answers));
         return;
     }
     for answer in answers {
         let word = if answer.trusted { "yes" } else { "NO " };
-        println!(
+        say!(
             "{word}  {}: {}",
             printable(&answer.subject, false),
             printable(&answer.reason, false)
         );
         for record in &answer.records {
             let grade = if record.replayed { " (replayed)" } else { "" };
-            println!(
+            say!(
                 "     record {}: {} by {} at {}{grade}",
                 record.entry,
                 record.verdict,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::out::{say, say_as_is};
 use super::{Error, Global, Outcome, open, progress};
 use crate::model::{Batch, Purl, ResultRecord, VerdictKind};
 use crate::report;
@@ -86,13 +87,13 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     batch.finished = Timestamp::now();
     let folder = report::write(&batch, &global.results_dir).map_err(|e| Error::farm(&e))?;
     if options.json {
-        println!("{}", report::to_json(&batch));
+        say!("{}", report::to_json(&batch));
     } else {
-        print!(
+        say_as_is!(
             "{}",
             report::to_terminal(&batch, std::io::stdout().is_terminal())
         );
-        println!("report: {}", folder.join("index.html").display());
+        say!("report: {}", folder.join("index.html").display());
     }
     Ok(outcome(&batch.results))
 }
