@@ -38,6 +38,12 @@ def by_hand(plan, source, inputs):
         for tarball, place in inputs:
             os.makedirs(os.path.join(work, place))
             run("tar", "xzf", tarball, "--strip-components=1", "-C", os.path.join(work, place))
+        for name, content in plan.get("files", {}).items():
+            place = os.path.join(work, name)
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "w") as out:
+                out.write(content)
+            os.chmod(place, 0o755 if content.startswith("#!") else 0o644)
         run("chown", "-R", "1000:1000", work)
         env = [f"--env={name}={value}" for name, value in plan["env"].items()]
         container = run("docker", "create", "--network=none", "--env=HOME=/build/home", *env,
