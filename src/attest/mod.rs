@@ -28,7 +28,7 @@ pub use keyring::{Keyring, Keys, KnownKey, known_keys};
 pub use link::{Link, LinkClaim, link_key_id, verify_link};
 use passphrase::Passphrase;
 pub use predicate::{
-    BIT_FOR_BIT, EQUIVALENT, KEY_EVENT, KeyEvent, KeyEventKind, KeyRole, PROVENANCE,
+    BIT_FOR_BIT, EQUIVALENT, Grounds, KEY_EVENT, KeyEvent, KeyEventKind, KeyRole, PROVENANCE,
     REBUILD_RESULT, REPLAYED, SVR, TEST_RESULT, WITNESS, Witness, WitnessFormat, statements,
 };
 pub use public_key::PublicKey;

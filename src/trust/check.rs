@@ -163,7 +163,7 @@ fn considered(claim: &Claim, refused: Option<String>) -> Considered {
         entry: claim.entry,
         operator: claim.operator.clone(),
         verdict: claim.verdict,
-        replayed: claim.is_replayed,
+        replayed: claim.grounds.is_replayed,
         at: claim.at,
         refused,
     }
@@ -177,15 +177,20 @@ fn refusal(claim: &Claim, policy: &Policy, now: Timestamp) -> Option<String> {
             claim.operator, claim.verdict, claim.reason
         ));
     }
-    if claim.is_replayed && !policy.replayed {
+    if claim.grounds.is_replayed && !policy.replayed {
         return Some("published metadata was replayed, which the policy refuses".into());
     }
     if let Some(allowed) = &policy.recovered
-        && let Some(fact) = claim.recovered.iter().find(|fact| !allowed.contains(*fact))
+        && let Some(fact) = claim
+            .grounds
+            .recovered
+            .iter()
+            .find(|fact| !allowed.contains(*fact))
     {
         return Some(format!("the recovered fact `{fact}` is not allowed"));
     }
     if let Some(name) = claim
+        .grounds
         .normalizers
         .iter()
         .find(|name| !policy.normalizers.contains(*name))
@@ -221,6 +226,7 @@ fn refusal(claim: &Claim, policy: &Policy, now: Timestamp) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attest::Grounds;
 
     fn now() -> Timestamp {
         "2026-06-01T12:00:00Z".parse().expect("valid")
@@ -236,9 +242,7 @@ mod tests {
             verdict,
             reason: "because".into(),
             at: "2026-05-30T12:00:00Z".parse().expect("valid"),
-            recovered: vec![],
-            is_replayed: false,
-            normalizers: vec![],
+            grounds: Grounds::default(),
             objection: None,
         }
     }
@@ -307,18 +311,18 @@ mod tests {
     #[test]
     fn facts_normalizers_grades_ages_operators_and_keys_can_be_refused() {
         let mut steered = claim(1, "self", Reproduced);
-        steered.recovered = vec!["lock-file".into()];
+        steered.grounds.recovered = vec!["lock-file".into()];
         assert!(ask(&[steered.clone()], "").trusted);
         assert!(ask(&[steered.clone()], "recovered = [\"lock-file\"]").trusted);
         assert!(!ask(&[steered], "recovered = [\"toolchain\"]").trusted);
 
         let mut replayed = claim(1, "self", Reproduced);
-        replayed.is_replayed = true;
+        replayed.grounds.is_replayed = true;
         assert!(ask(&[replayed.clone()], "").trusted);
         assert!(!ask(&[replayed], "replayed = false").trusted);
 
         let mut equal = claim(1, "self", Equivalent);
-        equal.normalizers = vec!["tar-mtime/1".into()];
+        equal.grounds.normalizers = vec!["tar-mtime/1".into()];
         let accept = "verdicts = [\"reproduced\", \"equivalent\"]\n";
         assert!(!ask(&[equal.clone()], accept).trusted);
         let allowed = format!("{accept}normalizers = [\"tar-mtime/1\"]");

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::history::KeyHistory;
 use super::policy::OURSELVES;
 use super::verified::VerifiedRecord;
-use crate::attest::{self, REBUILD_RESULT, Witness};
-use crate::model::{Equivalence, RecoveredFact, ReplayedFact, Sha256Digest, VerdictKind};
+use crate::attest::{self, Grounds, REBUILD_RESULT, Witness};
+use crate::model::{Sha256Digest, VerdictKind};
 
 /// One builder's verdict on one artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,12 +27,8 @@ pub struct Claim {
     pub reason: String,
     /// When it was built, or where that is not said, when it was taken in.
     pub at: Timestamp,
-    /// The names of the recovered facts that steered the build.
-    pub recovered: Vec<String>,
-    /// Whether published metadata was replayed.
-    pub is_replayed: bool,
-    /// The normalizers that made the files equal.
-    pub normalizers: Vec<String>,
+    /// What it rests on.
+    pub grounds: Grounds,
     /// Why it is not to be trusted although it holds.
     pub objection: Option<String>,
 }
@@ -57,9 +53,7 @@ impl Claim {
                 verdict: witness.verdict,
                 reason: "as another builder says".into(),
                 at: witness.imported,
-                recovered: vec![],
-                is_replayed: false,
-                normalizers: vec![],
+                grounds: witness.grounds,
                 objection: history.objection(record, Some(witness.imported)),
             }));
         }
@@ -74,16 +68,6 @@ impl Claim {
             attest::Error::Invalid(format!("record {} has no usable {what}", record.entry))
         };
         let predicate = &record.statement.predicate;
-        // A field that is not there is an empty list; one of another shape is an error.
-        fn list<T: serde::de::DeserializeOwned>(
-            predicate: &serde_json::Value,
-            name: &str,
-        ) -> Option<Vec<T>> {
-            match predicate.get(name) {
-                None => Some(vec![]),
-                Some(value) => serde_json::from_value(value.clone()).ok(),
-            }
-        }
         let subject = record
             .statement
             .subject
@@ -91,16 +75,7 @@ impl Claim {
             .ok_or_else(|| invalid("subject"))?;
         let verdict: VerdictKind =
             serde_json::from_value(predicate["verdict"].clone()).map_err(|_| invalid("verdict"))?;
-        let recovered: Vec<RecoveredFact> =
-            list(predicate, "recovered").ok_or_else(|| invalid("list of recovered facts"))?;
-        let replayed: Vec<ReplayedFact> =
-            list(predicate, "replayed").ok_or_else(|| invalid("list of replayed metadata"))?;
-        let equivalence: Option<Equivalence> = match predicate.get("equivalence") {
-            None => None,
-            Some(value) => {
-                serde_json::from_value(value.clone()).map_err(|_| invalid("equivalence"))?
-            }
-        };
+        let grounds = Grounds::read(predicate)?;
         let at: Timestamp = predicate["startedOn"]
             .as_str()
             .and_then(|text| text.parse().ok())
@@ -114,20 +89,8 @@ impl Claim {
             verdict,
             reason: predicate["reason"].as_str().unwrap_or_default().to_owned(),
             at,
-            recovered: recovered.iter().map(name_of).collect(),
-            is_replayed: !replayed.is_empty(),
-            normalizers: equivalence
-                .into_iter()
-                .flat_map(|equivalence| equivalence.applied)
-                .map(|applied| applied.normalizer)
-                .collect(),
+            grounds,
             objection: history.objection(record, Some(at)),
         })
     }
-}
-
-/// A fact's name: its tag in JSON, which policies use too.
-fn name_of(fact: &RecoveredFact) -> String {
-    let value = serde_json::to_value(fact).expect("a fact is plain data and serialises");
-    value["fact"].as_str().unwrap_or_default().to_owned()
 }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::attest::{
-    self, Bundle, Ed25519PublicKey, PublicKey, REBUILD_RESULT, Statement, Witness, WitnessFormat,
-    verify_envelopes, verify_link,
+    self, Bundle, Ed25519PublicKey, Grounds, PublicKey, REBUILD_RESULT, Statement, Witness,
+    WitnessFormat, verify_envelopes, verify_link,
 };
 use crate::model::{BuilderConfig, BuilderFormat, Sha256Digest, VerdictKind};
 
@@ -15,6 +15,10 @@ use crate::model::{BuilderConfig, BuilderFormat, Sha256Digest, VerdictKind};
 const EQUIVALENCE: &str = "https://docs.oss-rebuild.dev/builds/ArtifactEquivalence@v0.1";
 /// And of the build itself (`BuildTypeRebuildV01`).
 const REBUILD: &str = "https://docs.oss-rebuild.dev/builds/Rebuild@v0.1";
+
+/// How policies name what OSS Rebuild takes out of both files before it compares them:
+/// the comparison does not say which of its steps changed something.
+const STABILIZED: &str = "oss-rebuild/stabilize";
 
 /// Verifies a document of a builder; `key` is its public key (SPKI PEM).
 ///
@@ -56,6 +60,7 @@ pub fn witnesses(
             sha256: claim.sha256,
             purl: claim.purl,
             verdict: claim.verdict,
+            grounds: claim.grounds,
             imported: now,
         })
         .collect())
@@ -66,6 +71,7 @@ struct Said {
     sha256: Sha256Digest,
     purl: Option<String>,
     verdict: VerdictKind,
+    grounds: Grounds,
 }
 
 fn invalid(what: &str) -> attest::Error {
@@ -94,6 +100,7 @@ fn remint(document: &str, key: &PublicKey) -> Result<Vec<Said>, attest::Error> {
             .ok_or_else(|| invalid("its subject has no SHA-256"))?,
         purl: subject.uri.clone(),
         verdict,
+        grounds: Grounds::read(&statement.predicate)?,
     }])
 }
 
@@ -129,10 +136,10 @@ fn oss_rebuild(statements: &[Statement]) -> Result<Vec<Said>, attest::Error> {
     if digest(1) != Some(sha256) {
         return Err(invalid("it compares another file than it is about"));
     }
-    let verdict = if rebuilt == sha256 {
-        VerdictKind::Reproduced
+    let (verdict, normalizers) = if rebuilt == sha256 {
+        (VerdictKind::Reproduced, vec![])
     } else {
-        VerdictKind::Equivalent
+        (VerdictKind::Equivalent, vec![STABILIZED.to_owned()])
     };
     Ok(vec![Said {
         artifact: subject.name.clone(),
@@ -141,6 +148,10 @@ fn oss_rebuild(statements: &[Statement]) -> Result<Vec<Said>, attest::Error> {
             purl_of(&statement.predicate["buildDefinition"]["externalParameters"])
         }),
         verdict,
+        grounds: Grounds {
+            normalizers,
+            ..Grounds::default()
+        },
     }])
 }
 
@@ -173,6 +184,7 @@ fn rebuilderd(document: &str, key: &Ed25519PublicKey) -> Result<Vec<Said>, attes
                 sha256: digests.get("sha256")?.parse().ok()?,
                 purl: None,
                 verdict: VerdictKind::Reproduced,
+                grounds: Grounds::default(),
             })
         })
         .collect();
@@ -252,6 +264,8 @@ mod tests {
             let found = witnesses(&document(rebuilt, &key), &builder, pem, now()).expect("holds");
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].verdict, verdict);
+            let named = &found[0].grounds.normalizers;
+            assert_eq!(named.is_empty(), verdict == VerdictKind::Reproduced);
             assert_eq!(found[0].sha256, Sha256Digest::of(b"published"));
             assert_eq!(found[0].purl.as_deref(), Some("pkg:npm/%40s/a@1.0.0"));
         }

@@ -4,6 +4,7 @@
 //! do. So no type but remint's own, whose verdict must be read, is shared by a
 //! positive and a negative verdict: absence of evidence means no.
 
+mod grounds;
 mod key_event;
 mod provenance;
 mod result;
@@ -14,6 +15,7 @@ mod witness;
 use super::{Error, Statement};
 use crate::model::{ResultRecord, Verdict};
 
+pub use grounds::Grounds;
 pub use key_event::{KEY_EVENT, KeyEvent, KeyEventKind, KeyRole};
 pub use provenance::PROVENANCE;
 pub use result::REBUILD_RESULT;

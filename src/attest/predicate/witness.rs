@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::Grounds;
 use crate::attest::{Error, Statement, Subject};
 use crate::model::{Sha256Digest, VerdictKind};
 
@@ -43,6 +44,8 @@ pub struct Witness {
     pub purl: Option<String>,
     /// What it says of it.
     pub verdict: VerdictKind,
+    /// What it rests on, so that a policy asks no less of another builder.
+    pub grounds: Grounds,
     /// When it was taken in.
     pub imported: Timestamp,
 }

@@ -225,7 +225,7 @@ fn an_exported_folder_stands_for_itself_and_has_no_secret() {
 
 #[test]
 fn a_result_answers_yes_and_a_witness_that_disagrees_raises_an_alarm() {
-    use crate::attest::{Witness, WitnessFormat};
+    use crate::attest::{Grounds, Witness, WitnessFormat};
     use crate::model::VerdictKind;
     let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
     let store = ledger(data.path(), &keys);
@@ -252,6 +252,7 @@ fn a_result_answers_yes_and_a_witness_that_disagrees_raises_an_alarm() {
         sha256,
         purl: None,
         verdict,
+        grounds: Grounds::default(),
         imported: now,
     };
     let agrees = witness("a", VerdictKind::Reproduced, "yes");
@@ -259,6 +260,16 @@ fn a_result_answers_yes_and_a_witness_that_disagrees_raises_an_alarm() {
         .state(&agrees.statement(), Some("yes".into()))
         .expect("stored");
     assert!(ask("builders = 2").trusted);
+    let mut leaning = witness("c", VerdictKind::Reproduced, "leaning");
+    leaning.grounds.is_replayed = true;
+    store
+        .state(&leaning.statement(), Some("leaning".into()))
+        .expect("stored");
+    assert!(ask("builders = 3").trusted);
+    assert!(
+        !ask("builders = 3\nreplayed = false").trusted,
+        "another builder's replayed grade counts as a plain one"
+    );
     let disagrees = witness("b", VerdictKind::Different, "no");
     store
         .state(&disagrees.statement(), Some("no".into()))
