@@ -367,6 +367,29 @@ async fn a_forged_lock_file_is_not_relied_on() {
     assert_ne!(json["results"][0]["verdict"], "reproduced");
 }
 
+/// cargo keeps a lock file's first comments and its `[metadata]` when it writes it anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lock_file_says_beside_packages_does_not_come_from_the_published_one() {
+    for (first, last) in [("# payload\n", ""), ("", "\n[metadata]\npayload = \"x\"\n")] {
+        let world = World::new().await;
+        let change = |path: &str, bytes: Vec<u8>| {
+            if path.ends_with("Cargo.lock") {
+                let text = String::from_utf8(bytes).expect("text");
+                let (marks, rest) = text.split_at(text.find("version").expect("a version"));
+                format!("{marks}{first}{rest}{last}").into_bytes()
+            } else {
+                bytes
+            }
+        };
+        world
+            .registry
+            .publish("demo", "1.0.0", &world.changed(change, &[]));
+        let (status, json, _) = world.verify(&[PURL]).await;
+        assert_eq!(status, 1, "{json:#}");
+        assert_eq!(json["results"][0]["verdict"], "different", "{json:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_package_that_does_not_exist_is_wrong_usage() {
     let world = World::new().await;
