@@ -5,7 +5,7 @@ use std::path::Path;
 use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image::{self, Images};
-use crate::model::{Config, Ecosystem};
+use crate::model::{Config, Ecosystem, printable};
 use crate::registry::Registries;
 use crate::sandbox::Engine;
 use crate::store::{self, Blobs};
@@ -71,9 +71,9 @@ struct Report(Outcome);
 impl Report {
     fn line(&mut self, what: &str, found: Result<String, impl std::fmt::Display>) {
         match found {
-            Ok(detail) => say!("ok    {what}: {detail}"),
+            Ok(detail) => say!("ok    {what}: {}", printable(&detail, true)),
             Err(error) => {
-                say!("FAIL  {what}: {error}");
+                say!("FAIL  {what}: {}", printable(&error.to_string(), true));
                 self.0 = Outcome::Bad;
             }
         }

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image::{self, Images};
+use crate::model::printable;
 use crate::sandbox::Engine;
 
 /// Options of `remint images`.
@@ -73,7 +74,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
                 match images.verify(&engine, &name, &say).await {
                     Ok(id) => say!("{name} {id} holds"),
                     Err(error) => {
-                        say!("{name}: {error}");
+                        say!("{name}: {}", printable(&error.to_string(), true));
                         outcome = Outcome::Bad;
                     }
                 }

@@ -1,11 +1,13 @@
 //! `remint plan`.
 
+use std::io::IsTerminal as _;
+
 use clap::Args;
 
 use super::out::{say, say_as_is};
 use super::verify::classify;
 use super::{Error, Global, Outcome, open, progress};
-use crate::model::Purl;
+use crate::model::{Purl, printable};
 use crate::plan::recipe_path;
 use crate::verify::Request;
 
@@ -50,7 +52,13 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             "# Edit and give back with --recipe FILE, or keep as {}",
             place.display()
         );
-        say_as_is!("{}", recipe.to_toml());
+        let text = recipe.to_toml();
+        if std::io::stdout().is_terminal() {
+            // Paths of the artifact stand in it. A file gets them as they are.
+            say_as_is!("{}", printable(&text, true));
+        } else {
+            say_as_is!("{text}");
+        }
     }
     Ok(Outcome::Good)
 }

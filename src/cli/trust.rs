@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::out::say;
 use super::{Error, Global, Outcome, open};
-use crate::model::{Digest, Purl, Sha256Digest, printable};
+use crate::model::{Digest, Purl, Sha256Digest, printable, printable_json};
 use crate::trust::{self, Answer, Folders, Key, KeyHistory, Policy, Reader, judge, lockfile};
 
 /// Options of `remint trust`.
@@ -280,7 +280,8 @@ fn check(data: &Path, options: &Check) -> Result<Outcome, Error> {
 
 fn print(answers: &[Answer], json: bool) {
     if json {
-        say!("{:#}", serde_json::json!(answers));
+        let text = serde_json::json!(answers);
+        say!("{}", printable_json(&format!("{text:#}")));
         return;
     }
     for answer in answers {

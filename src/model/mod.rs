@@ -45,5 +45,5 @@ pub use source::{
     BlobId, CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint,
     SdistSource, Source, SourceHints,
 };
-pub use text::{printable, steers};
+pub use text::{printable, printable_json, steers};
 pub use verdict::{BuildFailure, BuildStage, Verdict, VerdictKind};

@@ -39,6 +39,22 @@ fn is_invisible_format(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
+/// The same JSON with every character that steers a terminal or the reading order
+/// as an escape (RFC 8259, section 7). Such a character can only stand in a string.
+pub fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && steers(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +70,17 @@ mod tests {
         assert_eq!(printable("a\nb", false), "a\\u{a}b");
         assert_eq!(printable("a\nb", true), "a\nb");
         assert_eq!(printable("Zoë – 日本", false), "Zoë – 日本");
+    }
+
+    #[test]
+    fn json_means_the_same_and_steers_nobody() {
+        let json = serde_json::json!({"a\u{202e}": "b\u{9b}31m\u{e0041}"}).to_string();
+        let shown = printable_json(&json);
+        assert!(!shown.chars().any(steers), "{shown}");
+        let (one, other): (serde_json::Value, serde_json::Value) = (
+            serde_json::from_str(&json).expect("JSON"),
+            serde_json::from_str(&shown).expect("still JSON"),
+        );
+        assert_eq!(one, other);
     }
 }

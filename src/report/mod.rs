@@ -17,7 +17,7 @@ mod terminal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Batch, ResultRecord, Verdict, VerdictKind};
+use crate::model::{Batch, ResultRecord, Verdict, VerdictKind, printable_json};
 use crate::store;
 
 pub use explain::to_story;
@@ -29,7 +29,7 @@ pub use terminal::to_terminal;
 /// The batch as JSON (`docs/results.md` describes it).
 pub fn to_json(batch: &Batch) -> String {
     let text = serde_json::to_string_pretty(batch).expect("a batch is plain data and serialises");
-    comparison::harmless_json(&text)
+    printable_json(&text)
 }
 
 /// Writes a batch's reports below the results folder and returns their folder.

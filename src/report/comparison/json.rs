@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{ComparedFile, ComparedFiles};
-use crate::model::{Comparison, steers};
+use crate::model::{Comparison, printable_json};
 
 /// The version of the format; a change that an older reader would misread raises it.
 const FORMAT: u32 = 1;
@@ -28,21 +28,5 @@ pub fn to_json(files: &ComparedFiles, comparison: &Comparison) -> String {
         comparison,
     };
     let text = serde_json::to_string_pretty(&document);
-    harmless(&text.expect("a comparison is plain data and serialises"))
-}
-
-/// The same JSON with every character that steers a terminal or the reading order
-/// as an escape (RFC 8259, section 7). Such a character can only stand in a string.
-pub(in crate::report) fn harmless(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && steers(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    printable_json(&text.expect("a comparison is plain data and serialises"))
 }

@@ -21,7 +21,6 @@ pub use markdown::to_markdown;
 pub use terminal::to_terminal;
 
 pub(super) use html::body as html_body;
-pub(super) use json::harmless as harmless_json;
 pub(super) use markdown::{body as markdown_body, cell as markdown_cell, code as markdown_code};
 pub(super) use terminal::causes as terminal_causes;
 
