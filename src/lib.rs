@@ -7,6 +7,7 @@ pub mod cli;
 pub mod compare;
 pub mod farm;
 pub mod image;
+pub mod lockfile;
 pub mod mirror;
 pub mod model;
 pub mod plan;

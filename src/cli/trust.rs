@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::out::say;
 use super::{Error, Global, Outcome, open};
+use crate::lockfile::{self, Entry, Origin};
 use crate::model::{Digest, Purl, Sha256Digest, printable, printable_json};
-use crate::trust::{self, Answer, Folders, Key, KeyHistory, Policy, Reader, judge, lockfile};
+use crate::trust::{self, Answer, Folders, Key, KeyHistory, Policy, Reader, judge};
 
 /// Options of `remint trust`.
 #[derive(Args, Debug)]
@@ -266,7 +267,7 @@ fn check(data: &Path, options: &Check) -> Result<Outcome, Error> {
         answers.extend(asker.subject(subject)?);
     }
     if let Some(path) = &options.lockfile {
-        for entry in lockfile::read(path, &text_of(path)?).map_err(|e| Error::usage(&e))? {
+        for entry in entries(path)? {
             answers.push(asker.entry(&entry)?);
         }
     }
@@ -276,6 +277,22 @@ fn check(data: &Path, options: &Check) -> Result<Outcome, Error> {
     } else {
         Outcome::Bad
     })
+}
+
+/// What a lock file pins. One that pins nothing has no answer to give.
+fn entries(path: &Path) -> Result<Vec<Entry>, Error> {
+    let shown = path.display();
+    let kind = lockfile::Kind::of(path).ok_or_else(|| {
+        Error::Usage(format!(
+            "{shown} is none of the lock files that are read (Cargo.lock, package-lock.json, requirements.txt, uv.lock, poetry.lock)"
+        ))
+    })?;
+    let found = lockfile::read(kind, &text_of(path)?)
+        .map_err(|wrong| Error::Usage(format!("{shown}, {wrong}")))?;
+    if found.is_empty() {
+        return Err(Error::Usage(format!("{shown} pins nothing")));
+    }
+    Ok(found)
 }
 
 fn print(answers: &[Answer], json: bool) {
@@ -363,10 +380,18 @@ impl Asker {
     }
 
     fn digest(&self, subject: &str, digest: &Digest) -> Result<Answer, Error> {
-        let claims = self
+        self.file(subject, digest, None)
+    }
+
+    /// One file, where one is wanted as an artifact of that release.
+    fn file(&self, subject: &str, digest: &Digest, wanted: Option<&Purl>) -> Result<Answer, Error> {
+        let mut claims = self
             .reader
             .claims(Key::digest(digest), &self.history)
             .map_err(|e| Error::usage(&e))?;
+        if let Some(purl) = wanted {
+            claims = claims.into_iter().map(|c| c.held_to(purl)).collect();
+        }
         let sha256 = match digest {
             Digest::Sha256(digest) => Some(*digest),
             Digest::Sha512(_) => claims.first().map(|claim| claim.sha256),
@@ -375,12 +400,16 @@ impl Asker {
     }
 
     /// One answer for an entry: a client may install any file that it lists, so each
-    /// has to be a yes.
-    fn entry(&self, entry: &lockfile::Entry) -> Result<Answer, Error> {
+    /// has to be a yes, and of the release that the entry names.
+    fn entry(&self, entry: &Entry) -> Result<Answer, Error> {
+        let wanted = match &entry.origin {
+            Origin::Registry(purl) => Some(purl),
+            Origin::Local(_) | Origin::Elsewhere(_) => None,
+        };
         let mut answers = entry
             .digests
             .iter()
-            .map(|digest| self.digest(&entry.name, digest))
+            .map(|digest| self.file(&entry.name, digest, wanted))
             .collect::<Result<Vec<_>, _>>()?;
         let (count, refused) = (answers.len(), answers.iter().position(|a| !a.trusted));
         if let Some(index) = refused {
@@ -397,12 +426,16 @@ impl Asker {
             return Ok(answer);
         }
         let mut answer = judge(&entry.name, None, &[], &self.policy, self.now);
-        if entry.is_local {
-            answer.trusted = true;
-            answer.reason = "one's own, from a folder; no registry publishes it".into();
-        } else {
-            answer.reason = "the lock file names no digest, so there is nothing to ask for".into();
-        }
+        answer.reason = match &entry.origin {
+            Origin::Local(why) => {
+                answer.trusted = true;
+                format!("one's own, which no registry publishes: {why}")
+            }
+            Origin::Elsewhere(why) => format!("nothing to ask for: {why}"),
+            Origin::Registry(_) => {
+                "the lock file names no digest, so there is nothing to ask for".into()
+            }
+        };
         Ok(answer)
     }
 }

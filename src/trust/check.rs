@@ -239,6 +239,7 @@ mod tests {
             key_id: Sha256Digest::of(operator),
             artifact: "f".into(),
             sha256: Sha256Digest::of(b"f"),
+            purl: Some("pkg:npm/f@1.0.0".parse().expect("valid")),
             verdict,
             reason: "because".into(),
             at: "2026-05-30T12:00:00Z".parse().expect("valid"),
@@ -276,6 +277,24 @@ mod tests {
         let (old, new) = (claim(1, "self", Reproduced), claim(2, "self", BuildFailed));
         assert!(!ask(&[old.clone(), new.clone()], "").trusted);
         assert!(!ask(&[new, old], "").trusted);
+    }
+
+    #[test]
+    fn a_good_file_of_another_release_is_a_no() {
+        let held = |purl: &str| {
+            let claim = claim(1, "self", Reproduced);
+            ask(&[claim.held_to(&purl.parse().expect("valid"))], "")
+        };
+        assert!(held("pkg:npm/f@1.0.0").trusted);
+        for other in ["pkg:npm/g@1.0.0", "pkg:npm/f@1.0.1"] {
+            let answer = held(other);
+            assert!(!answer.trusted, "{other}");
+            assert!(answer.reason.contains(other), "{}", answer.reason);
+        }
+        let mut unsaid = claim(1, "other", Reproduced);
+        unsaid.purl = None;
+        let unsaid = unsaid.held_to(&"pkg:npm/g@1.0.0".parse().expect("valid"));
+        assert!(ask(&[unsaid], "").trusted);
     }
 
     #[test]

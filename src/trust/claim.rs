@@ -6,7 +6,7 @@ use super::history::KeyHistory;
 use super::policy::OURSELVES;
 use super::verified::VerifiedRecord;
 use crate::attest::{self, Grounds, REBUILD_RESULT, Witness};
-use crate::model::{Sha256Digest, VerdictKind};
+use crate::model::{Purl, Sha256Digest, VerdictKind};
 
 /// One builder's verdict on one artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Claim {
     pub artifact: String,
     /// The artifact's SHA-256.
     pub sha256: Sha256Digest,
+    /// The release that it is an artifact of, where that is said.
+    pub purl: Option<Purl>,
     /// What it says.
     pub verdict: VerdictKind,
     /// Why, in one line.
@@ -50,6 +52,7 @@ impl Claim {
                 key_id: witness.key_id,
                 artifact: witness.artifact,
                 sha256: witness.sha256,
+                purl: witness.purl.and_then(|purl| purl.parse().ok()),
                 verdict: witness.verdict,
                 reason: "as another builder says".into(),
                 at: witness.imported,
@@ -61,6 +64,17 @@ impl Claim {
             return Ok(None);
         }
         Self::of_result(record, history).map(Some)
+    }
+
+    /// Objects where it is about another release than the one that was asked for: a lock
+    /// file can give one package's name to another's good file.
+    #[must_use]
+    pub fn held_to(mut self, wanted: &Purl) -> Self {
+        if let Some(other) = self.purl.as_ref().filter(|purl| *purl != wanted) {
+            let says = format!("the file is {other}, and not {wanted}");
+            self.objection.get_or_insert(says);
+        }
+        self
     }
 
     fn of_result(record: &VerifiedRecord, history: &KeyHistory) -> Result<Self, attest::Error> {
@@ -86,6 +100,7 @@ impl Claim {
             key_id: record.key_id,
             artifact: subject.name.clone(),
             sha256: subject.sha256().ok_or_else(|| invalid("digest"))?,
+            purl: subject.uri.as_deref().and_then(|uri| uri.parse().ok()),
             verdict,
             reason: predicate["reason"].as_str().unwrap_or_default().to_owned(),
             at,

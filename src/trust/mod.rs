@@ -10,7 +10,6 @@ mod export;
 mod history;
 mod index;
 mod ledger;
-pub mod lockfile;
 mod log;
 mod policy;
 mod public;

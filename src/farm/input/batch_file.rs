@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Found, Wanted, Wrong, line_of, of_toml};
+use super::{Found, Wanted};
+use crate::lockfile::{Wrong, line_of, of_toml};
 use crate::model::{Ecosystem, Purl, Verdict, VerdictKind};
 
 /// The most versions of one package that a pattern may ask for.

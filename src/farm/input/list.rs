@@ -1,6 +1,7 @@
 //! One package URL a line; what follows ` #` is a remark.
 
-use super::{Found, Wanted, Wrong};
+use super::{Found, Wanted};
+use crate::lockfile::Wrong;
 
 pub(super) fn parse(text: &str) -> Result<Found, Wrong> {
     let mut found = Found::default();

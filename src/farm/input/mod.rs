@@ -5,20 +5,17 @@
 //! with their lines out. A line that cannot be read is an error that names file,
 //! line and reason, before anything is started. What a lock file holds and no
 //! registry published (workspace members, git and path dependencies) is no error:
-//! it is [`Input::left_out`], with the reason. Imports `model` alone.
+//! it is [`Input::left_out`], with the reason. Imports `lockfile` and
+//! `model`.
 
 mod batch_file;
-mod cargo_lock;
-mod json;
 mod list;
-mod npm_lock;
-mod python_lock;
-mod requirements;
 mod sbom;
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Ecosystem, Purl};
+use crate::lockfile::{self, Entry, Origin, Wrong};
+use crate::model::Purl;
 
 pub use batch_file::{Policy, Settings};
 
@@ -35,16 +32,8 @@ pub enum Kind {
     List,
     /// remint's own batch file (TOML).
     BatchFile,
-    /// `Cargo.lock`.
-    CargoLock,
-    /// `package-lock.json` or `npm-shrinkwrap.json`.
-    NpmLock,
-    /// `requirements.txt` with every version pinned.
-    Requirements,
-    /// `uv.lock`.
-    UvLock,
-    /// `poetry.lock`.
-    PoetryLock,
+    /// A lock file of a package client.
+    Lock(lockfile::Kind),
     /// CycloneDX or SPDX as JSON.
     Sbom,
 }
@@ -52,13 +41,11 @@ pub enum Kind {
 impl Kind {
     /// The kind that a file's name says, or else its first letters.
     pub fn of(path: &Path, text: &str) -> Self {
+        if let Some(kind) = lockfile::Kind::of(path) {
+            return Self::Lock(kind);
+        }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         match name.as_ref() {
-            "Cargo.lock" => Self::CargoLock,
-            "package-lock.json" | "npm-shrinkwrap.json" => Self::NpmLock,
-            "uv.lock" => Self::UvLock,
-            "poetry.lock" => Self::PoetryLock,
-            name if name.contains("requirements") && name.ends_with(".txt") => Self::Requirements,
             name if name.ends_with(".toml") => Self::BatchFile,
             name if name.ends_with(".json") => Self::of_json(text),
             _ if text.trim_start().starts_with('{') => Self::of_json(text),
@@ -68,7 +55,7 @@ impl Kind {
 
     fn of_json(text: &str) -> Self {
         if text.contains("\"lockfileVersion\"") && !text.contains("\"bomFormat\"") {
-            Self::NpmLock
+            Self::Lock(lockfile::Kind::Npm)
         } else {
             Self::Sbom
         }
@@ -142,12 +129,6 @@ pub enum Error {
     },
 }
 
-/// What is wrong on a line, before the file's name is put to it.
-struct Wrong {
-    line: usize,
-    reason: String,
-}
-
 /// What one parser found.
 #[derive(Default)]
 struct Found {
@@ -156,19 +137,16 @@ struct Found {
 }
 
 impl Found {
-    fn package(
-        &mut self,
-        line: usize,
-        ecosystem: Ecosystem,
-        name: &str,
-        version: &str,
-    ) -> Result<(), Wrong> {
-        let purl = Purl::new(ecosystem, name, Some(version)).map_err(|error| Wrong {
-            line,
-            reason: error.to_string(),
-        })?;
-        self.wanted.push(Wanted::Package(purl));
-        Ok(())
+    /// What a lock file pins: releases of a registry, and the rest with the reason.
+    fn of_lock(entries: Vec<Entry>) -> Self {
+        let mut found = Self::default();
+        for entry in entries {
+            match entry.origin {
+                Origin::Registry(purl) => found.wanted.push(Wanted::Package(purl)),
+                Origin::Local(why) | Origin::Elsewhere(why) => found.leave_out(entry.line, why),
+            }
+        }
+        found
     }
 
     fn leave_out(&mut self, line: usize, why: String) {
@@ -224,10 +202,7 @@ fn read_one(path: &Path, depth: usize, input: &mut Input) -> Result<(), Error> {
             file.found
         }
         Kind::List => list::parse(&text).map_err(at)?,
-        Kind::CargoLock => cargo_lock::parse(&text).map_err(at)?,
-        Kind::NpmLock => npm_lock::parse(&text).map_err(at)?,
-        Kind::Requirements => requirements::parse(&text).map_err(at)?,
-        Kind::UvLock | Kind::PoetryLock => python_lock::parse(&text).map_err(at)?,
+        Kind::Lock(kind) => Found::of_lock(lockfile::read(kind, &text).map_err(at)?),
         Kind::Sbom => sbom::parse(&text).map_err(at)?,
     };
     input.wanted.extend(found.wanted);
@@ -272,20 +247,6 @@ fn contents(path: &Path) -> Result<String, Error> {
         .strip_prefix('\u{feff}')
         .map(str::to_owned)
         .unwrap_or(text))
-}
-
-/// The line of a byte of a text, counted from 1.
-fn line_of(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
-    1 + before.iter().filter(|byte| **byte == b'\n').count()
-}
-
-/// What TOML's parser says, with the line.
-fn of_toml(text: &str, error: &toml::de::Error) -> Wrong {
-    Wrong {
-        line: error.span().map_or(1, |span| line_of(text, span.start)),
-        reason: error.message().to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Found, Wanted, Wrong, json};
+use super::{Found, Wanted};
+use crate::lockfile::{Wrong, document, part};
 use crate::model::{Purl, PurlError};
 
 #[derive(Deserialize)]
@@ -47,11 +48,11 @@ struct Reference {
 }
 
 pub(super) fn parse(text: &str) -> Result<Found, Wrong> {
-    let document: Document<'_> = json::document(text)?;
+    let document: Document<'_> = document(text)?;
     let mut found = Found::default();
     if document.bom_format.as_deref() == Some("CycloneDX") {
         for raw in document.components {
-            let (line, component) = json::part(text, raw)?;
+            let (line, component) = part(text, raw)?;
             component_of(&mut found, line, component)?;
         }
     } else if document
@@ -59,7 +60,7 @@ pub(super) fn parse(text: &str) -> Result<Found, Wrong> {
         .is_some_and(|v| v.starts_with("SPDX-2"))
     {
         for raw in document.packages {
-            let (line, package): (usize, Package) = json::part(text, raw)?;
+            let (line, package): (usize, Package) = part(text, raw)?;
             let purl = package
                 .external_refs
                 .into_iter()

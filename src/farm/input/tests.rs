@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::model::Ecosystem;
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -166,7 +167,7 @@ fn what_is_wrong_is_named_with_its_line() {
         ),
         (
             "requirements.txt",
-            "a==1 \\\n  --hash=sha256:00\nidna==3.*\n",
+            "a==1 \\\n  --hash=sha256:0000000000000000000000000000000000000000000000000000000000000000\nidna==3.*\n",
             3,
             "single version",
         ),

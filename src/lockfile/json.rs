@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 use super::{Wrong, line_of};
 
 /// Reads a whole document, or says on which line it stops being one.
-pub(super) fn document<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Wrong> {
+///
+/// # Errors
+/// [`Wrong`] with that line.
+pub fn document<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Wrong> {
     serde_json::from_str(text).map_err(|error| Wrong {
         line: error.line().max(1),
         reason: error.to_string(),
@@ -15,7 +18,10 @@ pub(super) fn document<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T
 }
 
 /// Reads one value of a document, with the line on which it begins.
-pub(super) fn part<T: DeserializeOwned>(text: &str, raw: &RawValue) -> Result<(usize, T), Wrong> {
+///
+/// # Errors
+/// [`Wrong`] where it has another shape.
+pub fn part<T: DeserializeOwned>(text: &str, raw: &RawValue) -> Result<(usize, T), Wrong> {
     // `raw` borrows from `text`; were it ever a copy, the first line is named.
     let offset = (raw.get().as_ptr() as usize)
         .checked_sub(text.as_ptr() as usize)
