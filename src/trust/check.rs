@@ -239,6 +239,7 @@ mod tests {
             key_id: Sha256Digest::of(operator),
             artifact: "f".into(),
             sha256: Sha256Digest::of(b"f"),
+            sha512: None,
             purl: Some("pkg:npm/f@1.0.0".parse().expect("valid")),
             verdict,
             reason: "because".into(),

@@ -6,7 +6,7 @@ use super::history::KeyHistory;
 use super::policy::OURSELVES;
 use super::verified::VerifiedRecord;
 use crate::attest::{self, Grounds, REBUILD_RESULT, Witness};
-use crate::model::{Purl, Sha256Digest, VerdictKind};
+use crate::model::{Purl, Sha256Digest, Sha512Digest, VerdictKind};
 
 /// One builder's verdict on one artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Claim {
     pub artifact: String,
     /// The artifact's SHA-256.
     pub sha256: Sha256Digest,
+    /// The artifact's SHA-512, where it is named.
+    pub sha512: Option<Sha512Digest>,
     /// The release that it is an artifact of, where that is said.
     pub purl: Option<Purl>,
     /// What it says.
@@ -52,6 +54,7 @@ impl Claim {
                 key_id: witness.key_id,
                 artifact: witness.artifact,
                 sha256: witness.sha256,
+                sha512: None,
                 purl: witness.purl.and_then(|purl| purl.parse().ok()),
                 verdict: witness.verdict,
                 reason: "as another builder says".into(),
@@ -100,6 +103,7 @@ impl Claim {
             key_id: record.key_id,
             artifact: subject.name.clone(),
             sha256: subject.sha256().ok_or_else(|| invalid("digest"))?,
+            sha512: subject.sha512(),
             purl: subject.uri.as_deref().and_then(|uri| uri.parse().ok()),
             verdict,
             reason: predicate["reason"].as_str().unwrap_or_default().to_owned(),

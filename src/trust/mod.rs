@@ -2,6 +2,7 @@
 //! package, and what is made of them. Imports `attest`, `store` and `model`. It never
 //! rewrites a record, and never answers from one that it has not verified.
 
+mod asker;
 mod audit;
 mod check;
 mod claim;
@@ -10,6 +11,7 @@ mod export;
 mod history;
 mod index;
 mod ledger;
+mod lists;
 mod log;
 mod policy;
 mod public;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 use crate::attest;
 use crate::store;
 
+pub use asker::{Asker, ReleaseFile};
 pub use audit::{Audit, audit};
 pub use check::{Answer, Considered, judge};
 pub use claim::Claim;
@@ -32,6 +35,7 @@ pub use export::{copy_folder, export};
 pub use history::{KeyHistory, KeyState};
 pub use index::Key;
 pub use ledger::{Folders, Ledger, Submission};
+pub use lists::{List, ListFormat};
 pub use log::{
     Checkpoint, LogFiles, Origin, TILE_WIDTH, Tree, proves_consistency, proves_inclusion,
 };

@@ -8,7 +8,7 @@ use super::claim::Claim;
 use super::history::KeyHistory;
 use super::index::{Index, Key};
 use super::ledger::Folders;
-use super::log::{Checkpoint, LogFiles};
+use super::log::{Checkpoint, LogFiles, TILE_WIDTH};
 use super::records::{Position, Record, Records};
 use super::verified::{TrustedKeys, VerifiedRecord, verify_record};
 
@@ -115,11 +115,36 @@ impl Reader {
     /// # Errors
     /// [`Error`] where it cannot be read, is another's, or does not hold.
     pub fn record(&self, position: Position) -> Result<VerifiedRecord, Error> {
+        self.verified(position, &self.records.read(position)?)
+    }
+
+    /// Every record, verified, in the log's order: for what is made of the whole store.
+    ///
+    /// # Errors
+    /// [`Error`] as for one record, or as `visit` says.
+    pub fn every(
+        &self,
+        visit: &mut dyn FnMut(VerifiedRecord) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut first = 0;
+        loop {
+            let lines = self.records.lines(first)?;
+            for (position, line) in &lines {
+                visit(self.verified(*position, line)?)?;
+            }
+            if (lines.len() as u64) < TILE_WIDTH {
+                return Ok(());
+            }
+            first += TILE_WIDTH;
+        }
+    }
+
+    fn verified(&self, position: Position, line: &[u8]) -> Result<VerifiedRecord, Error> {
         let damaged = |what: String| Error::Damaged {
             path: self.records.path(position.entry),
             what,
         };
-        let record = Record::parse(&self.records.read(position)?).map_err(damaged)?;
+        let record = Record::parse(line).map_err(damaged)?;
         let verified = verify_record(record, &self.keys)
             .map_err(|error| damaged(format!("record {}: {error}", position.entry)))?;
         if verified.entry != position.entry {

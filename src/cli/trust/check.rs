@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::super::out::say;
 use super::super::{Error, Outcome};
-use super::text_of;
+use super::{policy_of, text_of};
 use crate::lockfile::{self, Entry, Origin};
 use crate::model::{Digest, Purl, Sha256Digest, printable, printable_json};
-use crate::trust::{Answer, Folders, Key, KeyHistory, Policy, Reader, judge};
+use crate::trust::{Answer, Asker, Folders, Policy};
 
 #[derive(Args, Debug)]
 pub(super) struct Check {
@@ -31,19 +31,14 @@ pub(super) struct Check {
 
 /// Answers every question.
 pub(super) fn run(data: &Path, options: &Check) -> Result<Outcome, Error> {
-    let policy = match &options.policy {
-        Some(path) => Policy::parse(&text_of(path)?, &path.display().to_string())
-            .map_err(|e| Error::usage(&e))?,
-        None => Policy::default(),
-    };
-    let asker = Asker::open(data, policy)?;
+    let asker = asker(data, policy_of(options.policy.as_deref())?)?;
     let mut answers = Vec::new();
-    for subject in &options.subjects {
-        answers.extend(asker.subject(subject)?);
+    for text in &options.subjects {
+        answers.extend(subject(&asker, text)?);
     }
     if let Some(path) = &options.lockfile {
-        for entry in entries(path)? {
-            answers.push(asker.entry(&entry)?);
+        for pinned in entries(path)? {
+            answers.push(entry(&asker, &pinned)?);
         }
     }
     print(&answers, options.json);
@@ -97,124 +92,93 @@ pub(super) fn print(answers: &[Answer], json: bool) {
     }
 }
 
-/// The store beside what is accepted.
-pub(super) struct Asker {
-    reader: Reader,
-    history: KeyHistory,
-    policy: Policy,
-    now: Timestamp,
+/// The store in a data folder, asked by a policy as of now.
+pub(super) fn asker(data: &Path, policy: Policy) -> Result<Asker, Error> {
+    Asker::open(Folders::below(data), policy, Timestamp::now()).map_err(|e| Error::usage(&e))
 }
 
-impl Asker {
-    pub(super) fn open(data: &Path, policy: Policy) -> Result<Self, Error> {
-        let reader = Reader::open(Folders::below(data)).map_err(|e| Error::usage(&e))?;
-        Ok(Self {
-            history: reader.history().map_err(|e| Error::usage(&e))?,
-            reader,
-            policy,
-            now: Timestamp::now(),
-        })
+fn subject(asker: &Asker, text: &str) -> Result<Vec<Answer>, Error> {
+    if text.starts_with("pkg:") {
+        let purl: Purl = text.parse().map_err(|e| Error::usage(&e))?;
+        return release(asker, &purl);
     }
+    let digest = match text.split_once(':') {
+        Some(("sha256", hex)) => Digest::Sha256(hex.parse().map_err(|e| Error::usage(&e))?),
+        Some(("sha512", hex)) => Digest::Sha512(hex.parse().map_err(|e| Error::usage(&e))?),
+        _ => Digest::Sha256(digest_of(Path::new(text))?),
+    };
+    file(asker, text, &digest, None).map(|answer| vec![answer])
+}
 
-    fn subject(&self, text: &str) -> Result<Vec<Answer>, Error> {
-        if text.starts_with("pkg:") {
-            let purl: Purl = text.parse().map_err(|e| Error::usage(&e))?;
-            return self.purl(&purl);
-        }
-        let digest = match text.split_once(':') {
-            Some(("sha256", hex)) => Digest::Sha256(hex.parse().map_err(|e| Error::usage(&e))?),
-            Some(("sha512", hex)) => Digest::Sha512(hex.parse().map_err(|e| Error::usage(&e))?),
-            _ => Digest::Sha256(digest_of(Path::new(text))?),
-        };
-        Ok(vec![self.digest(text, &digest)?])
+/// Every artifact of a release that the store knows; without any, a no.
+fn release(asker: &Asker, purl: &Purl) -> Result<Vec<Answer>, Error> {
+    check_version(purl)?;
+    let files = asker.release(purl).map_err(|e| Error::usage(&e))?;
+    if files.is_empty() {
+        return Ok(vec![asker.unknown(&purl.to_string())]);
     }
+    Ok(files.into_iter().map(|file| file.answer).collect())
+}
 
-    /// Every artifact of a release that the store knows; without any, a no.
-    fn purl(&self, purl: &Purl) -> Result<Vec<Answer>, Error> {
-        if purl.version().is_none() {
-            return Err(Error::Usage(format!(
-                "{purl} names no version; which one is asked for?"
-            )));
-        }
-        let text = purl.to_string();
-        let claims = self
-            .reader
-            .claims(Key::purl(&text), &self.history)
-            .map_err(|e| Error::usage(&e))?;
-        let mut files: Vec<(&str, Sha256Digest)> = claims
-            .iter()
-            .map(|claim| (claim.artifact.as_str(), claim.sha256))
-            .collect();
-        files.sort_unstable();
-        files.dedup();
-        if files.is_empty() {
-            return Ok(vec![judge(&text, None, &[], &self.policy, self.now)]);
-        }
-        files
-            .into_iter()
-            .map(|(name, digest)| self.digest(&format!("{text} {name}"), &Digest::Sha256(digest)))
-            .collect()
+/// A release has a version.
+pub(super) fn check_version(purl: &Purl) -> Result<(), Error> {
+    match purl.version() {
+        Some(_) => Ok(()),
+        None => Err(Error::Usage(format!(
+            "{purl} names no version; which one is asked for?"
+        ))),
     }
+}
 
-    pub(super) fn digest(&self, subject: &str, digest: &Digest) -> Result<Answer, Error> {
-        self.file(subject, digest, None)
-    }
+pub(super) fn file(
+    asker: &Asker,
+    subject: &str,
+    digest: &Digest,
+    wanted: Option<&Purl>,
+) -> Result<Answer, Error> {
+    asker
+        .file(subject, digest, wanted)
+        .map_err(|e| Error::usage(&e))
+}
 
-    /// One file, where one is wanted as an artifact of that release.
-    fn file(&self, subject: &str, digest: &Digest, wanted: Option<&Purl>) -> Result<Answer, Error> {
-        let mut claims = self
-            .reader
-            .claims(Key::digest(digest), &self.history)
-            .map_err(|e| Error::usage(&e))?;
-        if let Some(purl) = wanted {
-            claims = claims.into_iter().map(|c| c.held_to(purl)).collect();
+/// One answer for an entry: a client may install any file that it lists, so each
+/// has to be a yes, and of the release that the entry names.
+fn entry(asker: &Asker, entry: &Entry) -> Result<Answer, Error> {
+    let wanted = match &entry.origin {
+        Origin::Registry(purl) => Some(purl),
+        Origin::Local(_) | Origin::Elsewhere(_) => None,
+    };
+    let mut answers = entry
+        .digests
+        .iter()
+        .map(|digest| file(asker, &entry.name, digest, wanted))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (count, refused) = (answers.len(), answers.iter().position(|a| !a.trusted));
+    if let Some(index) = refused {
+        let mut answer = answers.swap_remove(index);
+        if count > 1 {
+            answer.reason = format!("{} ({})", answer.reason, entry.digests[index]);
         }
-        let sha256 = match digest {
-            Digest::Sha256(digest) => Some(*digest),
-            Digest::Sha512(_) => claims.first().map(|claim| claim.sha256),
-        };
-        Ok(judge(subject, sha256, &claims, &self.policy, self.now))
+        return Ok(answer);
     }
-
-    /// One answer for an entry: a client may install any file that it lists, so each
-    /// has to be a yes, and of the release that the entry names.
-    fn entry(&self, entry: &Entry) -> Result<Answer, Error> {
-        let wanted = match &entry.origin {
-            Origin::Registry(purl) => Some(purl),
-            Origin::Local(_) | Origin::Elsewhere(_) => None,
-        };
-        let mut answers = entry
-            .digests
-            .iter()
-            .map(|digest| self.file(&entry.name, digest, wanted))
-            .collect::<Result<Vec<_>, _>>()?;
-        let (count, refused) = (answers.len(), answers.iter().position(|a| !a.trusted));
-        if let Some(index) = refused {
-            let mut answer = answers.swap_remove(index);
-            if count > 1 {
-                answer.reason = format!("{} ({})", answer.reason, entry.digests[index]);
-            }
-            return Ok(answer);
+    if let Some(mut answer) = answers.pop() {
+        if count > 1 {
+            answer.reason = format!("all {count} files: {}", answer.reason);
         }
-        if let Some(mut answer) = answers.pop() {
-            if count > 1 {
-                answer.reason = format!("all {count} files: {}", answer.reason);
-            }
-            return Ok(answer);
-        }
-        let mut answer = judge(&entry.name, None, &[], &self.policy, self.now);
-        answer.reason = match &entry.origin {
-            Origin::Local(why) => {
-                answer.trusted = true;
-                format!("one's own, which no registry publishes: {why}")
-            }
-            Origin::Elsewhere(why) => format!("nothing to ask for: {why}"),
-            Origin::Registry(_) => {
-                "the lock file names no digest, so there is nothing to ask for".into()
-            }
-        };
-        Ok(answer)
+        return Ok(answer);
     }
+    let mut answer = asker.unknown(&entry.name);
+    answer.reason = match &entry.origin {
+        Origin::Local(why) => {
+            answer.trusted = true;
+            format!("one's own, which no registry publishes: {why}")
+        }
+        Origin::Elsewhere(why) => format!("nothing to ask for: {why}"),
+        Origin::Registry(_) => {
+            "the lock file names no digest, so there is nothing to ask for".into()
+        }
+    };
+    Ok(answer)
 }
 
 fn digest_of(path: &Path) -> Result<Sha256Digest, Error> {

@@ -1,6 +1,7 @@
 //! `remint trust`: what is done with the store; the questions to it are in `check`.
 
 mod check;
+mod list;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,8 @@ use super::{Error, Global, Outcome, open};
 use crate::model::{Digest, Sha256Digest, printable};
 use crate::trust::{self, Folders, Key, Policy, Reader};
 
-use check::{Asker, Check};
+use check::Check;
+use list::List;
 
 /// Options of `remint trust`.
 #[derive(Args, Debug)]
@@ -25,6 +27,8 @@ pub struct Options {
 enum Action {
     /// Say yes or no to an artifact, with the reason
     Check(Check),
+    /// Print what is accepted in the form of a package client: pip, cargo-vet, npm
+    List(List),
     /// Look after the log
     #[command(subcommand)]
     Log(Log),
@@ -90,6 +94,7 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     let data = open::data_dir(global)?;
     match &options.action {
         Action::Check(options) => check::run(&data, options),
+        Action::List(options) => list::run(&data, options),
         Action::Log(Log::Verify { since }) => {
             let folders = Folders::below(&data);
             verify_log(&folders, &folders.keys, since)
@@ -160,10 +165,10 @@ fn import(
             digests.push((witness.artifact, witness.sha256));
         }
     }
-    let asker = Asker::open(data, Policy::default())?;
+    let asker = check::asker(data, Policy::default())?;
     let answers = digests
         .iter()
-        .map(|(name, digest)| asker.digest(name, &Digest::Sha256(*digest)))
+        .map(|(name, digest)| check::file(&asker, name, &Digest::Sha256(*digest), None))
         .collect::<Result<Vec<_>, _>>()?;
     check::print(&answers, false);
     Ok(if answers.iter().any(|answer| answer.disagreement) {
@@ -198,9 +203,8 @@ fn export(
 ) -> Result<Outcome, Error> {
     trust::export(&Folders::below(data), folder).map_err(|e| Error::usage(&e))?;
     if let Some(path) = policy {
-        let text = text_of(path)?;
-        Policy::parse(&text, &path.display().to_string()).map_err(|e| Error::usage(&e))?;
-        write(&folder.join("policy.toml"), &text)?;
+        policy_of(Some(path))?;
+        write(&folder.join("policy.toml"), &text_of(path)?)?;
     }
     for path in reports {
         let name = path
@@ -240,6 +244,15 @@ fn verify_log(folders: &Folders, keys: &Path, since: &[PathBuf]) -> Result<Outco
     } else {
         Outcome::Bad
     })
+}
+
+/// The policy in a file; the default one without a file.
+fn policy_of(path: Option<&Path>) -> Result<Policy, Error> {
+    match path {
+        Some(path) => Policy::parse(&text_of(path)?, &path.display().to_string())
+            .map_err(|e| Error::usage(&e)),
+        None => Ok(Policy::default()),
+    }
 }
 
 fn text_of(path: &Path) -> Result<String, Error> {
