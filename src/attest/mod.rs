@@ -29,7 +29,8 @@ pub use link::{Link, LinkClaim, link_key_id, verify_link};
 use passphrase::Passphrase;
 pub use predicate::{
     BIT_FOR_BIT, EQUIVALENT, Grounds, KEY_EVENT, KeyEvent, KeyEventKind, KeyRole, PROVENANCE,
-    REBUILD_RESULT, REPLAYED, SVR, TEST_RESULT, WITNESS, Witness, WitnessFormat, statements,
+    Passed, REBUILD_RESULT, REPLAYED, Resource, ResourceDigest, SVR, Summary, SummaryVerifier,
+    TEST_RESULT, VSA, WITNESS, Witness, WitnessFormat, statements,
 };
 pub use public_key::PublicKey;
 pub use signer::{CommandSigner, KeyFile, PrivateKeyDer, Signer, TokenSigner, decrypt, encrypt};

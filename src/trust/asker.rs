@@ -60,6 +60,21 @@ impl Asker {
         &self.reader
     }
 
+    /// What the log says of keys.
+    pub const fn history(&self) -> &KeyHistory {
+        &self.history
+    }
+
+    /// What is accepted.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// As of when.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// The answer on one file; with `wanted`, on it as an artifact of that release.
     ///
     /// # Errors
@@ -81,6 +96,15 @@ impl Asker {
     /// The answer on something that no record can be looked up for.
     pub fn unknown(&self, subject: &str) -> Answer {
         judge(subject, None, &[], &self.policy, self.now)
+    }
+
+    /// The answer on a file as an artifact of each release that the store knows it of.
+    ///
+    /// # Errors
+    /// [`Error`] where a record cannot be read or does not hold.
+    pub fn releases_of(&self, digest: &Digest) -> Result<Vec<ReleaseFile>, Error> {
+        let claims = self.claims(digest, None)?;
+        self.files(claims.iter().filter_map(named).collect())
     }
 
     /// The answer on every artifact of a release that the store knows, by file name.

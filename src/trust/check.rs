@@ -22,10 +22,22 @@ pub struct Answer {
     pub trusted: bool,
     /// Why.
     pub reason: String,
+    /// What a yes rests on; nothing of a no.
+    #[serde(skip)]
+    pub ground: Option<Ground>,
     /// Whether builders contradict each other.
     pub disagreement: bool,
     /// Every builder's newest verdict, and what the policy says of it.
     pub records: Vec<Considered>,
+}
+
+/// What a yes rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// Enough records that the policy accepts.
+    Records,
+    /// An exception that the policy makes for this file.
+    Exception,
 }
 
 /// One record that was looked at.
@@ -34,6 +46,8 @@ pub struct Answer {
 pub struct Considered {
     /// Its number in the log.
     pub entry: u64,
+    /// SHA-256 of the signed bytes of its statement.
+    pub statement: Sha256Digest,
     /// Who built.
     pub operator: String,
     /// What it says.
@@ -125,6 +139,7 @@ pub fn judge(
         subject: subject.to_owned(),
         sha256,
         trusted,
+        ground: trusted.then_some(Ground::Records),
         reason,
         disagreement,
         records,
@@ -145,6 +160,7 @@ fn except(answer: &mut Answer, policy: &Policy, now: Timestamp) {
         }
         if exception.until >= today {
             answer.trusted = true;
+            answer.ground = Some(Ground::Exception);
             answer.reason = format!(
                 "exception by {} until {}: {} (without it: {})",
                 exception.person, exception.until, exception.reason, answer.reason
@@ -161,6 +177,7 @@ fn except(answer: &mut Answer, policy: &Policy, now: Timestamp) {
 fn considered(claim: &Claim, refused: Option<String>) -> Considered {
     Considered {
         entry: claim.entry,
+        statement: claim.statement,
         operator: claim.operator.clone(),
         verdict: claim.verdict,
         replayed: claim.grounds.is_replayed,
@@ -235,6 +252,7 @@ mod tests {
     fn claim(entry: u64, operator: &str, verdict: VerdictKind) -> Claim {
         Claim {
             entry,
+            statement: Sha256Digest::of(entry.to_be_bytes()),
             operator: operator.into(),
             key_id: Sha256Digest::of(operator),
             artifact: "f".into(),

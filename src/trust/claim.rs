@@ -13,6 +13,8 @@ use crate::model::{Purl, Sha256Digest, Sha512Digest, VerdictKind};
 pub struct Claim {
     /// The record's number in the log.
     pub entry: u64,
+    /// SHA-256 of the signed bytes of its statement.
+    pub statement: Sha256Digest,
     /// Who built.
     pub operator: String,
     /// The key that the builder signed with.
@@ -50,6 +52,7 @@ impl Claim {
         if let Some(witness) = Witness::read(&record.statement)? {
             return Ok(Some(Self {
                 entry: record.entry,
+                statement: record.signed,
                 operator: witness.operator,
                 key_id: witness.key_id,
                 artifact: witness.artifact,
@@ -99,6 +102,7 @@ impl Claim {
             .ok_or_else(|| invalid("time"))?;
         Ok(Self {
             entry: record.entry,
+            statement: record.signed,
             operator: OURSELVES.into(),
             key_id: record.key_id,
             artifact: subject.name.clone(),

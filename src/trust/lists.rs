@@ -170,7 +170,7 @@ fn integrity(digest: &Sha512Digest) -> String {
 mod tests {
     use super::*;
     use crate::model::Sha256Digest;
-    use crate::trust::Answer;
+    use crate::trust::{Answer, Ground};
 
     fn file(purl: &str, artifact: &str, trusted: bool) -> ReleaseFile {
         ReleaseFile {
@@ -183,6 +183,7 @@ mod tests {
                 sha256: Some(Sha256Digest::of(artifact)),
                 trusted,
                 reason: "accepted as built by \"self\"".into(),
+                ground: trusted.then_some(Ground::Records),
                 disagreement: false,
                 records: vec![],
             },

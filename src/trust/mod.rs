@@ -18,6 +18,7 @@ mod public;
 mod reader;
 mod records;
 pub mod serve;
+mod summary;
 mod verified;
 mod witnesses;
 
@@ -28,7 +29,7 @@ use crate::store;
 
 pub use asker::{Asker, ReleaseFile};
 pub use audit::{Audit, audit};
-pub use check::{Answer, Considered, judge};
+pub use check::{Answer, Considered, Ground, judge};
 pub use claim::Claim;
 pub use copies::keep_copies;
 pub use export::{copy_folder, export};
@@ -43,6 +44,7 @@ pub use policy::{OURSELVES, Policy, PolicyError};
 pub use public::public_files;
 pub use reader::Reader;
 pub use records::{Position, Record};
+pub use summary::{objections, summarize};
 pub use verified::{TrustedKeys, VerifiedRecord, verify_record};
 pub use witnesses::witnesses;
 

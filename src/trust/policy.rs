@@ -56,6 +56,9 @@ pub struct Policy {
     /// What is let through for a time although the rest says no.
     #[serde(rename = "exception")]
     pub exceptions: Vec<Exception>,
+    /// The SHA-256 of the file; of nothing, where there is none.
+    #[serde(skip)]
+    pub digest: Sha256Digest,
 }
 
 /// One exception.
@@ -84,6 +87,7 @@ impl Default for Policy {
             max_age_days: None,
             keys: None,
             exceptions: vec![],
+            digest: Sha256Digest::of(""),
         }
     }
 }
@@ -94,10 +98,11 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] with the place in the file.
     pub fn parse(text: &str, origin: &str) -> Result<Self, PolicyError> {
-        let policy: Self = toml::from_str(text).map_err(|error| PolicyError::Shape {
+        let mut policy: Self = toml::from_str(text).map_err(|error| PolicyError::Shape {
             origin: origin.to_owned(),
             message: error.to_string(),
         })?;
+        policy.digest = Sha256Digest::of(text);
         let refused = |what: String| PolicyError::Refused {
             origin: origin.to_owned(),
             what,

@@ -98,21 +98,39 @@ pub(super) fn asker(data: &Path, policy: Policy) -> Result<Asker, Error> {
 }
 
 fn subject(asker: &Asker, text: &str) -> Result<Vec<Answer>, Error> {
-    if text.starts_with("pkg:") {
-        let purl: Purl = text.parse().map_err(|e| Error::usage(&e))?;
-        return release(asker, &purl);
+    match Subject::of(text)? {
+        Subject::Release(purl) => release(asker, &purl),
+        Subject::File(digest) => file(asker, text, &digest, None).map(|answer| vec![answer]),
     }
-    let digest = match text.split_once(':') {
-        Some(("sha256", hex)) => Digest::Sha256(hex.parse().map_err(|e| Error::usage(&e))?),
-        Some(("sha512", hex)) => Digest::Sha512(hex.parse().map_err(|e| Error::usage(&e))?),
-        _ => Digest::Sha256(digest_of(Path::new(text))?),
-    };
-    file(asker, text, &digest, None).map(|answer| vec![answer])
+}
+
+/// What can be asked about.
+pub(super) enum Subject {
+    /// Every artifact of a release.
+    Release(Purl),
+    /// One file.
+    File(Digest),
+}
+
+impl Subject {
+    /// Reads a package URL with a version, a digest, or the name of a file.
+    pub(super) fn of(text: &str) -> Result<Self, Error> {
+        if text.starts_with("pkg:") {
+            let purl = text.parse().map_err(|e| Error::usage(&e))?;
+            check_version(&purl)?;
+            return Ok(Self::Release(purl));
+        }
+        let digest = match text.split_once(':') {
+            Some(("sha256", hex)) => Digest::Sha256(hex.parse().map_err(|e| Error::usage(&e))?),
+            Some(("sha512", hex)) => Digest::Sha512(hex.parse().map_err(|e| Error::usage(&e))?),
+            _ => Digest::Sha256(digest_of(Path::new(text))?),
+        };
+        Ok(Self::File(digest))
+    }
 }
 
 /// Every artifact of a release that the store knows; without any, a no.
 fn release(asker: &Asker, purl: &Purl) -> Result<Vec<Answer>, Error> {
-    check_version(purl)?;
     let files = asker.release(purl).map_err(|e| Error::usage(&e))?;
     if files.is_empty() {
         return Ok(vec![asker.unknown(&purl.to_string())]);
@@ -181,7 +199,7 @@ fn entry(asker: &Asker, entry: &Entry) -> Result<Answer, Error> {
     Ok(answer)
 }
 
-fn digest_of(path: &Path) -> Result<Sha256Digest, Error> {
+pub(super) fn digest_of(path: &Path) -> Result<Sha256Digest, Error> {
     if !path.is_file() {
         return Err(Error::Usage(format!(
             "{} is no file, and begins with none of `sha256:`, `sha512:` and `pkg:`",

@@ -2,6 +2,7 @@
 
 mod check;
 mod list;
+mod summary;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use crate::trust::{self, Folders, Key, Policy, Reader};
 
 use check::Check;
 use list::List;
+use summary::Summary;
 
 /// Options of `remint trust`.
 #[derive(Args, Debug)]
@@ -29,6 +31,9 @@ enum Action {
     Check(Check),
     /// Print what is accepted in the form of a package client: pip, cargo-vet, npm
     List(List),
+    /// Sign that a policy accepts a file (SLSA VSA), or ask whether that still stands
+    #[command(subcommand)]
+    Summary(Summary),
     /// Look after the log
     #[command(subcommand)]
     Log(Log),
@@ -95,6 +100,7 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     match &options.action {
         Action::Check(options) => check::run(&data, options),
         Action::List(options) => list::run(&data, options),
+        Action::Summary(action) => summary::run(global, &data, action),
         Action::Log(Log::Verify { since }) => {
             let folders = Folders::below(&data);
             verify_log(&folders, &folders.keys, since)

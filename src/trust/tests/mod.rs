@@ -1,5 +1,6 @@
 //! The store as a whole: what is appended is found, holds, and survives interruption.
 
+mod summaries;
 mod tampering;
 
 use std::path::Path;
