@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Error, PublicKey, Signer, Statement, TlogEntry};
 use crate::model::Sha256Digest;
@@ -104,6 +105,22 @@ impl Bundle {
     /// The bundle as it is kept: one line.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a bundle is plain data and serialises")
+    }
+
+    /// The envelope alone, for tools that find the key by a name of theirs (DSSE
+    /// protocol v1.0.0, "keyid").
+    pub fn envelope_as(&self, key_name: &str) -> Value {
+        let signatures: Vec<Value> = self
+            .dsse_envelope
+            .signatures
+            .iter()
+            .map(|signature| json!({"keyid": key_name, "sig": signature.sig}))
+            .collect();
+        json!({
+            "payload": self.dsse_envelope.payload,
+            "payloadType": self.dsse_envelope.payload_type,
+            "signatures": signatures,
+        })
     }
 
     /// The same bundle with its place in a log.

@@ -1,6 +1,7 @@
 //! `remint trust`: what is done with the store; the questions to it are in `check`.
 
 mod check;
+mod evidence;
 mod list;
 mod summary;
 
@@ -15,6 +16,7 @@ use crate::model::{Digest, Sha256Digest, printable};
 use crate::trust::{self, Folders, Key, Policy, Reader};
 
 use check::Check;
+use evidence::Deploy;
 use list::List;
 use summary::Summary;
 
@@ -34,6 +36,8 @@ enum Action {
     /// Sign that a policy accepts a file (SLSA VSA), or ask whether that still stands
     #[command(subcommand)]
     Summary(Summary),
+    /// Put the statements about a file beside it in an Artifactory (JFrog Evidence)
+    DeployEvidence(Deploy),
     /// Look after the log
     #[command(subcommand)]
     Log(Log),
@@ -101,6 +105,7 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         Action::Check(options) => check::run(&data, options),
         Action::List(options) => list::run(&data, options),
         Action::Summary(action) => summary::run(global, &data, action),
+        Action::DeployEvidence(options) => super::on_runtime(evidence::run(&data, options)),
         Action::Log(Log::Verify { since }) => {
             let folders = Folders::below(&data);
             verify_log(&folders, &folders.keys, since)
