@@ -1,0 +1,210 @@
+//! What a repository's admin does with the store, by the program itself: other builders'
+//! words are taken in, lists and summaries come of them, and a disagreement undoes both.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use remint::attest::{Ed25519Key, KeyFile, Keys};
+use remint::model::{
+    ArtifactKind, ArtifactSummary, Differs, ResultRecord, Sha256Digest, Sha512Digest, Verdict,
+};
+use remint::trust::{Folders, Ledger};
+
+const PURL: &str = "pkg:npm/demo@1.0.0";
+
+/// A data folder with two builders in its configuration.
+struct Store {
+    folder: tempfile::TempDir,
+}
+
+impl Store {
+    fn new() -> Self {
+        let store = Self {
+            folder: tempfile::tempdir().expect("temp"),
+        };
+        let builders: String = ["one", "two"]
+            .map(|name| {
+                let key = store.path(&format!("{name}.pub"));
+                format!("[[builder]]\noperator = \"{name}\"\nformat = \"remint\"\nkey = {key:?}\n")
+            })
+            .concat();
+        std::fs::write(store.path("remint.toml"), builders).expect("written");
+        store
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs `remint trust ...` on the store.
+    fn trust(&self, arguments: &[&str]) -> Answer {
+        let output = Command::new(env!("CARGO_BIN_EXE_remint"))
+            .arg("--data-dir")
+            .arg(self.folder.path())
+            .arg("trust")
+            .args(arguments)
+            .output()
+            .expect("remint runs");
+        Answer::of(&output)
+    }
+
+    /// The bundle that a builder of that name signs of the verdict, as a file, with its
+    /// public key where the configuration says.
+    fn signed_by(&self, name: &str, verdict: Verdict) -> PathBuf {
+        let keys = Arc::new(Keys {
+            attest: Arc::new(KeyFile::generate().expect("key")),
+            link: Ed25519Key::generate(),
+            log: Ed25519Key::generate(),
+        });
+        let pem = keys.attest.public_key().pem().to_owned();
+        std::fs::write(self.path(&format!("{name}.pub")), pem).expect("written");
+        let elsewhere = tempfile::tempdir().expect("temp");
+        let ledger = Ledger::open(Folders::below(elsewhere.path()), "log.example", keys);
+        let records = ledger
+            .expect("opens")
+            .attest(&record(verdict))
+            .expect("stored");
+        let file = self.path(&format!("{name}.sigstore.json"));
+        std::fs::write(&file, records[0].bundle.to_json()).expect("written");
+        file
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: Option<i32>,
+    out: String,
+    errors: String,
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        Self {
+            status: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Ends with that status and says these words.
+    fn says(&self, status: i32, words: &str) {
+        let said = format!("{}{}", self.out, self.errors);
+        assert_eq!(self.status, Some(status), "{said}");
+        assert!(said.contains(words), "`{words}` is not in: {said}");
+    }
+}
+
+fn record(verdict: Verdict) -> ResultRecord {
+    ResultRecord {
+        purl: PURL.parse().expect("valid"),
+        artifact: Some(ArtifactSummary {
+            name: "demo-1.0.0.tgz".into(),
+            kind: ArtifactKind::NpmTarball,
+            sha256: Sha256Digest::of(b"x"),
+            sha512: Sha512Digest::of(b"x"),
+            size: 1,
+            published_at: None,
+        }),
+        verdict,
+        source: None,
+        plan_hash: None,
+        recipe: None,
+        image: None,
+        phases: vec![],
+        served: vec![],
+        candidates: vec![],
+        untried: 0,
+        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
+        millis: 1,
+        remint_version: "0".into(),
+        log: None,
+        attestation: None,
+    }
+}
+
+fn reproduced() -> Verdict {
+    Verdict::Reproduced {
+        sha256: Sha256Digest::of(b"x"),
+        recovered: vec![],
+        replayed: vec![],
+    }
+}
+
+fn different() -> Verdict {
+    Verdict::Different {
+        comparison: Box::new(Differs {
+            published: Sha256Digest::of(b"x"),
+            rebuilt: Sha256Digest::of(b"y"),
+            differences: vec![],
+            omitted: 1,
+            causes: vec![],
+            equivalence: None,
+        }),
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}
+
+#[test]
+fn another_builders_yes_is_taken_in_and_a_second_ones_no_undoes_what_came_of_it() {
+    let store = Store::new();
+    let yes = store.signed_by("one", reproduced());
+    let import = store.trust(&["import", "one", text(&yes)]);
+    import.says(0, "accepted as built by one");
+    store
+        .trust(&["check", PURL])
+        .says(0, "accepted as built by one");
+
+    let summary = store.trust(&["summary", "issue", PURL]);
+    summary.says(0, "verificationMaterial");
+    let kept = store.path("summary.json");
+    std::fs::write(&kept, &summary.out).expect("written");
+    let verify = || store.trust(&["summary", "verify", text(&kept)]);
+    verify().says(0, "it stands");
+
+    let no = store.signed_by("two", different());
+    let import = store.trust(&["import", "two", text(&no)]);
+    import.says(1, "ALARM: builders disagree");
+    store
+        .trust(&["check", PURL])
+        .says(1, "one reproduced it, two found it different");
+    verify().says(1, "today it is a no");
+    store
+        .trust(&["summary", "issue", PURL])
+        .says(1, "no summary of pkg:npm/demo@1.0.0");
+    let list = store.trust(&["list", "npm-integrity", PURL]);
+    list.says(1, "builders disagree");
+    assert_eq!(list.out.trim(), "{}");
+    store.trust(&["log", "verify"]).says(0, "records hold");
+}
+
+#[test]
+fn a_document_by_another_key_than_the_configured_one_is_refused() {
+    let store = Store::new();
+    let yes = store.signed_by("one", reproduced());
+    // The second builder's key takes the place of the first's.
+    store.signed_by("two", reproduced());
+    std::fs::copy(store.path("two.pub"), store.path("one.pub")).expect("copied");
+    let import = store.trust(&["import", "one", text(&yes)]);
+    import.says(2, text(&yes));
+    store.trust(&["check", PURL]).says(1, "no record");
+    let unknown = store.trust(&["import", "three", text(&yes)]);
+    unknown.says(2, "no [[builder]] with the operator `three`");
+}
+
+#[test]
+fn a_list_has_no_place_for_another_ecosystems_release() {
+    let store = Store::new();
+    store
+        .trust(&["list", "pip-hashes", PURL])
+        .says(2, "no place on this list");
+    store
+        .trust(&["list", "npm-integrity", "pkg:npm/demo"])
+        .says(2, "names no version");
+    store
+        .trust(&["list", "npm-integrity", PURL])
+        .says(1, "no record is about it");
+}
