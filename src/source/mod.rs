@@ -2,7 +2,7 @@
 //!
 //! Finds the repository and the commit, proves that upstream vouches for it and
 //! that the manifest there is this package's, and lays the tree out. Imports
-//! the vocabulary only. It never runs anything that a repository holds: no
+//! `store` and the vocabulary. It never runs anything that a repository holds: no
 //! hook, no filter, no helper; it contacts https hosts and what the operator
 //! configured; it never writes outside the cache and the destination.
 

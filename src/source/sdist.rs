@@ -15,6 +15,7 @@ use tar::EntryType;
 
 use super::tree::{MAX_BYTES, MAX_ENTRIES};
 use super::{Error, stamp};
+use crate::store::archive::tar_time;
 
 /// The most that an archive may inflate to: what it may write, and as much again
 /// for headers and padding.
@@ -133,7 +134,7 @@ fn unpack_member<R: Read>(
         };
     }
     let mode = entry.header().mode().map_err(malformed)? & 0o777;
-    let time = i64::try_from(entry.header().mtime().map_err(malformed)?).unwrap_or(i64::MAX);
+    let time = tar_time(entry).map_err(malformed)?;
     let place = dest.join(&path);
     match kind {
         EntryType::Directory => {

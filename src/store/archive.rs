@@ -234,12 +234,7 @@ fn visit_tar(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Resul
         let below = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
         let stamp = MemberStamp {
             name: below.to_owned(),
-            mtime: entry
-                .header()
-                .mtime()
-                .ok()
-                .and_then(|t| i64::try_from(t).ok())
-                .unwrap_or(0),
+            mtime: tar_time(&mut entry).unwrap_or(0),
             mode: entry.header().mode().unwrap_or(0),
         };
         let size = entry.size();
@@ -258,6 +253,42 @@ fn visit_tar(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Resul
         });
     }
     Ok(())
+}
+
+/// A tar member's modification time in whole seconds: that of its extended header, where
+/// it has one, else the plain header's (POSIX.1-2017, pax, "pax Extended Header", mtime).
+/// Source distributions made by Python 3.8 to 3.10 have their times in extended headers
+/// alone, and 0 in the plain ones.
+///
+/// # Errors
+/// What the headers have wrong.
+pub fn tar_time<R: Read>(entry: &mut tar::Entry<'_, R>) -> std::io::Result<i64> {
+    if let Some(records) = entry.pax_extensions()? {
+        for record in records {
+            let record = record?;
+            if record.key_bytes() == b"mtime" {
+                return whole_seconds(record.value_bytes());
+            }
+        }
+    }
+    Ok(i64::try_from(entry.header().mtime()?).unwrap_or(i64::MAX))
+}
+
+/// The second in which a decimal number of seconds lies.
+fn whole_seconds(text: &[u8]) -> std::io::Result<i64> {
+    let invalid = || std::io::Error::other("an extended header's mtime is no number of seconds");
+    let text = std::str::from_utf8(text).map_err(|_| invalid())?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid());
+    }
+    let seconds: i64 = whole.parse().map_err(|_| invalid())?;
+    let below = whole.starts_with('-') && fraction.bytes().any(|byte| byte != b'0');
+    Ok(if below {
+        seconds.saturating_sub(1)
+    } else {
+        seconds
+    })
 }
 
 fn visit_zip(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
@@ -363,6 +394,31 @@ mod tests {
 
     fn read(bytes: &[u8], kind: ArtifactKind) -> Result<BTreeMap<String, Vec<u8>>, Error> {
         read_members(on_disk(bytes).path(), kind, &|_| true)
+    }
+
+    #[test]
+    fn a_time_in_an_extended_header_goes_before_the_plain_one() {
+        let dir = tempfile::tempdir().expect("temp");
+        let path = dir.path().join("a-1.tar.gz");
+        let gz = flate2::write::GzEncoder::new(
+            File::create(&path).expect("create"),
+            flate2::Compression::fast(),
+        );
+        let mut tar = tar::Builder::new(gz);
+        for (name, time) in [("a-1/a", "1633732316.75"), ("a-1/b", "-0.5")] {
+            tar.append_pax_extensions([("mtime", time.as_bytes())])
+                .expect("append");
+            let mut header = tar::Header::new_ustar();
+            header.set_mtime(0);
+            header.set_size(1);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, &b"x"[..])
+                .expect("append");
+        }
+        tar.into_inner().expect("tar").finish().expect("gzip");
+        let stamps = member_times(&path, ArtifactKind::Sdist).expect("reads");
+        let times: Vec<i64> = stamps.iter().map(|stamp| stamp.mtime).collect();
+        assert_eq!(times, [1_633_732_316, -1]);
     }
 
     #[test]

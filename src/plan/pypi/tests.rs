@@ -6,6 +6,7 @@ use super::super::Error;
 use super::super::testing::Situation;
 use super::python::{BEFORE_3_12, CURRENT, PYTHON_3_12, pythons};
 use crate::model::RecoveredFact;
+use crate::store::archive::MemberStamp;
 
 /// Each way of setting times is tried on one Python, the first on the other too.
 const PYTHONS: usize = 2;
@@ -269,6 +270,30 @@ fn several_times_of_copied_files_come_with_a_source_distribution_alone() {
             .iter()
             .any(|fact| matches!(fact, RecoveredFact::CheckoutTime { .. }))
     );
+}
+
+#[test]
+fn an_older_file_that_the_source_distribution_brings_along_does_not_hide_the_clock() {
+    let mut situation = stamped(&[COPIED, COPIED + 2], &[MADE]);
+    situation.stamp("demo-1.0.dist-info/zip-safe", MADE - 300);
+    situation.source = crate::model::Source::Sdist {
+        sdist: crate::model::SdistSource {
+            name: "demo-1.0.tar.gz".into(),
+            sha256: crate::model::Sha256Digest::of(b"x"),
+        },
+        evidence: vec![],
+    };
+    let clock = |situation: &Situation| {
+        let plan = &situation.candidates().expect("plans")[0].plan;
+        clock_of(plan)
+    };
+    assert_eq!(clock(&situation), None);
+    situation.source_stamps = vec![MemberStamp {
+        name: "demo.egg-info/zip-safe".into(),
+        mtime: MADE - 300,
+        mode: 0o644,
+    }];
+    assert_eq!(clock(&situation), Some(MADE));
 }
 
 #[test]

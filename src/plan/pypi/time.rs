@@ -1,5 +1,7 @@
 //! How a build gets the times of a wheel's members right. Pure.
 
+use std::collections::BTreeSet;
+
 use super::super::Facts;
 use super::backend::Backend;
 use super::stamps::{Pattern, pattern, zip_time_of};
@@ -40,11 +42,27 @@ fn only<'a>(stamps: impl Iterator<Item = &'a MemberStamp>) -> Option<i64> {
     times.all(|time| time == first).then_some(first)
 }
 
+/// When the build wrote what it made: the one time of these members, but for those that
+/// the source distribution brings along (`zip-safe`, say), which may be older.
+fn made_at(made: &[&MemberStamp], source: &[MemberStamp]) -> Option<i64> {
+    let brought: BTreeSet<&str> = source.iter().map(|stamp| base(&stamp.name)).collect();
+    let newest = made.iter().map(|stamp| stamp.mtime).max();
+    only(
+        made.iter()
+            .copied()
+            .filter(|stamp| Some(stamp.mtime) == newest || !brought.contains(base(&stamp.name))),
+    )
+}
+
+fn base(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 /// A backend that stamps what it wrote with the time at which it ran: that one time, and
 /// how the copied members come to theirs.
 fn clocks(facts: &Facts<'_>) -> Vec<Time> {
     let (made, copied): (Vec<_>, Vec<_>) = facts.stamps.iter().partition(|s| is_made(s));
-    let Some(seconds) = only(made.into_iter()) else {
+    let Some(seconds) = made_at(&made, facts.source_stamps) else {
         return vec![];
     };
     let with_checkout = only(copied.into_iter()).map(|checkout| Time::Clock {
