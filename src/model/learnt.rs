@@ -35,6 +35,7 @@ impl Learnt {
             RecoveredFact::Generator { .. }
             | RecoveredFact::Toolchain { .. }
             | RecoveredFact::TimeZone { .. }
+            | RecoveredFact::System { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
             RecoveredFact::LineEndings { .. } => self
                 .recovered

@@ -34,8 +34,8 @@ pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};
 pub use learnt::Learnt;
 pub use plan::{
-    CrlfCheckout, Input, InputOrigin, Limits, Network, Plan, PlanSource, RELAY_PORT, Recipe,
-    RecipeError, RecoveredFact, Step, WORK_DIR,
+    CrlfCheckout, Input, InputOrigin, Limits, Network, PackingSystem, Plan, PlanSource, RELAY_PORT,
+    Recipe, RecipeError, RecoveredFact, Step, WORK_DIR,
 };
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};

@@ -149,6 +149,12 @@ pub enum RecoveredFact {
         /// The bits that are taken away.
         mask: u32,
     },
+    /// The system that the publisher packed on, told from the number of it in gzip's
+    /// header.
+    System {
+        /// Which.
+        system: PackingSystem,
+    },
     /// Line ends of the publisher's checkout: each text file has the source's own lines,
     /// ended in one of two ways.
     LineEndings {
@@ -167,6 +173,50 @@ pub enum RecoveredFact {
     },
 }
 
+/// A system that packages are packed on and that is not the build's own, as zlib tells
+/// them apart when it writes gzip's header (zlib, `zutil.h`, OS_CODE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackingSystem {
+    /// macOS.
+    Darwin,
+    /// Windows, in a zlib of 2013 or later.
+    Windows,
+    /// Windows, in an earlier zlib.
+    OldWindows,
+}
+
+impl PackingSystem {
+    /// The system of a number in gzip's header; none for Unix, for "unknown", and for
+    /// every number that no packager writes.
+    pub const fn of_gzip(os: u8) -> Option<Self> {
+        match os {
+            10 => Some(Self::Windows),
+            11 => Some(Self::OldWindows),
+            19 => Some(Self::Darwin),
+            _ => None,
+        }
+    }
+
+    /// Its number in gzip's header.
+    pub const fn gzip_os(self) -> u8 {
+        match self {
+            Self::Darwin => 19,
+            Self::Windows => 10,
+            Self::OldWindows => 11,
+        }
+    }
+}
+
+impl fmt::Display for PackingSystem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Darwin => "macOS",
+            Self::Windows | Self::OldWindows => "Windows",
+        })
+    }
+}
+
 impl fmt::Display for RecoveredFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -178,6 +228,7 @@ impl fmt::Display for RecoveredFact {
             Self::BuildClock { seconds } => write!(f, "build at {seconds}"),
             Self::TimeZone { posix } => write!(f, "time zone {posix}"),
             Self::Umask { mask } => write!(f, "umask {mask:03o}"),
+            Self::System { system } => write!(f, "packed on {system}"),
             Self::LineEndings { crlf, lf: 0 } => write!(f, "CRLF in {crlf} file(s)"),
             Self::LineEndings { crlf, lf } => {
                 write!(f, "CRLF in {crlf} file(s), LF kept in {lf}")

@@ -18,6 +18,7 @@ pub struct Situation {
     pub learnt: Option<Learnt>,
     pub cargos: Vec<CargoToolchain>,
     pub tools: Vec<RegistryTool>,
+    pub gzip: Option<GzipMarks>,
 }
 
 impl Situation {
@@ -63,6 +64,7 @@ impl Situation {
             learnt: None,
             cargos: vec![],
             tools: vec![],
+            gzip: None,
         }
     }
 
@@ -161,7 +163,7 @@ impl Situation {
             members: &self.members,
             stamps: &self.stamps,
             source_stamps: &self.source_stamps,
-            gzip: None,
+            gzip: self.gzip,
             source: &self.source,
             tree: &self.tree,
             ends: &self.ends,

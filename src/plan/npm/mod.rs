@@ -6,6 +6,7 @@ mod family;
 mod install;
 mod manifest;
 mod steps;
+mod system;
 
 use std::collections::BTreeMap;
 

