@@ -131,11 +131,17 @@ pub enum RecoveredFact {
         /// Seconds since the Unix epoch.
         seconds: i64,
     },
-    /// What the publisher's clock said while the build ran: the one time that every
-    /// member has which the build wrote anew.
+    /// What the publisher's clock said while the build ran: the one time that the members
+    /// have which the build wrote anew, but for those of its first phase and its last.
     BuildClock {
         /// Seconds since the Unix epoch.
         seconds: i64,
+        /// The same in the phase before, a minute earlier at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began: Option<i64>,
+        /// The same at the end, a minute later at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<i64>,
     },
     /// The zone of the publisher's clock, told from local times in the artifact beside
     /// the same members' instants in the source: one of a fixed list, so no more than
@@ -225,7 +231,14 @@ impl fmt::Display for RecoveredFact {
             }
             Self::SourceDateEpoch { seconds } => write!(f, "SOURCE_DATE_EPOCH {seconds}"),
             Self::CheckoutTime { seconds } => write!(f, "checkout at {seconds}"),
-            Self::BuildClock { seconds } => write!(f, "build at {seconds}"),
+            Self::BuildClock {
+                seconds,
+                began,
+                ended,
+            } => match (began.unwrap_or(*seconds), ended.unwrap_or(*seconds)) {
+                (began, ended) if began == ended => write!(f, "build at {seconds}"),
+                (began, ended) => write!(f, "build at {seconds}, from {began} to {ended}"),
+            },
             Self::TimeZone { posix } => write!(f, "time zone {posix}"),
             Self::Umask { mask } => write!(f, "umask {mask:03o}"),
             Self::System { system } => write!(f, "packed on {system}"),

@@ -1,25 +1,38 @@
-# The clock of a build that stands still: files that were made since the build began are
-# as old as the publisher's, and the time is the publisher's. Files that were there before
-# keep their times. Python reads this file at its start (documentation, "site").
+# The clock of a build that stands still in each of its phases: files that were made since
+# the build began are as old as the publisher's, and the time is the publisher's. Files that
+# were there before keep their times. Python reads this file at its start (documentation,
+# "site").
 import os
 import time
 
 _STAT = os.stat
 _START = _STAT(os.path.join(os.path.dirname(__file__), "start")).st_mtime_ns
 _NOW = int(os.environ["BUILD_CLOCK"])
+# What setuptools writes first lies in a folder of its own, from where it is copied.
+_BEGAN = int(os.environ.get("BUILD_CLOCK_BEGAN", _NOW))
+# The last member of a wheel is stamped with the time, the others with their files' times.
+_ENDED = int(os.environ.get("BUILD_CLOCK_ENDED", _NOW))
 
 
-def _as_then(result):
+def _of_first_phase(path):
+    if isinstance(path, int):
+        return False
+    folder = os.path.dirname(os.fsdecode(path))
+    return folder.endswith(".egg-info")
+
+
+def _as_then(result, path):
     if result.st_mtime_ns < _START:
         return result
+    now = _BEGAN if _of_first_phase(path) else _NOW
     named = {name: getattr(result, name) for name in dir(result) if name.startswith("st_")}
-    named.update(st_mtime=float(_NOW), st_mtime_ns=_NOW * 10**9)
-    return os.stat_result((*result[:8], _NOW, result[9]), named)
+    named.update(st_mtime=float(now), st_mtime_ns=now * 10**9)
+    return os.stat_result((*result[:8], now, result[9]), named)
 
 
 def _wrapped(real):
-    def stat(*args, **kwargs):
-        return _as_then(real(*args, **kwargs))
+    def stat(path, *args, **kwargs):
+        return _as_then(real(path, *args, **kwargs), path)
 
     for group in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
         if real in group:
@@ -28,4 +41,4 @@ def _wrapped(real):
 
 
 os.stat, os.lstat, os.fstat = map(_wrapped, (os.stat, os.lstat, os.fstat))
-time.time = lambda: float(_NOW)
+time.time = lambda: float(_ENDED)

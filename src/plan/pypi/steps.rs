@@ -104,7 +104,7 @@ impl Base<'_> {
                 reasons.insert("plan.build".into(), why.into());
             }
             Time::Clock {
-                seconds,
+                clock,
                 checkout,
                 why,
             } => {
@@ -112,11 +112,23 @@ impl Base<'_> {
                     build.push(touch(seconds));
                     recovered.push(RecoveredFact::CheckoutTime { seconds });
                 }
-                let seconds = zone::instant(posix, seconds);
+                let instant = |time| zone::instant(posix, time);
+                let seconds = instant(clock.seconds);
+                let (began, ended) = (clock.began.map(instant), clock.ended.map(instant));
                 build.push(step(words(&format!("touch {WORK_DIR}/{CLOCK_START}"))));
                 files.insert(CLOCK_FILE.to_owned(), CLOCK.to_owned());
-                env.insert("BUILD_CLOCK".into(), seconds.to_string());
-                recovered.push(RecoveredFact::BuildClock { seconds });
+                for (name, time) in [
+                    ("BUILD_CLOCK", Some(seconds)),
+                    ("BUILD_CLOCK_BEGAN", began),
+                    ("BUILD_CLOCK_ENDED", ended),
+                ] {
+                    env.extend(time.map(|time| (name.to_owned(), time.to_string())));
+                }
+                recovered.push(RecoveredFact::BuildClock {
+                    seconds,
+                    began,
+                    ended,
+                });
                 reasons.insert("plan.build".into(), why.into());
             }
         }

@@ -225,7 +225,7 @@ fn stamped(copied: &[i64], made: &[i64]) -> Situation {
 
 fn clock_of(plan: &crate::model::Plan) -> Option<i64> {
     plan.recovered.iter().find_map(|fact| match fact {
-        RecoveredFact::BuildClock { seconds } => Some(*seconds),
+        RecoveredFact::BuildClock { seconds, .. } => Some(*seconds),
         _ => None,
     })
 }
@@ -270,6 +270,35 @@ fn several_times_of_copied_files_come_with_a_source_distribution_alone() {
             .iter()
             .any(|fact| matches!(fact, RecoveredFact::CheckoutTime { .. }))
     );
+}
+
+#[test]
+fn the_phases_of_a_build_may_lie_in_seconds_of_their_own_and_no_further_apart() {
+    let clock = |early: i64, last: i64| {
+        let mut situation = stamped(&[COPIED], &[]);
+        for (name, time) in [
+            ("METADATA", MADE),
+            ("WHEEL", MADE),
+            ("top_level.txt", early),
+            ("RECORD", last),
+        ] {
+            situation.stamp(&format!("demo-1.0.dist-info/{name}"), time);
+        }
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        plan.recovered.iter().find_map(|fact| match fact {
+            RecoveredFact::BuildClock { began, ended, .. } => Some((*began, *ended)),
+            _ => None,
+        })
+    };
+    assert_eq!(clock(MADE, MADE), Some((None, None)));
+    assert_eq!(
+        clock(MADE - 60, MADE + 60),
+        Some((Some(MADE - 60), Some(MADE + 60)))
+    );
+    assert_eq!(clock(MADE - 62, MADE), None);
+    assert_eq!(clock(MADE, MADE + 62), None);
+    assert_eq!(clock(MADE + 2, MADE + 2), None);
+    assert_eq!(clock(MADE, MADE - 2), None);
 }
 
 #[test]

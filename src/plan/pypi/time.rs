@@ -20,10 +20,21 @@ pub(super) enum Time {
     /// The clock stands still at this time while the build runs, and source files may
     /// have one time of their own.
     Clock {
-        seconds: i64,
+        clock: Clock,
         checkout: Option<i64>,
         why: &'static str,
     },
+}
+
+/// What a build's clock said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    /// While most of what is made was written.
+    pub(super) seconds: i64,
+    /// In the phase before, where that was another second.
+    pub(super) began: Option<i64>,
+    /// At the end, where that was another second.
+    pub(super) ended: Option<i64>,
 }
 
 /// The folder of a wheel that the build writes anew (binary distribution format, "The
@@ -42,16 +53,43 @@ fn only<'a>(stamps: impl Iterator<Item = &'a MemberStamp>) -> Option<i64> {
     times.all(|time| time == first).then_some(first)
 }
 
-/// When the build wrote what it made: the one time of these members, but for those that
-/// the source distribution brings along (`zip-safe`, say), which may be older.
-fn made_at(made: &[&MemberStamp], source: &[MemberStamp]) -> Option<i64> {
+/// How far apart the phases of one build may lie, in seconds: setuptools needs a second
+/// or two for each.
+const PHASE: i64 = 60;
+
+/// What the clock said while the build wrote these members. Most are written together;
+/// setuptools writes some in a phase before (into `.egg-info`), and the wheel's last
+/// member, `RECORD`, is stamped when the rest is packed. A file that the source
+/// distribution brings along (`zip-safe`, say) may be older.
+fn clock(made: &[&MemberStamp], source: &[MemberStamp]) -> Option<Clock> {
+    let time_of = |name| {
+        let found = made.iter().find(|stamp| base(&stamp.name) == name);
+        found.map(|stamp| stamp.mtime)
+    };
+    let last = time_of("RECORD")?;
+    let seconds = time_of("METADATA").unwrap_or(last);
     let brought: BTreeSet<&str> = source.iter().map(|stamp| base(&stamp.name)).collect();
-    let newest = made.iter().map(|stamp| stamp.mtime).max();
-    only(
-        made.iter()
-            .copied()
-            .filter(|stamp| Some(stamp.mtime) == newest || !brought.contains(base(&stamp.name))),
-    )
+    let mut began = None;
+    for stamp in made {
+        let is_last = base(&stamp.name) == "RECORD" && stamp.mtime == last;
+        if is_last || stamp.mtime == seconds {
+            continue;
+        }
+        if (seconds - PHASE..seconds).contains(&stamp.mtime) {
+            if *began.get_or_insert(stamp.mtime) != stamp.mtime {
+                return None;
+            }
+        } else if stamp.mtime > seconds || !brought.contains(base(&stamp.name)) {
+            return None;
+        }
+    }
+    (seconds..=seconds + PHASE)
+        .contains(&last)
+        .then_some(Clock {
+            seconds,
+            began,
+            ended: (last != seconds).then_some(last),
+        })
 }
 
 fn base(name: &str) -> &str {
@@ -62,16 +100,16 @@ fn base(name: &str) -> &str {
 /// how the copied members come to theirs.
 fn clocks(facts: &Facts<'_>) -> Vec<Time> {
     let (made, copied): (Vec<_>, Vec<_>) = facts.stamps.iter().partition(|s| is_made(s));
-    let Some(seconds) = made_at(&made, facts.source_stamps) else {
+    let Some(clock) = clock(&made, facts.source_stamps) else {
         return vec![];
     };
     let with_checkout = only(copied.into_iter()).map(|checkout| Time::Clock {
-        seconds,
+        clock,
         checkout: Some(checkout),
         why: "what the build wrote has one time, and what it copied has another",
     });
     let as_they_are = Time::Clock {
-        seconds,
+        clock,
         checkout: None,
         why: "what the build wrote has one time; copied members have those of the source",
     };
