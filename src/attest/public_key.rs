@@ -1,9 +1,9 @@
 //! Public keys of those who sign statements: ECDSA over P-256 with SHA-256
 //! (FIPS 186-5), the one algorithm that `hashedrekord` 0.0.2 takes everywhere.
 
-use p256::ecdsa::signature::Verifier as _;
-use p256::ecdsa::{DerSignature, VerifyingKey};
+use p256::ecdsa::VerifyingKey;
 use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _, LineEnding};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 
 use super::Error;
 use crate::model::Sha256Digest;
@@ -11,7 +11,8 @@ use crate::model::Sha256Digest;
 /// A key that verifies statements. Its identity is the SHA-256 of its SPKI DER form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
-    key: VerifyingKey,
+    /// The point, not compressed (SEC 1, section 2.3.3).
+    point: Vec<u8>,
     der: Vec<u8>,
     pem: String,
     id: Sha256Digest,
@@ -53,7 +54,13 @@ impl PublicKey {
         let der = key.to_public_key_der().map_err(bad)?.into_vec();
         let pem = key.to_public_key_pem(LineEnding::LF).map_err(bad)?;
         let id = Sha256Digest::of(&der);
-        Ok(Self { key, der, pem, id })
+        let point = key.to_sec1_point(false).as_bytes().to_vec();
+        Ok(Self {
+            point,
+            der,
+            pem,
+            id,
+        })
     }
 
     /// SPKI in PEM.
@@ -71,9 +78,12 @@ impl PublicKey {
         self.id
     }
 
-    /// Whether `signature` (DER) is by this key over `message`.
+    /// Whether `signature` (DER) is by this key over `message`. By ring, which is
+    /// several times as fast as `p256`: a store verifies each record that it answers
+    /// from.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        DerSignature::from_bytes(signature)
-            .is_ok_and(|signature| self.key.verify(message, &signature).is_ok())
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.point)
+            .verify(message, signature)
+            .is_ok()
     }
 }

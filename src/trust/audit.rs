@@ -11,7 +11,7 @@ use super::log::{
     Checkpoint, LogFiles, TILE_WIDTH, Tile, Tiles as _, Tree, complete_root, leaf_hash,
 };
 use super::records::Record;
-use super::verified::{TrustedKeys, verify_record};
+use super::verified::{SignedCheckpoints, TrustedKeys, verify_one_of};
 use crate::attest::{KeyEvent, KeyEventKind};
 use crate::model::Sha256Digest;
 
@@ -152,6 +152,7 @@ fn records(
     audit: &mut Audit,
 ) -> Result<(), Error> {
     let store = folders.records();
+    let mut signed = SignedCheckpoints::default();
     let mut index = Index::new(&folders.index());
     index.refresh()?;
     let mut revoked: BTreeMap<Sha256Digest, (u64, String)> = BTreeMap::new();
@@ -170,8 +171,9 @@ fn records(
         }
         for (position, line) in lines {
             let number = position.entry;
-            let verified = Record::parse(&line)
-                .and_then(|record| verify_record(record, keys).map_err(|e| e.to_string()));
+            let verified = Record::parse(&line).and_then(|record| {
+                verify_one_of(record, keys, &mut signed).map_err(|e| e.to_string())
+            });
             let record = match verified {
                 Ok(record) => record,
                 Err(what) => {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Error;
 use super::index::{Index, Key};
 use super::records::{Record, Records};
-use super::verified::{TrustedKeys, VerifiedRecord, verify_record};
+use super::verified::{SignedCheckpoints, TrustedKeys, VerifiedRecord, verify_one_of};
 use crate::attest::{KEY_EVENT, KeyEvent, KeyEventKind, KeyRole};
 use crate::model::Sha256Digest;
 
@@ -43,14 +43,15 @@ impl KeyHistory {
         index: &Index,
         keys: &TrustedKeys,
     ) -> Result<Self, Error> {
-        let mut verified = Vec::new();
-        for position in index.find(Key::predicate_type(KEY_EVENT)) {
-            let line = records.read(position)?;
-            let record = Record::parse(&line).map_err(|what| Error::Damaged {
+        let (mut verified, mut signed) = (Vec::new(), SignedCheckpoints::default());
+        let positions = index.find(Key::predicate_type(KEY_EVENT));
+        let lines = records.read(&positions)?;
+        for (position, line) in positions.iter().zip(lines.iter()) {
+            let record = Record::parse(line).map_err(|what| Error::Damaged {
                 path: records.path(position.entry),
                 what,
             })?;
-            verified.push(verify_record(record, keys)?);
+            verified.push(verify_one_of(record, keys, &mut signed)?);
         }
         Self::of(&verified)
     }

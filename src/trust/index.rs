@@ -182,18 +182,28 @@ impl Index {
         }
         let mut bytes = vec![0; (length - self.read) as usize];
         file.read_exact_at(&mut bytes, self.read).map_err(failed)?;
-        let mut added = false;
-        for row in bytes.chunks_exact(ROW).map_while(Row::from_bytes) {
-            self.read += ROW as u64;
-            self.covered = self.covered.max(row.position.entry + 1);
+        let rows: Vec<Row> = bytes.chunks_exact(ROW).map_while(Row::from_bytes).collect();
+        self.read += (rows.len() * ROW) as u64;
+        let greatest = rows.iter().map(|row| row.position.entry + 1).max();
+        self.covered = self.covered.max(greatest.unwrap_or_default());
+        self.take_in(rows);
+        Ok(greatest.is_some())
+    }
+
+    fn take_in(&mut self, rows: Vec<Row>) {
+        if rows.len() > UNSORTED {
+            // A store that is opened: straight into the table.
+            self.sorted.extend(rows);
+            self.merge();
+            return;
+        }
+        self.unsorted += rows.len();
+        for row in rows {
             self.recent.entry(row.key).or_default().push(row.position);
-            self.unsorted += 1;
-            added = true;
         }
         if self.unsorted > UNSORTED {
             self.merge();
         }
-        Ok(added)
     }
 
     fn merge(&mut self) {
@@ -298,6 +308,31 @@ mod tests {
         assert_eq!(reader.find(a), [position(0), position(1), position(2)]);
         assert_eq!(reader.find(Key::purl("c")), []);
         assert_eq!(reader.covered(), 3);
+    }
+
+    #[test]
+    fn many_rows_at_once_are_found_beside_a_few() {
+        let folder = tempfile::tempdir().expect("temp");
+        let path = folder.path().join("index");
+        let mut writer = Index::new(&path);
+        let mut reader = Index::new(&path);
+        let key = |number: u64| Key::purl(&number.to_string());
+        let rows = |numbers: std::ops::Range<u64>| {
+            let row = |number| (position(number), vec![key(number)]);
+            numbers.map(row).collect::<Vec<_>>()
+        };
+        writer.append(&rows(0..2)).expect("written");
+        reader.refresh().expect("read");
+        let many = UNSORTED as u64 + 10;
+        writer.append(&rows(2..many)).expect("written");
+        reader.refresh().expect("read");
+        writer.append(&rows(many..many + 1)).expect("written");
+        reader.refresh().expect("read");
+        for number in [0, 1, 2, many - 1, many] {
+            assert_eq!(reader.find(key(number)), [position(number)], "{number}");
+        }
+        assert_eq!(reader.find(key(many + 1)), []);
+        assert_eq!(reader.covered(), many + 1);
     }
 
     #[test]

@@ -208,15 +208,17 @@ impl Ledger {
     }
 
     fn stored(&self, index: &Index, said: &Verified) -> Result<Option<Record>, Error> {
-        let Some(position) = index.find(Key::signed(&said.signed)).first().copied() else {
+        let found = index.find(Key::signed(&said.signed));
+        let Some(position) = found.first() else {
             return Ok(None);
         };
         let records = self.folders.records();
-        let record = Record::parse(&records.read(position)?).map_err(|what| Error::Damaged {
+        let lines = records.read(&found[..1])?;
+        let parsed = lines.iter().map(Record::parse).next().transpose();
+        parsed.map_err(|what| Error::Damaged {
             path: records.path(position.entry),
             what,
-        })?;
-        Ok(Some(record))
+        })
     }
 
     /// Steps 1 to 4.

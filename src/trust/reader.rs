@@ -9,8 +9,8 @@ use super::history::KeyHistory;
 use super::index::{Index, Key};
 use super::ledger::Folders;
 use super::log::{Checkpoint, LogFiles, TILE_WIDTH};
-use super::records::{Position, Record, Records};
-use super::verified::{TrustedKeys, VerifiedRecord, verify_record};
+use super::records::{Lines, Position, Record, Records};
+use super::verified::{SignedCheckpoints, TrustedKeys, VerifiedRecord, verify_one_of};
 
 /// The store, open for reading.
 pub struct Reader {
@@ -83,12 +83,12 @@ impl Reader {
             .find(key)
     }
 
-    /// The line of a record, as it is; nothing of it is verified.
+    /// The lines of records, as they are; nothing of them is verified.
     ///
     /// # Errors
-    /// [`Error`] where it cannot be read.
-    pub fn line(&self, position: Position) -> Result<Vec<u8>, Error> {
-        self.records.read(position)
+    /// [`Error`] where one cannot be read.
+    pub fn lines(&self, positions: &[Position]) -> Result<Lines, Error> {
+        self.records.read(positions)
     }
 
     /// What is wrong with a record's line, with the file that holds it.
@@ -110,14 +110,6 @@ impl Reader {
             .find(|(position, _)| position.entry == entry))
     }
 
-    /// Reads and verifies a record.
-    ///
-    /// # Errors
-    /// [`Error`] where it cannot be read, is another's, or does not hold.
-    pub fn record(&self, position: Position) -> Result<VerifiedRecord, Error> {
-        self.verified(position, &self.records.read(position)?)
-    }
-
     /// Every record, verified, in the log's order: for what is made of the whole store.
     ///
     /// # Errors
@@ -126,11 +118,12 @@ impl Reader {
         &self,
         visit: &mut dyn FnMut(VerifiedRecord) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let mut signed = SignedCheckpoints::default();
         let mut first = 0;
         loop {
             let lines = self.records.lines(first)?;
             for (position, line) in &lines {
-                visit(self.verified(*position, line)?)?;
+                visit(self.verified(*position, line, &mut signed)?)?;
             }
             if (lines.len() as u64) < TILE_WIDTH {
                 return Ok(());
@@ -139,13 +132,19 @@ impl Reader {
         }
     }
 
-    fn verified(&self, position: Position, line: &[u8]) -> Result<VerifiedRecord, Error> {
+    /// Verifies the line of a record. It must not be another's, and has to hold.
+    fn verified(
+        &self,
+        position: Position,
+        line: &[u8],
+        signed: &mut SignedCheckpoints,
+    ) -> Result<VerifiedRecord, Error> {
         let damaged = |what: String| Error::Damaged {
             path: self.records.path(position.entry),
             what,
         };
         let record = Record::parse(line).map_err(damaged)?;
-        let verified = verify_record(record, &self.keys)
+        let verified = verify_one_of(record, &self.keys, signed)
             .map_err(|error| damaged(format!("record {}: {error}", position.entry)))?;
         if verified.entry != position.entry {
             return Err(damaged(format!(
@@ -159,11 +158,15 @@ impl Reader {
     /// Every record under a key, verified, oldest first.
     ///
     /// # Errors
-    /// [`Error`] as for one record.
+    /// [`Error`] where one cannot be read, is another's, or does not hold.
     pub fn find(&self, key: Key) -> Result<Vec<VerifiedRecord>, Error> {
-        self.positions(key)
+        let positions = self.positions(key);
+        let lines = self.records.read(&positions)?;
+        let mut signed = SignedCheckpoints::default();
+        positions
             .into_iter()
-            .map(|position| self.record(position))
+            .zip(lines.iter())
+            .map(|(position, line)| self.verified(position, line, &mut signed))
             .collect()
     }
 
@@ -179,7 +182,7 @@ impl Reader {
     /// Every claim under a key, oldest first.
     ///
     /// # Errors
-    /// [`Error`] as for one record.
+    /// [`Error`] as for the records.
     pub fn claims(&self, key: Key, history: &KeyHistory) -> Result<Vec<Claim>, Error> {
         let mut claims = Vec::new();
         for record in self.find(key)? {

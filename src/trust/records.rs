@@ -39,6 +39,33 @@ pub struct Position {
     pub length: u32,
 }
 
+impl Position {
+    /// Whether the other record's line is the next in the same file.
+    fn is_followed_by(&self, next: &Self) -> bool {
+        self.entry / TILE_WIDTH == next.entry / TILE_WIDTH
+            && self.entry + 1 == next.entry
+            && u64::from(self.offset) + u64::from(self.length) + 1 == u64::from(next.offset)
+    }
+}
+
+/// Lines as they were read.
+#[derive(Debug, Default)]
+pub struct Lines {
+    bytes: Vec<u8>,
+    /// Where each ends, behind its line break.
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// Each line, without its line break.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins
+            .zip(&self.ends)
+            .map(|(begin, end)| &self.bytes[begin..end - 1])
+    }
+}
+
 /// The folder of records.
 #[derive(Clone, Debug)]
 pub struct Records {
@@ -59,25 +86,38 @@ impl Records {
             .join(format!("{}.jsonl", path_of(entry / TILE_WIDTH)))
     }
 
-    /// The bytes of one record.
+    /// The lines of records, one after the other, each with its line break, and where
+    /// each is. Those of one verdict follow each other in one file, so they are read at
+    /// once.
     ///
     /// # Errors
-    /// [`Error`] where the file is not there or too short.
-    pub fn read(&self, position: Position) -> Result<Vec<u8>, Error> {
+    /// [`Error`] where a file is not there or too short.
+    pub fn read(&self, positions: &[Position]) -> Result<Lines, Error> {
         use std::os::unix::fs::FileExt as _;
-        let path = self.path(position.entry);
-        if position.length > LONGEST_RECORD {
-            let what = format!(
-                "record {} would have {} bytes",
-                position.entry, position.length
-            );
-            return Err(Error::Damaged { path, what });
+        let mut lines = Lines::default();
+        for neighbours in positions.chunk_by(Position::is_followed_by) {
+            let path = self.path(neighbours[0].entry);
+            for position in neighbours {
+                if position.length > LONGEST_RECORD {
+                    let what = format!(
+                        "record {} would have {} bytes",
+                        position.entry, position.length
+                    );
+                    return Err(Error::Damaged { path, what });
+                }
+                let begin = lines.ends.last().copied().unwrap_or_default();
+                lines.ends.push(begin + position.length as usize + 1);
+            }
+            let begin = lines.bytes.len();
+            lines.bytes.resize(lines.ends[lines.ends.len() - 1], 0);
+            std::fs::File::open(&path)
+                .and_then(|file| {
+                    let offset = u64::from(neighbours[0].offset);
+                    file.read_exact_at(&mut lines.bytes[begin..], offset)
+                })
+                .map_err(|error| store::Error::io("read", &path, error))?;
         }
-        let mut line = vec![0; position.length as usize];
-        std::fs::File::open(&path)
-            .and_then(|file| file.read_exact_at(&mut line, u64::from(position.offset)))
-            .map_err(|error| store::Error::io("read", &path, error))?;
-        Ok(line)
+        Ok(lines)
     }
 
     /// Every line of the file that holds `entry`, with its place; an unfinished last

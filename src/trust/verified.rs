@@ -1,6 +1,7 @@
 //! Verifying a record by itself: the signature over its statement, the log entry made
 //! of both, and the proof that this entry is in a tree whose checkpoint the log signed.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::Error;
@@ -34,6 +35,28 @@ pub struct VerifiedRecord {
     pub entry: u64,
     /// The checkpoint of its proof.
     pub checkpoint: Checkpoint,
+}
+
+/// Checkpoints that one of the log's keys signed, by their notes. The records of a
+/// batch carry the same one, so it is verified once for all of them.
+#[derive(Debug, Default)]
+pub(super) struct SignedCheckpoints(HashMap<String, Checkpoint>);
+
+/// Checkpoints that are held at once; of a few hundred bytes each.
+const HELD_CHECKPOINTS: usize = 1024;
+
+impl SignedCheckpoints {
+    fn verify(&mut self, note: &str, keys: &[Ed25519PublicKey]) -> Result<Checkpoint, String> {
+        if let Some(known) = self.0.get(note) {
+            return Ok(known.clone());
+        }
+        let checkpoint = Checkpoint::verify(note, keys)?;
+        if self.0.len() >= HELD_CHECKPOINTS {
+            self.0.clear();
+        }
+        self.0.insert(note.to_owned(), checkpoint.clone());
+        Ok(checkpoint)
+    }
 }
 
 impl TrustedKeys {
@@ -101,6 +124,18 @@ impl TrustedKeys {
 /// # Errors
 /// [`attest::Error::Invalid`] with what does not hold.
 pub fn verify_record(record: Record, keys: &TrustedKeys) -> Result<VerifiedRecord, attest::Error> {
+    verify_one_of(record, keys, &mut SignedCheckpoints::default())
+}
+
+/// Verifies one of several records by the same keys.
+///
+/// # Errors
+/// [`attest::Error::Invalid`] with what does not hold.
+pub(super) fn verify_one_of(
+    record: Record,
+    keys: &TrustedKeys,
+    signed: &mut SignedCheckpoints,
+) -> Result<VerifiedRecord, attest::Error> {
     let invalid = |what: &str| attest::Error::Invalid(what.to_owned());
     let key = keys.attest(&record.bundle.key_id()?)?;
     let said = record.bundle.verify(key)?;
@@ -111,8 +146,9 @@ pub fn verify_record(record: Record, keys: &TrustedKeys) -> Result<VerifiedRecor
     if leaf(&record.bundle, key)? != proof.body {
         return Err(invalid("its log entry is of another statement"));
     }
-    let checkpoint =
-        Checkpoint::verify(&proof.checkpoint, &keys.log).map_err(attest::Error::Invalid)?;
+    let checkpoint = signed
+        .verify(&proof.checkpoint, &keys.log)
+        .map_err(attest::Error::Invalid)?;
     if checkpoint.size != proof.tree_size || checkpoint.root != proof.root {
         return Err(invalid("its proof is of another tree than its checkpoint"));
     }

@@ -40,12 +40,14 @@ pub(super) fn records(reader: &Reader, key: Key) -> Result<Option<Body>, Error> 
         return Ok(None);
     }
     // The lines are JSON already; they are put side by side without being read.
-    let mut bytes = b"{\"records\":[".to_vec();
-    for (index, position) in positions.into_iter().enumerate() {
+    let lines: u64 = positions.iter().map(|p| u64::from(p.length) + 1).sum();
+    let mut bytes = Vec::with_capacity(lines as usize + b"{\"records\":[]}".len());
+    bytes.extend_from_slice(b"{\"records\":[");
+    for (index, line) in reader.lines(&positions)?.iter().enumerate() {
         if index > 0 {
             bytes.push(b',');
         }
-        bytes.extend_from_slice(&reader.line(position)?);
+        bytes.extend_from_slice(line);
     }
     bytes.extend_from_slice(b"]}");
     Ok(Some(Body {
@@ -55,12 +57,13 @@ pub(super) fn records(reader: &Reader, key: Key) -> Result<Option<Body>, Error> 
 }
 
 fn parsed(reader: &Reader, key: Key) -> Result<Vec<(u64, Record)>, Error> {
-    reader
-        .positions(key)
+    let positions = reader.positions(key);
+    let lines = reader.lines(&positions)?;
+    positions
         .into_iter()
-        .map(|position| {
-            let record = Record::parse(&reader.line(position)?)
-                .map_err(|what| reader.damaged(position, what))?;
+        .zip(lines.iter())
+        .map(|(position, line)| {
+            let record = Record::parse(line).map_err(|what| reader.damaged(position, what))?;
             Ok((position.entry, record))
         })
         .collect()

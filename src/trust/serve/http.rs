@@ -1,11 +1,10 @@
-//! Answers on the wire: tags, compression, what is held in memory, and the line that
-//! is written about each request.
+//! Answers on the wire: tags, compression, and the line that is written about each
+//! request.
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::body::Body as Wire;
 use axum::extract::{ConnectInfo, Request, State};
@@ -17,8 +16,6 @@ use bytes::Bytes;
 use super::answers::Body;
 use super::{Server, tag_of};
 
-/// Bytes of answers that are held; a few thousand of the usual ones.
-const HELD: usize = 64 << 20;
 /// Below this a body is sent as it is: gzip's own frame would eat the gain.
 const SMALL: usize = 512;
 
@@ -27,22 +24,25 @@ pub(super) struct Cached {
     content_type: &'static str,
     tag: HeaderValue,
     plain: Bytes,
-    gzip: Option<Bytes>,
+    /// Made when the first client asks for it: packing takes longer than all else that
+    /// an answer needs.
+    gzip: OnceLock<Bytes>,
 }
 
 impl Cached {
     pub(super) fn new(body: Body) -> Self {
-        let tag = HeaderValue::from_str(&tag_of(&body.bytes)).expect("hexadecimal in quotes");
+        let tag = HeaderValue::from_str(&tag_of(&body.bytes)).expect("ASCII in quotes");
         Self {
             content_type: body.content_type,
             tag,
-            gzip: (body.bytes.len() >= SMALL).then(|| gzip(&body.bytes)),
+            gzip: OnceLock::new(),
             plain: body.bytes.into(),
         }
     }
 
-    fn size(&self) -> usize {
-        self.plain.len() + self.gzip.as_ref().map_or(0, Bytes::len)
+    /// What it may come to hold: packed it is no larger than it is plain.
+    pub(super) fn size(&self) -> usize {
+        2 * self.plain.len()
     }
 
     /// The response to a request: nothing new, compressed, or plain (RFC 9110, sections
@@ -63,12 +63,11 @@ impl Cached {
             header::CONTENT_TYPE,
             HeaderValue::from_static(self.content_type),
         );
-        let body = match &self.gzip {
-            Some(gzip) if takes_gzip(request) => {
-                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                gzip
-            }
-            _ => &self.plain,
+        let body = if self.plain.len() >= SMALL && takes_gzip(request) {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            self.gzip.get_or_init(|| gzip(&self.plain))
+        } else {
+            &self.plain
         };
         *response.body_mut() = Wire::from(body.clone());
         response
@@ -104,41 +103,6 @@ fn gzip(bytes: &[u8]) -> Bytes {
         .and_then(|()| encoder.finish())
         .expect("memory takes every byte")
         .into()
-}
-
-/// The answers that are held.
-#[derive(Default)]
-pub(super) struct Held(RwLock<HeldInner>);
-
-#[derive(Default)]
-struct HeldInner {
-    answers: HashMap<String, Arc<Cached>>,
-    bytes: usize,
-}
-
-impl Held {
-    pub(super) fn get(&self, name: &str) -> Option<Arc<Cached>> {
-        let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        held.answers.get(name).map(Arc::clone)
-    }
-
-    /// Keeps an answer; where there is no room, forgets all others first.
-    pub(super) fn keep(&self, name: String, answer: Cached) -> Arc<Cached> {
-        let answer = Arc::new(answer);
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if held.bytes + answer.size() > HELD {
-            *held = HeldInner::default();
-        }
-        if answer.size() <= HELD {
-            held.bytes += answer.size() + name.len();
-            held.answers.insert(name, Arc::clone(&answer));
-        }
-        answer
-    }
-
-    pub(super) fn forget(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = HeldInner::default();
-    }
 }
 
 /// A body that is made for each request.
