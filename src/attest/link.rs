@@ -120,11 +120,11 @@ impl Signed {
     }
 }
 
+/// SHA-256 alone, although rebuilderd adds SHA-512: in-toto holds the whole set against
+/// what it records of a file itself, and that is SHA-256 (in-toto 3.1.0,
+/// `verifylib.py`, `verify_match_rule`).
 fn digests(artifact: &ArtifactSummary) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        ("sha256".to_owned(), artifact.sha256.to_string()),
-        ("sha512".to_owned(), artifact.sha512.to_string()),
-    ])
+    BTreeMap::from([("sha256".to_owned(), artifact.sha256.to_string())])
 }
 
 /// The key's ID in a link: SHA-256 of the canonical form of the key (in-toto
