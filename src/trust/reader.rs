@@ -91,6 +91,19 @@ impl Reader {
         self.records.read(positions)
     }
 
+    /// Puts the lines of records behind what `bytes` has, each with its line break;
+    /// returns where each ends.
+    ///
+    /// # Errors
+    /// [`Error`] where one cannot be read.
+    pub fn lines_onto(
+        &self,
+        positions: &[Position],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Vec<usize>, Error> {
+        self.records.read_onto(positions, bytes)
+    }
+
     /// What is wrong with a record's line, with the file that holds it.
     pub fn damaged(&self, position: Position, what: String) -> Error {
         Error::Damaged {

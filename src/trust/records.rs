@@ -49,7 +49,7 @@ impl Position {
 }
 
 /// Lines as they were read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Lines {
     bytes: Vec<u8>,
     /// Where each ends, behind its line break.
@@ -86,17 +86,33 @@ impl Records {
             .join(format!("{}.jsonl", path_of(entry / TILE_WIDTH)))
     }
 
-    /// The lines of records, one after the other, each with its line break, and where
-    /// each is. Those of one verdict follow each other in one file, so they are read at
-    /// once.
+    /// The lines of records.
     ///
     /// # Errors
     /// [`Error`] where a file is not there or too short.
     pub fn read(&self, positions: &[Position]) -> Result<Lines, Error> {
+        let mut bytes = Vec::new();
+        let ends = self.read_onto(positions, &mut bytes)?;
+        Ok(Lines { bytes, ends })
+    }
+
+    /// Puts the lines of records behind what `bytes` has, one after the other, each with
+    /// its line break; returns where each ends. Those of one verdict follow each other
+    /// in one file, so they are read at once.
+    ///
+    /// # Errors
+    /// [`Error`] where a file is not there or too short.
+    pub fn read_onto(
+        &self,
+        positions: &[Position],
+        bytes: &mut Vec<u8>,
+    ) -> Result<Vec<usize>, Error> {
         use std::os::unix::fs::FileExt as _;
-        let mut lines = Lines::default();
+        let mut ends = Vec::with_capacity(positions.len());
         for neighbours in positions.chunk_by(Position::is_followed_by) {
             let path = self.path(neighbours[0].entry);
+            let begin = bytes.len();
+            let mut end = begin;
             for position in neighbours {
                 if position.length > LONGEST_RECORD {
                     let what = format!(
@@ -105,19 +121,18 @@ impl Records {
                     );
                     return Err(Error::Damaged { path, what });
                 }
-                let begin = lines.ends.last().copied().unwrap_or_default();
-                lines.ends.push(begin + position.length as usize + 1);
+                end += position.length as usize + 1;
+                ends.push(end);
             }
-            let begin = lines.bytes.len();
-            lines.bytes.resize(lines.ends[lines.ends.len() - 1], 0);
+            bytes.resize(end, 0);
             std::fs::File::open(&path)
                 .and_then(|file| {
                     let offset = u64::from(neighbours[0].offset);
-                    file.read_exact_at(&mut lines.bytes[begin..], offset)
+                    file.read_exact_at(&mut bytes[begin..], offset)
                 })
                 .map_err(|error| store::Error::io("read", &path, error))?;
         }
-        Ok(lines)
+        Ok(ends)
     }
 
     /// Every line of the file that holds `entry`, with its place; an unfinished last

@@ -40,16 +40,16 @@ pub(super) fn records(reader: &Reader, key: Key) -> Result<Option<Body>, Error> 
         return Ok(None);
     }
     // The lines are JSON already; they are put side by side without being read.
+    const BEFORE: &[u8] = b"{\"records\":[";
+    const AFTER: &[u8] = b"]}";
     let lines: u64 = positions.iter().map(|p| u64::from(p.length) + 1).sum();
-    let mut bytes = Vec::with_capacity(lines as usize + b"{\"records\":[]}".len());
-    bytes.extend_from_slice(b"{\"records\":[");
-    for (index, line) in reader.lines(&positions)?.iter().enumerate() {
-        if index > 0 {
-            bytes.push(b',');
-        }
-        bytes.extend_from_slice(line);
+    let mut bytes = Vec::with_capacity(BEFORE.len() + lines as usize + AFTER.len());
+    bytes.extend_from_slice(BEFORE);
+    for end in reader.lines_onto(&positions, &mut bytes)? {
+        bytes[end - 1] = b',';
     }
-    bytes.extend_from_slice(b"]}");
+    bytes.pop();
+    bytes.extend_from_slice(AFTER);
     Ok(Some(Body {
         content_type: "application/json",
         bytes,
