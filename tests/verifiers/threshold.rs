@@ -104,9 +104,10 @@ fn tar_xz(name: &str, text: &str) -> Vec<u8> {
     let mut header = tar::Header::new_ustar();
     header.set_size(text.len() as u64);
     header.set_mode(0o644);
-    builder
-        .append_data(&mut header, name, text.as_bytes())
-        .expect("packs");
+    // As it is: the builder would drop the `./` that dpkg writes and this client wants.
+    header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+    header.set_cksum();
+    builder.append(&header, text.as_bytes()).expect("packs");
     let encoder = builder.into_inner().expect("packs");
     encoder.finish().expect("packs")
 }
