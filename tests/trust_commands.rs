@@ -9,7 +9,7 @@ use remint::attest::{Ed25519Key, KeyFile, Keys};
 use remint::model::{
     ArtifactKind, ArtifactSummary, Differs, ResultRecord, Sha256Digest, Sha512Digest, Verdict,
 };
-use remint::trust::{Folders, Ledger};
+use remint::trust::{Folders, Ledger, proves_consistency};
 
 const PURL: &str = "pkg:npm/demo@1.0.0";
 
@@ -179,6 +179,52 @@ fn another_builders_yes_is_taken_in_and_a_second_ones_no_undoes_what_came_of_it(
     list.says(1, "builders disagree");
     assert_eq!(list.out.trim(), "{}");
     store.trust(&["log", "verify"]).says(0, "records hold");
+}
+
+#[test]
+fn consistency_is_proven_between_two_kept_checkpoints_and_not_the_other_way_round() {
+    let store = Store::new();
+    let keep = |name: &str| {
+        std::fs::copy(store.path("log/checkpoint"), store.path(name)).expect("copied");
+        store.path(name)
+    };
+    let yes = store.signed_by("one", reproduced());
+    store.trust(&["import", "one", text(&yes)]).says(0, "yes");
+    let old = keep("old");
+    let again = store.signed_by("two", reproduced());
+    store.trust(&["import", "two", text(&again)]).says(0, "yes");
+    let new = keep("new");
+    let proof = store.trust(&["log", "consistency", text(&old), text(&new)]);
+    proof.says(0, "\"hashes\"");
+    let proof: serde_json::Value = serde_json::from_str(&proof.out).expect("JSON");
+    let digest = |value: &serde_json::Value| -> Sha256Digest {
+        value.as_str().expect("text").parse().expect("a digest")
+    };
+    let part = |name: &str| {
+        let size = proof[name]["size"].as_u64().expect("a number");
+        (size, digest(&proof[name]["root"]))
+    };
+    let hashes: Vec<_> = proof["hashes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(digest)
+        .collect();
+    let ((old_size, old_root), (new_size, new_root)) = (part("old"), part("new"));
+    assert!(old_size < new_size);
+    let holds = |root| proves_consistency((old_size, &old_root), (new_size, root), &hashes);
+    assert!(holds(&new_root));
+    assert!(!holds(&old_root));
+    store
+        .trust(&["log", "consistency", text(&new), text(&old)])
+        .says(1, "name the older one first");
+    let other = Store::new();
+    let yes = other.signed_by("one", reproduced());
+    other.trust(&["import", "one", text(&yes)]).says(0, "yes");
+    let foreign = other.path("log/checkpoint");
+    store
+        .trust(&["log", "consistency", text(&foreign), text(&new)])
+        .says(2, "checkpoint");
 }
 
 #[test]

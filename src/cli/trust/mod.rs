@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::model::{Digest, Sha256Digest, printable};
-use crate::trust::{self, Folders, Key, Policy, Reader};
+use crate::trust::{self, Checkpoint, Folders, Key, Policy, Reader};
 
 use check::Check;
 use evidence::Deploy;
@@ -93,6 +93,15 @@ enum Log {
         #[arg(long, value_name = "FILE")]
         since: Vec<PathBuf>,
     },
+    /// Print the proof that a checkpoint's tree is the beginning of a later one's
+    Consistency {
+        /// The older checkpoint, as it was kept
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The newer one
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+    },
 }
 
 /// Carries out one action on the trust store.
@@ -110,6 +119,7 @@ pub fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             let folders = Folders::below(&data);
             verify_log(&folders, &folders.keys, since)
         }
+        Action::Log(Log::Consistency { old, new }) => consistency(&Folders::below(&data), old, new),
         Action::Import { operator, files } => import(global, &data, operator, files),
         Action::Serve { listen, access_log } => {
             super::on_runtime(serve(&data, *listen, access_log.as_deref()))
@@ -255,6 +265,33 @@ fn verify_log(folders: &Folders, keys: &Path, since: &[PathBuf]) -> Result<Outco
     } else {
         Outcome::Bad
     })
+}
+
+fn consistency(folders: &Folders, old: &Path, new: &Path) -> Result<Outcome, Error> {
+    let keys = trust::TrustedKeys::of_folder(&folders.keys).map_err(|e| Error::usage(&e))?;
+    let read = |path: &Path| {
+        Checkpoint::verify(&text_of(path)?, &keys.log)
+            .map_err(|what| Error::Usage(format!("{}: {what}", path.display())))
+    };
+    let (old, new) = (read(old)?, read(new)?);
+    let files = trust::LogFiles::new(&folders.log);
+    match trust::consistency(&files, &old, &new).map_err(|e| Error::usage(&e))? {
+        Ok(hashes) => {
+            let part = |checkpoint: &Checkpoint| serde_json::json!({"size": checkpoint.size, "root": checkpoint.root});
+            let proof = serde_json::json!({
+                "origin": old.origin.as_str(),
+                "old": part(&old),
+                "new": part(&new),
+                "hashes": hashes,
+            });
+            say!("{proof:#}");
+            Ok(Outcome::Good)
+        }
+        Err(what) => {
+            say!("FAIL  {}", printable(&what, false));
+            Ok(Outcome::Bad)
+        }
+    }
 }
 
 /// The policy in a file; the default one without a file.
