@@ -228,6 +228,25 @@ fn consistency_is_proven_between_two_kept_checkpoints_and_not_the_other_way_roun
 }
 
 #[test]
+fn a_statement_about_another_file_of_the_same_name_is_no_yes() {
+    let store = Store::new();
+    let yes = store.signed_by("one", reproduced());
+    store.trust(&["import", "one", text(&yes)]).says(0, "yes");
+    let file = store.path("demo-1.0.0.tgz");
+    std::fs::write(&file, b"x").expect("written");
+    store.trust(&["check", text(&file)]).says(0, "yes");
+    std::fs::write(&file, b"other bytes").expect("written");
+    store
+        .trust(&["check", text(&file)])
+        .says(1, "no record is about it");
+    let summary = store.trust(&["summary", "issue", PURL]);
+    let kept = store.path("summary.json");
+    std::fs::write(&kept, &summary.out).expect("written");
+    let shown = ["summary", "verify", text(&kept), "--file", text(&file)];
+    store.trust(&shown).says(1, "not about this one");
+}
+
+#[test]
 fn a_document_by_another_key_than_the_configured_one_is_refused() {
     let store = Store::new();
     let yes = store.signed_by("one", reproduced());
