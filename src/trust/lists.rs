@@ -30,6 +30,10 @@ const CRITERION: &str = "rebuilt-bit-for-bit";
 const CRITERION_TEXT: &str = "The published crate was rebuilt from the source that it names, in a sandbox, and the policy of the \
 list's maker accepts the result. This says where the code comes from, and nothing about what it does.";
 
+/// How cargo-vet's own formatter begins the file; it refuses a store that is written
+/// otherwise (cargo-vet 0.10, `cargo vet fmt`).
+const AUDITS_HEAD: &str = "\n# cargo-vet audits file\n\n";
+
 /// A list, and what could not be put on it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct List {
@@ -136,8 +140,9 @@ fn cargo_vet(releases: &Releases<'_>, maker: &str) -> List {
         )]),
         audits,
     };
+    let text = toml::to_string_pretty(&audits).expect("plain data serialises");
     List {
-        text: toml::to_string_pretty(&audits).expect("plain data serialises"),
+        text: format!("{AUDITS_HEAD}{text}"),
         releases: releases.len(),
         left_out: vec![],
     }
