@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::check::{Answer, judge};
+use super::check::{Answer, is_named, judge};
 use super::claim::Claim;
 use super::history::KeyHistory;
 use super::index::Key;
@@ -139,8 +139,12 @@ impl Asker {
     fn judged(&self, (purl, artifact, sha256): Named) -> Result<ReleaseFile, Error> {
         let claims = self.claims(&Digest::Sha256(sha256), Some(&purl))?;
         let subject = format!("{purl} {artifact}");
+        let mut answer = judge(&subject, Some(sha256), &claims, &self.policy, self.now);
+        if answer.trusted && !is_named(&purl, &claims, &self.policy) {
+            answer.refuse("nobody who counts says that it is of this release");
+        }
         Ok(ReleaseFile {
-            answer: judge(&subject, Some(sha256), &claims, &self.policy, self.now),
+            answer,
             sha512: claims.iter().find_map(|claim| claim.sha512),
             purl,
             artifact,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::claim::Claim;
 use super::policy::Policy;
-use crate::model::{Sha256Digest, VerdictKind};
+use crate::model::{Purl, Sha256Digest, VerdictKind};
 
 /// The answer on one artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,6 +29,15 @@ pub struct Answer {
     pub disagreement: bool,
     /// Every builder's newest verdict, and what the policy says of it.
     pub records: Vec<Considered>,
+}
+
+impl Answer {
+    /// Makes a no of a yes.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        self.trusted = false;
+        self.ground = None;
+        self.reason = reason.to_owned();
+    }
 }
 
 /// What a yes rests on.
@@ -214,6 +223,23 @@ fn refusal(claim: &Claim, policy: &Policy, now: Timestamp) -> Option<String> {
     {
         return Some(format!("the normalizer `{name}` is not allowed"));
     }
+    if let Some(who) = uncounted(claim, policy) {
+        return Some(who);
+    }
+    if let Some(days) = policy.max_age_days {
+        let oldest = now.checked_sub((i64::from(days) * 24).hours());
+        if oldest.is_ok_and(|oldest| claim.at < oldest) {
+            return Some(format!(
+                "it is from {}, more than {days} days ago",
+                claim.at
+            ));
+        }
+    }
+    None
+}
+
+/// Why who claims does not count; nothing where they do.
+fn uncounted(claim: &Claim, policy: &Policy) -> Option<String> {
     if policy
         .operators
         .as_ref()
@@ -228,16 +254,17 @@ fn refusal(claim: &Claim, policy: &Policy, now: Timestamp) -> Option<String> {
     {
         return Some(format!("the key {} does not count", claim.key_id));
     }
-    if let Some(days) = policy.max_age_days {
-        let oldest = now.checked_sub((i64::from(days) * 24).hours());
-        if oldest.is_ok_and(|oldest| claim.at < oldest) {
-            return Some(format!(
-                "it is from {}, more than {days} days ago",
-                claim.at
-            ));
-        }
-    }
     None
+}
+
+/// Whether anybody who counts says that the claims' file is an artifact of this release: the
+/// name that a stranger gives to a good file is no reason to list it under that name.
+pub(super) fn is_named(purl: &Purl, claims: &[Claim], policy: &Policy) -> bool {
+    claims.iter().any(|claim| {
+        claim.purl.as_ref() == Some(purl)
+            && claim.objection.is_none()
+            && uncounted(claim, policy).is_none()
+    })
 }
 
 #[cfg(test)]
@@ -296,6 +323,20 @@ mod tests {
         let (old, new) = (claim(1, "self", Reproduced), claim(2, "self", BuildFailed));
         assert!(!ask(&[old.clone(), new.clone()], "").trusted);
         assert!(!ask(&[new, old], "").trusted);
+    }
+
+    #[test]
+    fn a_stranger_cannot_give_a_good_file_another_releases_name() {
+        let mut link = claim(1, "builder", Reproduced);
+        link.purl = None;
+        let stranger = claim(2, "stranger", Reproduced);
+        let purl: Purl = "pkg:npm/f@1.0.0".parse().expect("valid");
+        let named = |policy: &str| {
+            let policy = Policy::parse(policy, "policy.toml").expect("reads");
+            is_named(&purl, &[link.clone(), stranger.clone()], &policy)
+        };
+        assert!(named(""));
+        assert!(!named("operators = [\"builder\"]"));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
@@ -12,7 +12,9 @@ use crate::attest::Bundle;
 
 /// How long one request may take: an envelope has some kilobytes.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How much of a refusal's text is shown.
+/// How much of an answer is read, in bytes; a real one has a kilobyte.
+const LONGEST: usize = 64 << 10;
+/// How much of a refusal's text is shown, in characters.
 const SHOWN: usize = 300;
 
 /// Why evidence was not taken.
@@ -107,7 +109,7 @@ impl Evidence {
         }
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
-        let text = response.text().await.map_err(unreachable)?;
+        let text = beginning(response).await.map_err(unreachable)?;
         let refused = |hint, said: &str| EvidenceError::Refused {
             url: url.to_string(),
             status,
@@ -135,6 +137,18 @@ impl Evidence {
             .extend(path.split('/').filter(|part| !part.is_empty()));
         Ok(url)
     }
+}
+
+/// The beginning of an answer's text: all of a real one.
+async fn beginning(mut response: Response) -> Result<String, reqwest::Error> {
+    let mut bytes = Vec::new();
+    while bytes.len() < LONGEST
+        && let Some(chunk) = response.chunk().await?
+    {
+        bytes.extend_from_slice(&chunk);
+    }
+    bytes.truncate(LONGEST);
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::asker::ReleaseFile;
-use crate::model::{Ecosystem, Purl, Sha512Digest};
+use crate::model::{Ecosystem, Purl, Sha512Digest, printable};
 
 /// Which tool a list is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +124,12 @@ fn cargo_vet(releases: &Releases<'_>, maker: &str) -> List {
                 who: maker,
                 criteria: CRITERION,
                 version: version(purl),
-                notes: format!(
-                    "{} sha256:{}; {}",
-                    file.artifact, file.sha256, file.answer.reason
+                notes: printable(
+                    &format!(
+                        "{} sha256:{}; {}",
+                        file.artifact, file.sha256, file.answer.reason
+                    ),
+                    false,
                 ),
             });
         }
@@ -260,11 +263,13 @@ mod tests {
     #[test]
     fn what_stands_in_an_audit_cannot_leave_its_string() {
         let mut evil = file("pkg:cargo/a@1.0.0", "a-1.0.0.crate", true);
+        evil.artifact = "a\u{202e}\u{1b}[2J.crate".into();
         evil.answer.reason = "x\"\n[[audits.b]]\nversion = \"9\"".into();
         let text = ListFormat::CargoVet.list(&[evil], "log.example").text;
         let read: toml::Table = text.parse().expect("TOML");
         let audits = read["audits"].as_table().expect("a table");
         assert_eq!(audits.len(), 1, "{text}");
         assert_eq!(audits["a"][0]["criteria"].as_str(), Some(CRITERION));
+        assert!(!text.contains(['\u{202e}', '\u{1b}']), "{text}");
     }
 }
