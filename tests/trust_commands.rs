@@ -1,17 +1,20 @@
 //! What a repository's admin does with the store, by the program itself: other builders'
 //! words are taken in, lists and summaries come of them, and a disagreement undoes both.
 
+#[path = "support/demo.rs"]
+mod demo;
+#[path = "support/keys.rs"]
+mod keys;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 
-use remint::attest::{Ed25519Key, KeyFile, Keys};
-use remint::model::{
-    ArtifactKind, ArtifactSummary, Differs, ResultRecord, Sha256Digest, Sha512Digest, Verdict,
-};
+use demo::{PURL, different, record, reproduced};
+use remint::model::{Sha256Digest, Verdict};
 use remint::trust::{Folders, Ledger, proves_consistency};
 
-const PURL: &str = "pkg:npm/demo@1.0.0";
+const NAME: &str = "demo-1.0.0.tgz";
+const FILE: &[u8] = b"x";
 
 /// A data folder with two builders in its configuration.
 struct Store {
@@ -52,18 +55,14 @@ impl Store {
     /// The bundle that a builder of that name signs of the verdict, as a file, with its
     /// public key where the configuration says.
     fn signed_by(&self, name: &str, verdict: Verdict) -> PathBuf {
-        let keys = Arc::new(Keys {
-            attest: Arc::new(KeyFile::generate().expect("key")),
-            link: Ed25519Key::generate(),
-            log: Ed25519Key::generate(),
-        });
+        let keys = keys::keys();
         let pem = keys.attest.public_key().pem().to_owned();
         std::fs::write(self.path(&format!("{name}.pub")), pem).expect("written");
         let elsewhere = tempfile::tempdir().expect("temp");
         let ledger = Ledger::open(Folders::below(elsewhere.path()), "log.example", keys);
         let records = ledger
             .expect("opens")
-            .attest(&record(verdict))
+            .attest(&record(NAME, FILE, verdict))
             .expect("stored");
         let file = self.path(&format!("{name}.sigstore.json"));
         std::fs::write(&file, records[0].bundle.to_json()).expect("written");
@@ -95,55 +94,6 @@ impl Answer {
     }
 }
 
-fn record(verdict: Verdict) -> ResultRecord {
-    ResultRecord {
-        purl: PURL.parse().expect("valid"),
-        artifact: Some(ArtifactSummary {
-            name: "demo-1.0.0.tgz".into(),
-            kind: ArtifactKind::NpmTarball,
-            sha256: Sha256Digest::of(b"x"),
-            sha512: Sha512Digest::of(b"x"),
-            size: 1,
-            published_at: None,
-        }),
-        verdict,
-        source: None,
-        plan_hash: None,
-        recipe: None,
-        image: None,
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
-        millis: 1,
-        remint_version: "0".into(),
-        log: None,
-        attestation: None,
-    }
-}
-
-fn reproduced() -> Verdict {
-    Verdict::Reproduced {
-        sha256: Sha256Digest::of(b"x"),
-        recovered: vec![],
-        replayed: vec![],
-    }
-}
-
-fn different() -> Verdict {
-    Verdict::Different {
-        comparison: Box::new(Differs {
-            published: Sha256Digest::of(b"x"),
-            rebuilt: Sha256Digest::of(b"y"),
-            differences: vec![],
-            omitted: 1,
-            causes: vec![],
-            equivalence: None,
-        }),
-    }
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
@@ -151,7 +101,7 @@ fn text(path: &Path) -> &str {
 #[test]
 fn another_builders_yes_is_taken_in_and_a_second_ones_no_undoes_what_came_of_it() {
     let store = Store::new();
-    let yes = store.signed_by("one", reproduced());
+    let yes = store.signed_by("one", reproduced(FILE));
     let import = store.trust(&["import", "one", text(&yes)]);
     import.says(0, "accepted as built by one");
     store
@@ -165,7 +115,7 @@ fn another_builders_yes_is_taken_in_and_a_second_ones_no_undoes_what_came_of_it(
     let verify = || store.trust(&["summary", "verify", text(&kept)]);
     verify().says(0, "it stands");
 
-    let no = store.signed_by("two", different());
+    let no = store.signed_by("two", different(FILE));
     let import = store.trust(&["import", "two", text(&no)]);
     import.says(1, "ALARM: builders disagree");
     store
@@ -188,10 +138,10 @@ fn consistency_is_proven_between_two_kept_checkpoints_and_not_the_other_way_roun
         std::fs::copy(store.path("log/checkpoint"), store.path(name)).expect("copied");
         store.path(name)
     };
-    let yes = store.signed_by("one", reproduced());
+    let yes = store.signed_by("one", reproduced(FILE));
     store.trust(&["import", "one", text(&yes)]).says(0, "yes");
     let old = keep("old");
-    let again = store.signed_by("two", reproduced());
+    let again = store.signed_by("two", reproduced(FILE));
     store.trust(&["import", "two", text(&again)]).says(0, "yes");
     let new = keep("new");
     let proof = store.trust(&["log", "consistency", text(&old), text(&new)]);
@@ -219,7 +169,7 @@ fn consistency_is_proven_between_two_kept_checkpoints_and_not_the_other_way_roun
         .trust(&["log", "consistency", text(&new), text(&old)])
         .says(1, "name the older one first");
     let other = Store::new();
-    let yes = other.signed_by("one", reproduced());
+    let yes = other.signed_by("one", reproduced(FILE));
     other.trust(&["import", "one", text(&yes)]).says(0, "yes");
     let foreign = other.path("log/checkpoint");
     store
@@ -230,10 +180,10 @@ fn consistency_is_proven_between_two_kept_checkpoints_and_not_the_other_way_roun
 #[test]
 fn a_statement_about_another_file_of_the_same_name_is_no_yes() {
     let store = Store::new();
-    let yes = store.signed_by("one", reproduced());
+    let yes = store.signed_by("one", reproduced(FILE));
     store.trust(&["import", "one", text(&yes)]).says(0, "yes");
-    let file = store.path("demo-1.0.0.tgz");
-    std::fs::write(&file, b"x").expect("written");
+    let file = store.path(NAME);
+    std::fs::write(&file, FILE).expect("written");
     store.trust(&["check", text(&file)]).says(0, "yes");
     std::fs::write(&file, b"other bytes").expect("written");
     store
@@ -249,9 +199,9 @@ fn a_statement_about_another_file_of_the_same_name_is_no_yes() {
 #[test]
 fn a_document_by_another_key_than_the_configured_one_is_refused() {
     let store = Store::new();
-    let yes = store.signed_by("one", reproduced());
+    let yes = store.signed_by("one", reproduced(FILE));
     // The second builder's key takes the place of the first's.
-    store.signed_by("two", reproduced());
+    store.signed_by("two", reproduced(FILE));
     std::fs::copy(store.path("two.pub"), store.path("one.pub")).expect("copied");
     let import = store.trust(&["import", "one", text(&yes)]);
     import.says(2, text(&yes));

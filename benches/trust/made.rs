@@ -71,8 +71,8 @@ pub fn verdict(number: u64) -> ResultRecord {
             "a branch leads to the commit".into(),
         ),
     ];
+    let purl = format!("pkg:cargo/{name}@1.0.0").parse().expect("valid");
     ResultRecord {
-        purl: format!("pkg:cargo/{name}@1.0.0").parse().expect("valid"),
         artifact: Some(ArtifactSummary {
             name: format!("{name}-1.0.0.crate"),
             kind: ArtifactKind::Crate,
@@ -81,11 +81,6 @@ pub fn verdict(number: u64) -> ResultRecord {
             size: 10_000,
             published_at: None,
         }),
-        verdict: Verdict::Reproduced {
-            sha256: digest(number),
-            recovered: vec![],
-            replayed: vec![],
-        },
         source: Some(Source::Git {
             git: GitSource {
                 repository: format!("https://git.example/owner/{name}"),
@@ -102,7 +97,6 @@ pub fn verdict(number: u64) -> ResultRecord {
         plan_hash: Some(digest(number)),
         recipe: Some(name),
         image: Some(format!("sha256:{}", digest(0))),
-        phases: vec![],
         served: (0..SERVED)
             .map(|file| ServedFile {
                 path: format!("/cargo/crates/dependency-{file}/1.0.{number}/download"),
@@ -110,13 +104,16 @@ pub fn verdict(number: u64) -> ResultRecord {
                 is_package: true,
             })
             .collect(),
-        candidates: vec![],
-        untried: 0,
-        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
         millis: 2_000,
-        remint_version: env!("CARGO_PKG_VERSION").into(),
-        log: None,
-        attestation: None,
+        ..ResultRecord::new(
+            purl,
+            Verdict::Reproduced {
+                sha256: digest(number),
+                recovered: vec![],
+                replayed: vec![],
+            },
+            "2026-01-01T00:00:00Z".parse().expect("valid"),
+        )
     }
 }
 

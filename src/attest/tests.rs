@@ -16,7 +16,6 @@ const SCHEMA: &str = include_str!("../../docs/rebuild-result-v1.schema.json");
 
 fn record(verdict: Verdict) -> ResultRecord {
     ResultRecord {
-        purl: "pkg:npm/demo@1.0.0".parse().expect("valid"),
         artifact: Some(ArtifactSummary {
             name: "demo-1.0.0.tgz".into(),
             kind: ArtifactKind::NpmTarball,
@@ -25,20 +24,15 @@ fn record(verdict: Verdict) -> ResultRecord {
             size: 1,
             published_at: None,
         }),
-        verdict,
-        source: None,
-        plan_hash: None,
         recipe: Some("recipe".into()),
         image: Some(format!("sha256:{}", Sha256Digest::of(b"image"))),
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
         millis: 1,
         remint_version: "0".into(),
-        log: None,
-        attestation: None,
+        ..ResultRecord::new(
+            "pkg:npm/demo@1.0.0".parse().expect("valid"),
+            verdict,
+            "2026-01-01T00:00:00Z".parse().expect("valid"),
+        )
     }
 }
 

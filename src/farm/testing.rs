@@ -6,22 +6,9 @@ use crate::model::{ResultRecord, Verdict};
 pub(super) fn record(purl: &str, verdict: Verdict) -> ResultRecord {
     let started = "2026-01-02T03:04:05Z".parse().expect("valid");
     ResultRecord {
-        purl: purl.parse().expect("valid"),
-        artifact: None,
-        verdict,
-        source: None,
-        plan_hash: None,
-        recipe: None,
-        image: None,
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started,
         millis: 1,
         remint_version: env!("CARGO_PKG_VERSION").into(),
-        log: None,
-        attestation: None,
+        ..ResultRecord::new(purl.parse().expect("valid"), verdict, started)
     }
 }
 

@@ -120,6 +120,29 @@ pub struct ResultRecord {
 }
 
 impl ResultRecord {
+    /// A record with nothing but its verdict, by this remint; the rest is filled in as it
+    /// becomes known.
+    pub fn new(purl: Purl, verdict: Verdict, started: Timestamp) -> Self {
+        Self {
+            purl,
+            artifact: None,
+            verdict,
+            source: None,
+            plan_hash: None,
+            recipe: None,
+            image: None,
+            phases: vec![],
+            served: vec![],
+            candidates: vec![],
+            untried: 0,
+            started,
+            millis: 0,
+            remint_version: env!("CARGO_PKG_VERSION").to_owned(),
+            log: None,
+            attestation: None,
+        }
+    }
+
     /// The artifact's name, or the package URL where there is none.
     pub fn subject(&self) -> String {
         self.artifact

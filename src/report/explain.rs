@@ -181,19 +181,7 @@ mod tests {
     fn the_story_tells_each_try_in_order_with_how_near_it_came() {
         let started = "2026-01-02T03:04:05Z".parse().expect("valid");
         let record = ResultRecord {
-            purl: "pkg:cargo/demo@1.0.0".parse().expect("valid"),
-            artifact: None,
-            verdict: Verdict::Reproduced {
-                sha256: Sha256Digest::of(b""),
-                recovered: vec![RecoveredFact::LineEndings { crlf: 3, lf: 1 }],
-                replayed: vec![],
-            },
-            source: None,
             plan_hash: Some(Sha256Digest::of("1.71.0")),
-            recipe: None,
-            image: None,
-            phases: vec![],
-            served: vec![],
             candidates: vec![
                 attempt(
                     "1.70.0",
@@ -214,11 +202,17 @@ mod tests {
                 ),
             ],
             untried: 2,
-            started,
             millis: 4000,
             remint_version: "0".into(),
-            log: None,
-            attestation: None,
+            ..ResultRecord::new(
+                "pkg:cargo/demo@1.0.0".parse().expect("valid"),
+                Verdict::Reproduced {
+                    sha256: Sha256Digest::of(b""),
+                    recovered: vec![RecoveredFact::LineEndings { crlf: 3, lf: 1 }],
+                    replayed: vec![],
+                },
+                started,
+            )
         };
         insta::assert_snapshot!(to_story(&record, false), @r"
         pkg:cargo/demo@1.0.0: reproduced

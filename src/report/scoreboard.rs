@@ -209,7 +209,6 @@ mod tests {
     fn record(purl: &str, year: i16, millis: u64, verdict: Verdict) -> ResultRecord {
         let time = format!("{year}-06-01T00:00:00Z").parse().expect("valid");
         ResultRecord {
-            purl: purl.parse().expect("valid"),
             artifact: Some(ArtifactSummary {
                 name: "x".into(),
                 kind: ArtifactKind::Other,
@@ -221,20 +220,9 @@ mod tests {
                     source: TimeSource::Registry,
                 }),
             }),
-            verdict,
-            source: None,
-            plan_hash: None,
-            recipe: None,
-            image: None,
-            phases: vec![],
-            served: vec![],
-            candidates: vec![],
-            untried: 0,
-            started: time,
             millis,
             remint_version: "0".into(),
-            log: None,
-            attestation: None,
+            ..ResultRecord::new(purl.parse().expect("valid"), verdict, time)
         }
     }
 

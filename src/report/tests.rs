@@ -29,22 +29,13 @@ fn batch(verdict: Verdict) -> Batch {
     let mut batch = Batch::begin(time);
     batch.id = "20260102T030405Z-1".into();
     batch.results.push(ResultRecord {
-        purl: "pkg:cargo/itoa@1.0.18".parse().expect("valid"),
-        artifact: None,
-        verdict,
-        source: None,
-        plan_hash: None,
-        recipe: None,
-        image: None,
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started: time,
         millis: 2345,
         remint_version: "0".into(),
-        log: None,
-        attestation: None,
+        ..ResultRecord::new(
+            "pkg:cargo/itoa@1.0.18".parse().expect("valid"),
+            verdict,
+            time,
+        )
     });
     batch
 }

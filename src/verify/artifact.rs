@@ -56,7 +56,10 @@ impl Line {
         let started = Timestamp::now();
         let clock = Instant::now();
         let recipe = self.recipe_for(release, artifact, request)?;
-        let mut record = failure::empty_record(&release.purl, started);
+        let nothing = Verdict::InfraError {
+            reason: "nothing was tried".into(),
+        };
+        let mut record = ResultRecord::new(release.purl.clone(), nothing, started);
         match self.fetch(artifact).await {
             Err(verdict) => record.verdict = verdict,
             Ok(file) => {

@@ -54,38 +54,11 @@ pub(super) fn unreadable(artifact: &Artifact, error: &archive::Error) -> Verdict
     }
 }
 
-/// A record with nothing in it yet.
-pub(super) fn empty_record(purl: &Purl, started: Timestamp) -> ResultRecord {
-    ResultRecord {
-        purl: purl.clone(),
-        artifact: None,
-        source: None,
-        plan_hash: None,
-        recipe: None,
-        image: None,
-        verdict: Verdict::InfraError {
-            reason: "nothing was tried".into(),
-        },
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started,
-        millis: 0,
-        remint_version: env!("CARGO_PKG_VERSION").to_owned(),
-        log: None,
-        attestation: None,
-    }
-}
-
 /// The record of a package whose registry did not answer.
 pub(super) fn before_artifact(
     purl: &Purl,
     started: Timestamp,
     error: &dyn std::error::Error,
 ) -> ResultRecord {
-    ResultRecord {
-        verdict: infra(error),
-        ..empty_record(purl, started)
-    }
+    ResultRecord::new(purl.clone(), infra(error), started)
 }

@@ -57,7 +57,6 @@ pub(super) fn keep(data: &Path, record: &ResultRecord) -> Result<(), store::Erro
 
 #[cfg(test)]
 mod tests {
-    use super::super::failure::empty_record;
     use super::*;
     use crate::model::{
         ArtifactKind, ArtifactSummary, PublishedAt, RecoveredFact, Sha256Digest, Sha512Digest,
@@ -67,8 +66,7 @@ mod tests {
     fn record(version: &str, published: &str, verdict: Verdict) -> ResultRecord {
         let purl: Purl = format!("pkg:npm/%40s/x@{version}").parse().expect("valid");
         let time = published.parse().expect("valid");
-        let mut record = empty_record(&purl, time);
-        record.verdict = verdict;
+        let mut record = ResultRecord::new(purl, verdict, time);
         record.artifact = Some(ArtifactSummary {
             name: "x".into(),
             kind: ArtifactKind::NpmTarball,

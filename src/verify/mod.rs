@@ -196,12 +196,10 @@ pub fn undecided(purl: &Purl, started: Timestamp, error: &Error) -> ResultRecord
 
 /// The record of a package that the farm gave up on, with its own reason.
 pub fn given_up(purl: &Purl, reason: &str) -> ResultRecord {
-    ResultRecord {
-        verdict: Verdict::InfraError {
-            reason: reason.to_owned(),
-        },
-        ..failure::empty_record(purl, Timestamp::now())
-    }
+    let verdict = Verdict::InfraError {
+        reason: reason.to_owned(),
+    };
+    ResultRecord::new(purl.clone(), verdict, Timestamp::now())
 }
 
 impl Line {

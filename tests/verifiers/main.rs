@@ -1,9 +1,15 @@
 //! Other people's verifiers take what remint writes, and refuse it with one byte
-//! changed, with another key, and about another file. `.ci/verifiers` installs them.
-//! A file here is a verifier.
+//! changed, with another key, and about another file; and a gate that is not ours asks
+//! the questions of `docs/remint.rego`. `.ci/verifiers` installs them. A file here is a
+//! verifier.
 
+#[path = "../support/demo.rs"]
+mod demo;
 mod in_toto;
+#[path = "../support/keys.rs"]
+mod keys;
 mod npm;
+mod rego;
 mod securesystemslib;
 mod sigstore;
 mod store;

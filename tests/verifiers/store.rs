@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use remint::attest::{Ed25519Key, KeyFile, Keys, PublicKey};
-use remint::model::{
-    ArtifactKind, ArtifactSummary, Differs, ResultRecord, Sha256Digest, Sha512Digest, Verdict,
-};
+use super::demo::{different, record, reproduced};
+use super::keys::keys;
+use remint::attest::{Keys, PublicKey};
+use remint::model::ResultRecord;
 use remint::trust::{Folders, Ledger, Reader, Record, public_files};
 
 /// The file that was reproduced, and the one that was not.
@@ -46,11 +46,7 @@ impl Store {
 
     fn empty() -> Self {
         let data = tempfile::tempdir().expect("temp");
-        let keys = Arc::new(Keys {
-            attest: Arc::new(KeyFile::generate().expect("key")),
-            link: Ed25519Key::generate(),
-            log: Ed25519Key::generate(),
-        });
+        let keys = keys();
         let folders = Folders::below(data.path());
         for (name, pem) in [
             ("attest", keys.attest.public_key().pem().to_owned()),
@@ -98,54 +94,5 @@ impl Store {
     pub fn link(&self) -> String {
         let (first, _) = &self.records[0];
         first.link.as_ref().expect("reproduced").to_json()
-    }
-}
-
-fn reproduced(artifact: &[u8]) -> Verdict {
-    Verdict::Reproduced {
-        sha256: Sha256Digest::of(artifact),
-        recovered: vec![],
-        replayed: vec![],
-    }
-}
-
-fn different(artifact: &[u8]) -> Verdict {
-    Verdict::Different {
-        comparison: Box::new(Differs {
-            published: Sha256Digest::of(artifact),
-            rebuilt: Sha256Digest::of(b"another"),
-            differences: vec![],
-            omitted: 3,
-            causes: vec![],
-            equivalence: None,
-        }),
-    }
-}
-
-fn record(name: &str, artifact: &[u8], verdict: Verdict) -> ResultRecord {
-    ResultRecord {
-        purl: "pkg:npm/demo@1.0.0".parse().expect("valid"),
-        artifact: Some(ArtifactSummary {
-            name: name.into(),
-            kind: ArtifactKind::NpmTarball,
-            sha256: Sha256Digest::of(artifact),
-            sha512: Sha512Digest::of(artifact),
-            size: artifact.len() as u64,
-            published_at: None,
-        }),
-        verdict,
-        source: None,
-        plan_hash: None,
-        recipe: Some("recipe".into()),
-        image: None,
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
-        millis: 1,
-        remint_version: "0".into(),
-        log: None,
-        attestation: None,
     }
 }

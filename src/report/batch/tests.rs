@@ -5,22 +5,13 @@ use crate::model::{Cause, CauseCount, Differs, Severity, Sha256Digest, VerdictKi
 
 fn record(purl: &str, verdict: Verdict) -> ResultRecord {
     ResultRecord {
-        purl: purl.parse().expect("valid"),
-        artifact: None,
-        verdict,
-        source: None,
-        plan_hash: None,
-        recipe: None,
-        image: None,
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started: "2026-01-02T03:04:05Z".parse().expect("valid"),
         millis: 1500,
         remint_version: "0".into(),
-        log: None,
-        attestation: None,
+        ..ResultRecord::new(
+            purl.parse().expect("valid"),
+            verdict,
+            "2026-01-02T03:04:05Z".parse().expect("valid"),
+        )
     }
 }
 

@@ -59,7 +59,6 @@ pub(in crate::trust) fn batch(numbers: std::ops::Range<u64>, keys: &Keys) -> Vec
 pub(in crate::trust) fn reproduced() -> crate::model::ResultRecord {
     use crate::model::{ArtifactKind, ArtifactSummary, ResultRecord, Sha512Digest, Verdict};
     ResultRecord {
-        purl: "pkg:npm/demo@1.0.0".parse().expect("valid"),
         artifact: Some(ArtifactSummary {
             name: "demo-1.0.0.tgz".into(),
             kind: ArtifactKind::NpmTarball,
@@ -68,24 +67,17 @@ pub(in crate::trust) fn reproduced() -> crate::model::ResultRecord {
             size: 1,
             published_at: None,
         }),
-        verdict: Verdict::Reproduced {
-            sha256: Sha256Digest::of(b"x"),
-            recovered: vec![],
-            replayed: vec![],
-        },
-        source: None,
-        plan_hash: None,
-        recipe: None,
-        image: None,
-        phases: vec![],
-        served: vec![],
-        candidates: vec![],
-        untried: 0,
-        started: "2026-01-01T00:00:00Z".parse().expect("valid"),
         millis: 1,
         remint_version: "0".into(),
-        log: None,
-        attestation: None,
+        ..ResultRecord::new(
+            "pkg:npm/demo@1.0.0".parse().expect("valid"),
+            Verdict::Reproduced {
+                sha256: Sha256Digest::of(b"x"),
+                recovered: vec![],
+                replayed: vec![],
+            },
+            "2026-01-01T00:00:00Z".parse().expect("valid"),
+        )
     }
 }
 
