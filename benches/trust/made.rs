@@ -119,15 +119,5 @@ pub fn verdict(number: u64) -> ResultRecord {
 
 /// Its signed statements.
 pub fn signed(number: u64, keys: &Keys) -> Vec<Submission> {
-    let attestation = attest(&verdict(number), keys).expect("signed");
-    let mut link = attestation.link;
-    attestation
-        .bundles
-        .into_iter()
-        .map(|bundle| Submission {
-            bundle,
-            link: link.take(),
-            document: None,
-        })
-        .collect()
+    Submission::all_of(attest(&verdict(number), keys).expect("signed"))
 }

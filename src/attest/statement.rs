@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Error;
 use crate::model::{ArtifactKind, ArtifactSummary, Purl, Sha256Digest, Sha512Digest};
 
 /// The statement's type (in-toto attestation framework, "Statement layer").
@@ -81,6 +83,24 @@ impl Statement {
             predicate_type: predicate_type.into(),
             predicate,
         }
+    }
+
+    /// Its predicate, where it is of this type; none where it is about something else.
+    /// `what` names it in the error.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where it has the type and not the shape.
+    pub(super) fn predicate_as<P: DeserializeOwned>(
+        &self,
+        predicate_type: &str,
+        what: &str,
+    ) -> Result<Option<P>, Error> {
+        if self.predicate_type != predicate_type {
+            return Ok(None);
+        }
+        serde_json::from_value(self.predicate.clone())
+            .map(Some)
+            .map_err(|error| Error::Invalid(format!("it is no {what}: {error}")))
     }
 
     /// Whether it has the type of a statement of version 1.

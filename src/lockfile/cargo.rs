@@ -4,14 +4,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Entry, Origin, Wrong, line_of, of_toml};
+use super::{Entry, Origin, Wrong, line_of, packages};
 use crate::model::{Digest, Ecosystem, Sha256Digest};
-
-#[derive(Deserialize)]
-struct Lock {
-    #[serde(default)]
-    package: Vec<Package>,
-}
 
 #[derive(Deserialize)]
 struct Package {
@@ -22,11 +16,7 @@ struct Package {
 }
 
 pub(super) fn parse(text: &str) -> Result<Vec<Entry>, Wrong> {
-    let lock: Lock = toml::from_str(text).map_err(|error| of_toml(text, &error))?;
-    lock.package
-        .into_iter()
-        .map(|package| entry(text, package))
-        .collect()
+    packages(text, entry)
 }
 
 fn entry(text: &str, package: Package) -> Result<Entry, Wrong> {

@@ -13,6 +13,9 @@ mod requirements;
 
 use std::path::Path;
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
 use crate::model::{Digest, Ecosystem, Purl};
 
 pub use json::{document, part};
@@ -123,6 +126,23 @@ fn prefixed(line: usize, text: &str) -> Result<Digest, Wrong> {
         _ => return Err(wrong(format!("`{text}` is no SHA-256 or SHA-512 digest"))),
     }
     .map_err(|error| wrong(error.to_string()))
+}
+
+/// What the `[[package]]` tables of a lock file in TOML say, in their order.
+fn packages<P: DeserializeOwned>(
+    text: &str,
+    entry: impl Fn(&str, P) -> Result<Entry, Wrong>,
+) -> Result<Vec<Entry>, Wrong> {
+    #[derive(Deserialize)]
+    struct Lock<P> {
+        #[serde(default = "Vec::new")]
+        package: Vec<P>,
+    }
+    let lock: Lock<P> = toml::from_str(text).map_err(|error| of_toml(text, &error))?;
+    lock.package
+        .into_iter()
+        .map(|package| entry(text, package))
+        .collect()
 }
 
 /// The line of a byte of a text, counted from 1.

@@ -200,24 +200,10 @@ mod tests {
     fn a_batch_survives_json() {
         let mut batch = Batch::begin("2026-01-02T03:04:05Z".parse().expect("valid"));
         assert!(batch.id.starts_with("20260102T030405Z-"), "{}", batch.id);
-        batch.results.push(ResultRecord {
-            purl: "pkg:cargo/itoa@1.0.18".parse().expect("valid"),
-            artifact: None,
-            verdict: Verdict::SourceNotFound { reason: "x".into() },
-            source: None,
-            plan_hash: None,
-            recipe: None,
-            image: None,
-            phases: vec![],
-            served: vec![],
-            candidates: vec![],
-            untried: 0,
-            started: batch.started,
-            millis: 1,
-            remint_version: "0".into(),
-            log: None,
-            attestation: None,
-        });
+        let purl = "pkg:cargo/itoa@1.0.18".parse().expect("valid");
+        let verdict = Verdict::SourceNotFound { reason: "x".into() };
+        let record = ResultRecord::new(purl, verdict, batch.started);
+        batch.results.push(record);
         let text = serde_json::to_string(&batch).expect("json");
         assert_eq!(
             serde_json::from_str::<Batch>(&text).expect("reads back"),

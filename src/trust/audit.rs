@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::Error;
+use super::folders::Folders;
 use super::index::{Index, keys_of};
-use super::ledger::Folders;
 use super::log::{
     Checkpoint, LogFiles, TILE_WIDTH, Tile, Tiles as _, Tree, complete_root, leaf_hash,
 };

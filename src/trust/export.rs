@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::Error;
-use super::ledger::Folders;
+use super::folders::Folders;
 use super::log::LogFiles;
 use crate::store;
 

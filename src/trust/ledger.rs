@@ -11,61 +11,23 @@
 //! be done again, and a batch knows the number of its first entry, so none is lost and
 //! none is there twice.
 
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::folders::Folders;
 use super::history::KeyHistory;
 use super::index::{Index, Key, keys_of};
 use super::log::{LONGEST_ENTRY, LogFiles, LogWriter, Origin, TILE_WIDTH};
-use super::records::{Position, Record, Records};
+use super::records::{Position, Record};
 use super::verified::TrustedKeys;
 use crate::attest::{
-    self, Bundle, Ed25519PublicKey, KeyEvent, KeyEventKind, KeyRole, Keys, Link, Proof, PublicKey,
-    TlogEntry, Verified, leaf,
+    self, Attestation, Bundle, Ed25519PublicKey, KeyEvent, KeyEventKind, KeyRole, Keys, Link,
+    Proof, PublicKey, TlogEntry, Verified, leaf,
 };
 use crate::model::ResultRecord;
 use crate::store;
-
-/// Where the store is.
-#[derive(Clone, Debug)]
-pub struct Folders {
-    /// The log's public files.
-    pub log: PathBuf,
-    /// Records, index and what is under way.
-    pub trust: PathBuf,
-    /// The keys.
-    pub keys: PathBuf,
-}
-
-impl Folders {
-    /// The folders below a data folder.
-    pub fn below(data: &Path) -> Self {
-        Self {
-            log: data.join("log"),
-            trust: data.join("trust"),
-            keys: data.join("keys"),
-        }
-    }
-
-    pub(super) fn records(&self) -> Records {
-        Records::new(&self.trust.join("records"))
-    }
-
-    pub(super) fn index(&self) -> PathBuf {
-        self.trust.join("index")
-    }
-
-    fn pending(&self) -> PathBuf {
-        self.trust.join("pending.json")
-    }
-
-    pub(super) fn lock(&self) -> PathBuf {
-        self.trust.join("lock")
-    }
-}
 
 /// A signed statement on its way into the store.
 #[derive(Clone)]
@@ -76,6 +38,22 @@ pub struct Submission {
     pub link: Option<Link>,
     /// The document that it is a witness of.
     pub document: Option<String>,
+}
+
+impl Submission {
+    /// Everything that is signed of one verdict; the link goes with the first.
+    pub fn all_of(attestation: Attestation) -> Vec<Self> {
+        let mut link = attestation.link;
+        attestation
+            .bundles
+            .into_iter()
+            .map(|bundle| Self {
+                bundle,
+                link: link.take(),
+                document: None,
+            })
+            .collect()
+    }
 }
 
 /// The store, open for writing. Several processes may have it open; a file lock puts
@@ -135,17 +113,7 @@ impl Ledger {
     /// [`Error`]; then nothing was stored.
     pub fn attest(&self, record: &ResultRecord) -> Result<Vec<Record>, Error> {
         let attestation = attest::attest(record, &self.keys)?;
-        let mut link = attestation.link;
-        let batch = attestation
-            .bundles
-            .into_iter()
-            .map(|bundle| Submission {
-                bundle,
-                link: link.take(),
-                document: None,
-            })
-            .collect();
-        self.append(batch)
+        self.append(Submission::all_of(attestation))
     }
 
     /// Signs statements of the store's own and stores them.

@@ -10,6 +10,7 @@ mod consistency;
 mod copies;
 mod evidence;
 mod export;
+mod folders;
 mod history;
 mod index;
 mod ledger;
@@ -37,9 +38,10 @@ pub use consistency::consistency;
 pub use copies::keep_copies;
 pub use evidence::{Deployed, Evidence, EvidenceError};
 pub use export::{copy_folder, export};
+pub use folders::Folders;
 pub use history::{KeyHistory, KeyState};
 pub use index::Key;
-pub use ledger::{Folders, Ledger, Submission};
+pub use ledger::{Ledger, Submission};
 pub use lists::{List, ListFormat};
 pub use log::{
     Checkpoint, LogFiles, Origin, TILE_WIDTH, Tree, proves_consistency, proves_inclusion,

@@ -5,9 +5,9 @@ use std::sync::{PoisonError, RwLock};
 
 use super::Error;
 use super::claim::Claim;
+use super::folders::Folders;
 use super::history::KeyHistory;
 use super::index::{Index, Key};
-use super::ledger::Folders;
 use super::log::{Checkpoint, LogFiles, TILE_WIDTH};
 use super::records::{Lines, Position, Record, Records};
 use super::verified::{SignedCheckpoints, TrustedKeys, VerifiedRecord, verify_one_of};

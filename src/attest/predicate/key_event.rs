@@ -82,11 +82,6 @@ impl KeyEvent {
     /// # Errors
     /// [`Error::Invalid`] where it has the type and not the shape.
     pub fn read(statement: &Statement) -> Result<Option<Self>, Error> {
-        if statement.predicate_type != KEY_EVENT {
-            return Ok(None);
-        }
-        serde_json::from_value(statement.predicate.clone())
-            .map(Some)
-            .map_err(|error| Error::Invalid(format!("it is no key event: {error}")))
+        statement.predicate_as(KEY_EVENT, "key event")
     }
 }

@@ -91,11 +91,6 @@ impl Summary {
     /// # Errors
     /// [`Error::Invalid`] where it has the type and not the shape, a no among them.
     pub fn read(statement: &Statement) -> Result<Option<Self>, Error> {
-        if statement.predicate_type != VSA {
-            return Ok(None);
-        }
-        serde_json::from_value(statement.predicate.clone())
-            .map(Some)
-            .map_err(|error| Error::Invalid(format!("it is no summary of a yes: {error}")))
+        statement.predicate_as(VSA, "summary of a yes")
     }
 }

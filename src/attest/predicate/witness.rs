@@ -64,11 +64,6 @@ impl Witness {
     /// # Errors
     /// [`Error::Invalid`] where it has the type and not the shape.
     pub fn read(statement: &Statement) -> Result<Option<Self>, Error> {
-        if statement.predicate_type != WITNESS {
-            return Ok(None);
-        }
-        serde_json::from_value(statement.predicate.clone())
-            .map(Some)
-            .map_err(|error| Error::Invalid(format!("it is no witness: {error}")))
+        statement.predicate_as(WITNESS, "witness")
     }
 }

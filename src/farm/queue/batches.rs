@@ -201,14 +201,7 @@ impl Queue {
         .fetch_all(self.pool())
         .await
         .map_err(failed("read a batch's records"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(Ended {
-                    job: JobId(column(row, 0)?),
-                    record: record(&column::<String>(row, 1)?)?,
-                })
-            })
-            .collect()
+        rows.iter().map(ended).collect()
     }
 
     /// The records of a release's newest job that has its end and says something
@@ -225,14 +218,7 @@ impl Queue {
         .fetch_all(self.pool())
         .await
         .map_err(failed("look for an earlier record"))?;
-        rows.iter()
-            .map(|row| {
-                Ok(Ended {
-                    job: JobId(column(row, 0)?),
-                    record: record(&column::<String>(row, 1)?)?,
-                })
-            })
-            .collect()
+        rows.iter().map(ended).collect()
     }
 
     /// The verdicts that were there before a batch, in the order in which their jobs
@@ -349,6 +335,14 @@ impl Queue {
         transaction.commit().await.map_err(doing())?;
         Ok(changed.rows_affected())
     }
+}
+
+/// A row of a job's number and a record's text.
+fn ended(row: &sqlx::any::AnyRow) -> Result<Ended, Error> {
+    Ok(Ended {
+        job: JobId(column(row, 0)?),
+        record: record(&column::<String>(row, 1)?)?,
+    })
 }
 
 fn record(body: &str) -> Result<ResultRecord, Error> {
