@@ -44,6 +44,7 @@ impl Learnt {
             RecoveredFact::SourceDateEpoch { .. }
             | RecoveredFact::CheckoutTime { .. }
             | RecoveredFact::BuildClock { .. }
+            | RecoveredFact::Undated
             | RecoveredFact::LockFile { .. } => false,
         };
         facts.iter().filter(|fact| is_known(fact)).count()

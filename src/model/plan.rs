@@ -169,6 +169,11 @@ pub enum RecoveredFact {
         /// How many kept the source's LF.
         lf: usize,
     },
+    /// What the build needs beyond its lock files was resolved as of the day of the rebuild,
+    /// since the registry's times are not those of its releases: some of it may be newer
+    /// than the release. Nothing is read out of the artifact for it; it stands here so that
+    /// records list it and a policy can refuse it.
+    Undated,
     /// The publisher's lock file, whose every entry was found in the registry's
     /// index with the same checksum and no later than the release.
     LockFile {
@@ -246,6 +251,7 @@ impl fmt::Display for RecoveredFact {
             Self::LineEndings { crlf, lf } => {
                 write!(f, "CRLF in {crlf} file(s), LF kept in {lf}")
             }
+            Self::Undated => f.write_str("dependencies as of the day of the rebuild"),
             Self::LockFile { entries, .. } => {
                 write!(f, "the publisher's lock file of {entries} package(s)")
             }

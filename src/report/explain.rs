@@ -109,7 +109,7 @@ impl Story {
             return;
         };
         if !recovered.is_empty() {
-            self.head("Read out of the published artifact, to steer the build");
+            self.head("Recovered inputs, which steered the build");
             for fact in recovered {
                 self.line(1, &fact.to_string());
             }
@@ -224,7 +224,7 @@ mod tests {
                 2 differences (generated); \u{1b}[31mfirst
             3. cargo 1.71.0: the same bytes (1.5 s); the verdict rests on this one
             2 more plan(s) were left when the limit of tries was reached ([tries] in remint.toml)
-        Read out of the published artifact, to steer the build
+        Recovered inputs, which steered the build
             CRLF in 3 file(s), LF kept in 1
         Verified 2026-01-02T03:04:05Z by remint 0 in 4.0 s
         ");

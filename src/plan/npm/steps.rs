@@ -219,6 +219,9 @@ impl<'a> Packing<'a> {
         let is_undated = scripts
             .as_ref()
             .is_some_and(|scripts| scripts.as_of == AsOf::Today);
+        if is_undated {
+            recovered.push(RecoveredFact::Undated);
+        }
         let cutoff = if locked || is_undated {
             None
         } else {

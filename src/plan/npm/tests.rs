@@ -242,7 +242,14 @@ fn a_build_without_a_lock_file_is_tried_undated_last_where_the_time_is_a_proxys(
         }
         let plans = situation.candidates().expect("plans");
         let built = plans.iter().filter(|found| !found.plan.prepare.is_empty());
-        built.map(|found| found.plan.cutoff.is_some()).collect()
+        built
+            .map(|found| {
+                let is_dated = found.plan.cutoff.is_some();
+                let is_told = found.plan.recovered.contains(&RecoveredFact::Undated);
+                assert_eq!(is_told, !is_dated && !lock);
+                is_dated
+            })
+            .collect()
     };
     // The commit is of 2023-11-14T22:13:20Z.
     assert_eq!(cutoffs("2023-12-14T22:13:20Z", false), [true]);
