@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => cli::compare::run(options),
         Command::Images(options) => cli::on_runtime(cli::images::run(global, options)),
         Command::Toolchains(options) => cli::on_runtime(cli::toolchains::run(global, options)),
+        Command::Gc(options) => cli::on_runtime(cli::gc::run(global, options)),
         Command::Key(options) => cli::key::run(global, options),
         Command::Trust(options) => cli::trust::run(global, options),
         Command::Doctor => cli::on_runtime(cli::doctor::run(global)),

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod compare;
 pub mod doctor;
 pub mod explain;
+pub mod gc;
 pub mod images;
 pub mod key;
 pub mod plan;
@@ -108,6 +109,8 @@ pub enum Command {
     Images(images::Options),
     /// List, add or pin the cargos that crates are packed with
     Toolchains(toolchains::Options),
+    /// Free what was unused the longest, down to the limits of [disk]
+    Gc(gc::Options),
     /// Make, list, export, rotate or revoke the keys
     Key(key::Options),
     /// Ask the store of signed records, and look after its log

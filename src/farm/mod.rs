@@ -6,6 +6,7 @@
 //! what it was leased. It may import every room below it. It prints nothing, and it
 //! never says anything of a package: records come from `verify` alone.
 
+pub mod disk;
 pub mod input;
 mod line;
 mod plan;

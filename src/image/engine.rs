@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bollard::Docker;
 use bollard::errors::Error as ApiError;
-use bollard::query_parameters::ImportImageOptionsBuilder;
+use bollard::query_parameters::{ImportImageOptionsBuilder, RemoveImageOptions};
 use futures_util::StreamExt as _;
 use tokio_util::io::ReaderStream;
 
@@ -100,12 +100,36 @@ impl Engine {
 
     /// Whether it has the image of this ID.
     pub(crate) async fn has_image(&self, id: &ImageId) -> Result<bool, EngineError> {
+        Ok(self.image_size(id).await?.is_some())
+    }
+
+    /// What the image of this ID takes in the engine, in bytes; nothing where it is not there.
+    pub(crate) async fn image_size(&self, id: &ImageId) -> Result<Option<u64>, EngineError> {
         match self.docker.inspect_image(&id.to_string()).await {
+            Ok(image) => Ok(Some(image.size.unwrap_or(0).try_into().unwrap_or(0))),
+            Err(ApiError::DockerResponseServerError {
+                status_code: 404, ..
+            }) => Ok(None),
+            Err(error) => Err(EngineError::api("look for an image")(error)),
+        }
+    }
+
+    /// Removes the image of this ID. Returns whether it is gone: one that a container is made
+    /// of, or that a person gave another name, stays.
+    pub(crate) async fn remove_image(&self, id: &ImageId) -> Result<bool, EngineError> {
+        match self
+            .docker
+            .remove_image(&id.to_string(), None::<RemoveImageOptions>, None)
+            .await
+        {
             Ok(_) => Ok(true),
             Err(ApiError::DockerResponseServerError {
                 status_code: 404, ..
+            }) => Ok(true),
+            Err(ApiError::DockerResponseServerError {
+                status_code: 409, ..
             }) => Ok(false),
-            Err(error) => Err(EngineError::api("look for an image")(error)),
+            Err(error) => Err(EngineError::api("remove an image")(error)),
         }
     }
 

@@ -8,6 +8,7 @@ mod build;
 mod definition;
 mod engine;
 mod error;
+mod kept;
 mod lock;
 mod toolchain;
 
@@ -23,6 +24,7 @@ use crate::store;
 
 pub use engine::{Engine, EngineError};
 pub use error::Error;
+pub use kept::{Kept, Place};
 pub use toolchain::{cargos_of_images, keep_cargo, kept_cargos, toolchain_file};
 
 use definition::Definition;
@@ -33,6 +35,13 @@ use lock::{Lock, Locked};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ImageId(Sha256Digest);
+
+impl ImageId {
+    /// The digest alone.
+    pub const fn digest(&self) -> Sha256Digest {
+        self.0
+    }
+}
 
 impl fmt::Display for ImageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -152,6 +161,7 @@ impl Images {
     /// [`Error`] with what to do.
     pub async fn ensure(&self, engine: &Engine, name: &str) -> Result<ImageId, Error> {
         let locked = self.locked(name)?;
+        self.note_use(&locked.id);
         if engine.has_image(&locked.id).await? {
             return Ok(locked.id);
         }
@@ -281,6 +291,7 @@ impl Images {
     ) -> Result<ImageId, Error> {
         if !engine.has_image(id).await? {
             say(&format!("loading {id}"));
+            self.mark_loaded(id)?;
             engine.load(archive).await?;
             if !engine.has_image(id).await? {
                 return Err(Error::Corrupt {

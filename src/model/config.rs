@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::Limits;
+use super::{DiskConfig, Limits};
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Toolchains of other releases than the farm has.
     pub toolchains: ToolchainConfig,
+    /// How much of the disk may be used.
+    pub disk: DiskConfig,
 }
 
 /// What is done for a toolchain that is pinned and not there yet.

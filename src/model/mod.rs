@@ -9,6 +9,7 @@ mod cause;
 mod comparison;
 mod config;
 mod digest;
+mod disk;
 mod event;
 mod learnt;
 mod plan;
@@ -31,6 +32,7 @@ pub use config::{
     RegistryConfig, SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits,
 };
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
+pub use disk::DiskConfig;
 pub use event::{Event, EventSink, Station};
 pub use learnt::Learnt;
 pub use plan::{

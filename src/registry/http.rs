@@ -211,7 +211,9 @@ impl Http {
         if let Some(found) = known.get(digest) {
             return Some(*found);
         }
-        let text = std::fs::read_to_string(self.sha512_place(digest)).ok()?;
+        let place = self.sha512_place(digest);
+        let text = std::fs::read_to_string(&place).ok()?;
+        store::note_use(&place);
         let found = text.trim().parse().ok()?;
         known.insert(*digest, found);
         Some(found)

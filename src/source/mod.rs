@@ -7,6 +7,7 @@
 //! configured; it never writes outside the cache and the destination.
 
 mod address;
+mod cached;
 mod cargo;
 mod checkout;
 mod deadline;
@@ -30,6 +31,7 @@ mod submodule;
 mod tags;
 mod tree;
 
+pub use cached::{forget, things};
 pub use error::Error;
 pub use hints::{hints_from, wanted_member};
 pub use locate::Sources;

@@ -14,10 +14,14 @@ use super::Error;
 use super::deadline::Deadline;
 use super::ladder::tag_name;
 use crate::model::Sha256Digest;
+use crate::store;
 
 /// A history of more commits than this is not packed anew (libgit2 searches
 /// every delta again, minutes for such a history) but copied as it is stored.
 const LONG_HISTORY: usize = 20_000;
+
+/// The folder of the packs, below the cache.
+pub(super) const PACKS: &str = "packs";
 
 /// Packing threads: enough to halve the wait, few enough to leave a batch's
 /// other workers theirs.
@@ -134,10 +138,10 @@ impl History {
         cache: &Path,
         deadline: Deadline,
     ) -> Result<std::path::PathBuf, Error> {
-        let base = cache.join("packs");
+        let base = cache.join(PACKS);
         let key = Sha256Digest::of(format!("{}\n{}", self.commit, self.packed_refs()));
         let folder = base.join(key.to_string());
-        if folder.is_dir() {
+        if store::note_use(&folder) {
             return Ok(folder);
         }
         fs::create_dir_all(&base).map_err(Error::io("creating the folder", &base))?;

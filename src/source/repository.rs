@@ -19,6 +19,7 @@ use git2::{
 use super::Error;
 use super::place::{Place, Target};
 use crate::model::Sha256Digest;
+use crate::store;
 
 /// How old a cached copy may be before it is brought up to date, so that a tag
 /// that moved is seen within the hour and a batch does not ask twice.
@@ -135,21 +136,27 @@ fn open_folder(folder: &Path, target: &Target) -> Result<Opened, Error> {
     })
 }
 
+/// The folder of the copies, below the cache.
+pub(super) const COPIES: &str = "git";
+
 /// The cached copy of one address.
-struct Copy {
+pub(super) struct Copy {
     folder: PathBuf,
-    stamp: PathBuf,
-    lock: PathBuf,
+    pub(super) stamp: PathBuf,
+    pub(super) lock: PathBuf,
 }
 
 impl Copy {
     fn of(cache: &Path, url: &str) -> Self {
         let key = Sha256Digest::of(url).to_string();
-        let base = cache.join("git");
+        Self::in_folder(cache.join(COPIES).join(key))
+    }
+
+    pub(super) fn in_folder(folder: PathBuf) -> Self {
         Self {
-            folder: base.join(&key),
-            stamp: base.join(format!("{key}.fetched")),
-            lock: base.join(format!("{key}.lock")),
+            stamp: folder.with_extension("fetched"),
+            lock: folder.with_extension("lock"),
+            folder,
         }
     }
 
@@ -182,6 +189,7 @@ fn open_remote(
         Freshness::Refetched => false,
     };
     if copy.age().is_some_and(will_do)
+        && store::note_use(&copy.folder)
         && let Ok(git) = copy.open()
     {
         return Ok(Opened {
@@ -202,6 +210,7 @@ fn open_remote(
     } else {
         fetch_into(&copy, url, target)
     };
+    store::note_use(&copy.folder);
     drop(lock);
     let stale = match fetched {
         Ok(()) => None,

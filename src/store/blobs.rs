@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::Digest as _;
 
 use super::durable::{persist, readable};
-use super::{Error, make_folder};
+use super::{Error, Thing, files_below, make_folder, note_use};
 use crate::model::{Sha256Digest, Sha512Digest};
 
 /// A store of blobs in one folder. Cheap to clone.
@@ -70,10 +70,26 @@ impl Blobs {
         writer.finish()
     }
 
-    /// The file of a blob, where the store has it.
+    /// The file of a blob, where the store has it. Asking for one is using it.
     pub fn get(&self, digest: &Sha256Digest) -> Option<PathBuf> {
         let path = self.path_of(digest);
-        path.is_file().then_some(path)
+        note_use(&path).then_some(path)
+    }
+
+    /// Every file of the store with the digest that it has for a name; what a killed
+    /// writer left has none.
+    ///
+    /// # Errors
+    /// [`Error`] where the folder cannot be read.
+    pub fn things(&self) -> Result<Vec<(Thing, Option<Sha256Digest>)>, Error> {
+        let things = files_below(&self.root)?;
+        Ok(things
+            .into_iter()
+            .map(|thing| {
+                let digest = digest_of(&thing.path);
+                (thing, digest)
+            })
+            .collect())
     }
 
     fn path_of(&self, digest: &Sha256Digest) -> PathBuf {
@@ -135,7 +151,7 @@ impl BlobWriter {
     pub fn finish(self) -> Result<Blob, Error> {
         let (sha256, sha512) = self.digests();
         let path = self.store.path_of(&sha256);
-        if !path.is_file() {
+        if !note_use(&path) {
             if let Some(folder) = path.parent() {
                 make_folder(folder)?;
             }
@@ -150,6 +166,14 @@ impl BlobWriter {
             path,
         })
     }
+}
+
+/// The digest that a blob's path names.
+fn digest_of(path: &Path) -> Option<Sha256Digest> {
+    let head = path.parent()?.file_name()?.to_str()?;
+    format!("{head}{}", path.file_name()?.to_str()?)
+        .parse()
+        .ok()
 }
 
 /// SHA-256 and size in bytes of a file, read as a stream.

@@ -9,12 +9,14 @@ mod durable;
 #[cfg(test)]
 #[path = "../../tests/support/postgres.rs"]
 pub(crate) mod postgres;
+mod shelf;
 
 use std::path::{Path, PathBuf};
 
 pub use blobs::{Blob, BlobWriter, Blobs, digest_file};
 pub use database::{Backend, Database, DatabaseError, Migration, Schema};
 pub use durable::{append_durably, free_bytes, lock, make_folder, remove_durably, write_durably};
+pub use shelf::{NOTED_EVERY, Thing, files_below, note_use, remove_unused, things_in};
 
 /// Why something could not be stored or read back.
 #[derive(Debug, thiserror::Error)]

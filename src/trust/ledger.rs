@@ -75,8 +75,9 @@ struct State {
 
 /// A batch under way.
 #[derive(Serialize, Deserialize)]
-struct Pending {
-    first: u64,
+pub(super) struct Pending {
+    /// The number of its first entry.
+    pub(super) first: u64,
     items: Vec<PendingItem>,
 }
 

@@ -22,6 +22,7 @@ mod reader;
 mod records;
 pub mod serve;
 mod summary;
+mod texts;
 mod verified;
 mod witnesses;
 
@@ -51,6 +52,7 @@ pub use public::public_files;
 pub use reader::Reader;
 pub use records::{Position, Record};
 pub use summary::{objections, summarize};
+pub use texts::every_text;
 pub use verified::{TrustedKeys, VerifiedRecord, verify_record};
 pub use witnesses::witnesses;
 

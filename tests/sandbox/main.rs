@@ -3,6 +3,7 @@
 
 mod cleanup;
 mod confinement;
+mod images;
 mod limits;
 mod output;
 mod reach;

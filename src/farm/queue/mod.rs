@@ -13,6 +13,7 @@
 mod add;
 mod batches;
 mod choose;
+mod every;
 mod lease;
 mod report;
 mod schema;
