@@ -1,6 +1,6 @@
 //! Batches on the way in: all of one, or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::{Any, AssertSqlSafe, Transaction};
@@ -98,19 +98,17 @@ impl Queue {
         }
         for (lane, jobs) in by_lane {
             for jobs in jobs.chunks(ROWS) {
-                add_jobs(&mut transaction, lane, jobs).await?;
-                want(&mut transaction, batch, lane, jobs).await?;
+                let (mut wanted, known) = add_jobs(&mut transaction, lane, jobs).await?;
+                if !known.is_empty() {
+                    wanted.extend(live(&mut transaction, &known).await?);
+                    take_over(&mut transaction, batch, lane, &known).await?;
+                }
+                want(&mut transaction, &batch.id, &wanted).await?;
             }
         }
-        for job in answered {
-            sqlx::query(
-                "INSERT INTO farm_want (batch, job) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            )
-            .bind(&batch.id)
-            .bind(job.0)
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed("add an answered job"))?;
+        for jobs in answered.chunks(ROWS) {
+            let jobs: Vec<_> = jobs.iter().map(|job| job.0).collect();
+            want(&mut transaction, &batch.id, &jobs).await?;
         }
         transaction.commit().await.map_err(failed("add a batch"))?;
         if jobs.len() >= MANY && self.database.backend() == Backend::Postgres {
@@ -166,11 +164,13 @@ fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
     rows.join(", ")
 }
 
+/// Adds those that are not live yet. Returns the numbers of what was added, and the
+/// releases that were live before.
 async fn add_jobs(
     transaction: &mut Transaction<'static, Any>,
     lane: i64,
     jobs: &[&NewJob],
-) -> Result<(), Error> {
+) -> Result<(Vec<i64>, Vec<String>), Error> {
     let values = rows(jobs.len(), |number| {
         let first = number * COLUMNS + 1;
         format!(
@@ -182,57 +182,93 @@ async fn add_jobs(
     // Only numbered parameters are put into the text.
     let statement = format!(
         "INSERT INTO farm_job (purl, lane, rank, state, live, failures, losses, due, detail) \
-         VALUES {values} ON CONFLICT (purl) WHERE live = 1 DO NOTHING"
+         VALUES {values} ON CONFLICT (purl) WHERE live = 1 DO NOTHING RETURNING id, purl"
     );
+    let purls: Vec<_> = jobs.iter().map(|job| job.purl.to_string()).collect();
     let mut query = sqlx::query(AssertSqlSafe(statement));
-    for job in jobs {
-        query = query.bind(job.purl.to_string()).bind(lane).bind(job.rank);
+    for (job, purl) in jobs.iter().zip(&purls) {
+        query = query.bind(purl).bind(lane).bind(job.rank);
+    }
+    let rows = query
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(failed("add jobs"))?;
+    let mut numbers = Vec::with_capacity(rows.len());
+    let mut added = BTreeSet::new();
+    for row in &rows {
+        numbers.push(column(row, 0)?);
+        added.insert(column::<String>(row, 1)?);
+    }
+    let known = purls.into_iter().filter(|purl| !added.contains(purl));
+    Ok((numbers, known.collect()))
+}
+
+/// The jobs of releases that are live.
+async fn live(
+    transaction: &mut Transaction<'static, Any>,
+    purls: &[String],
+) -> Result<Vec<i64>, Error> {
+    let places = rows(purls.len(), |number| format!("${}", number + 1));
+    let statement = format!("SELECT id FROM farm_job WHERE live = 1 AND purl IN ({places})");
+    let mut query = sqlx::query(AssertSqlSafe(statement));
+    for purl in purls {
+        query = query.bind(purl);
+    }
+    let rows = query
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(failed("find jobs that wait already"))?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+/// Takes over what waits for a less urgent batch.
+async fn take_over(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &NewBatch,
+    lane: i64,
+    purls: &[String],
+) -> Result<(), Error> {
+    if batch.urgency == Urgency::Bulk {
+        return Ok(());
+    }
+    let places = rows(purls.len(), |number| format!("${}", number + 3));
+    let statement = format!(
+        "UPDATE farm_job SET lane = $1 WHERE live = 1 AND state = 'queued' AND purl IN ({places}) AND lane IN \
+         (SELECT l.id FROM farm_lane l JOIN farm_batch b ON b.id = l.batch WHERE b.state = 'open' AND b.urgency < $2)"
+    );
+    let mut query = sqlx::query(AssertSqlSafe(statement))
+        .bind(lane)
+        .bind(batch.urgency as i64);
+    for purl in purls {
+        query = query.bind(purl);
     }
     query
         .execute(&mut **transaction)
         .await
-        .map_err(failed("add jobs"))?;
+        .map_err(failed("move waiting jobs to a more urgent batch"))?;
     Ok(())
 }
 
-/// Notes that the batch wants these releases, and takes over those that wait for a
-/// less urgent batch.
+/// Notes that the batch wants these jobs. By their numbers: a database that has not yet
+/// looked at a table that is being filled searches all of it for names.
 async fn want(
     transaction: &mut Transaction<'static, Any>,
-    batch: &NewBatch,
-    lane: i64,
-    jobs: &[&NewJob],
+    batch: &str,
+    jobs: &[i64],
 ) -> Result<(), Error> {
-    let purls = rows(jobs.len(), |number| format!("${}", number + 3));
-    let wants = format!(
-        "INSERT INTO farm_want (batch, job) SELECT $1, id FROM farm_job \
-         WHERE live = 1 AND $2 = $2 AND purl IN ({purls}) ON CONFLICT DO NOTHING"
-    );
-    let takes = format!(
-        "UPDATE farm_job SET lane = $1 WHERE live = 1 AND state = 'queued' AND purl IN ({purls}) AND lane IN \
-         (SELECT l.id FROM farm_lane l JOIN farm_batch b ON b.id = l.batch WHERE b.state = 'open' AND b.urgency < $2)"
-    );
-    let mut query = sqlx::query(AssertSqlSafe(wants))
-        .bind(&batch.id)
-        .bind(0_i64);
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let values = rows(jobs.len(), |number| format!("($1, ${})", number + 2));
+    let statement =
+        format!("INSERT INTO farm_want (batch, job) VALUES {values} ON CONFLICT DO NOTHING");
+    let mut query = sqlx::query(AssertSqlSafe(statement)).bind(batch);
     for job in jobs {
-        query = query.bind(job.purl.to_string());
+        query = query.bind(job);
     }
     query
         .execute(&mut **transaction)
         .await
         .map_err(failed("add a batch's jobs"))?;
-    if batch.urgency > Urgency::Bulk {
-        let mut query = sqlx::query(AssertSqlSafe(takes))
-            .bind(lane)
-            .bind(batch.urgency as i64);
-        for job in jobs {
-            query = query.bind(job.purl.to_string());
-        }
-        query
-            .execute(&mut **transaction)
-            .await
-            .map_err(failed("move waiting jobs to a more urgent batch"))?;
-    }
     Ok(())
 }
