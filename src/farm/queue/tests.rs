@@ -210,8 +210,16 @@ async fn a_silent_holder_loses_its_lease_and_its_late_report_is_refused() {
             farm.tend().await.requeued.is_empty(),
             "seen for the first time"
         );
-        tokio::time::sleep(DEADLINE * 2).await;
-        assert_eq!(farm.tend().await.requeued, ["pkg:npm/a0@1.0.0"]);
+        // Only who looks again and again can tell; a machine under load skips looks.
+        let mut requeued = Vec::new();
+        for _ in 0..1000 {
+            tokio::time::sleep(DEADLINE / 20).await;
+            requeued = farm.tend().await.requeued;
+            if !requeued.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(requeued, ["pkg:npm/a0@1.0.0"]);
         let again = farm.one("w").await;
         assert_eq!(farm.done(&leased).await, Delivery::NotHolder);
         assert_eq!(farm.done(&again).await, Delivery::Taken(Next::Done));

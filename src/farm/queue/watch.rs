@@ -2,6 +2,9 @@
 //! set. A lease counts its beats. Whoever watches notes, on its own monotonic clock,
 //! when it first saw a beat; when the same beat still stands after the deadline, the
 //! holder is lost. Wall clocks may jump, on any machine, and nothing happens.
+//!
+//! A watcher that could not look for a while (the database was gone) does not know
+//! whether the holders could beat; all of them have a whole deadline again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,6 +21,7 @@ pub(super) struct Standing {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     seen: HashMap<String, (i64, Instant)>,
+    looked: Option<Instant>,
 }
 
 impl Watch {
@@ -28,11 +32,14 @@ impl Watch {
         deadline: Duration,
         now: Instant,
     ) -> Vec<Standing> {
+        let was_blind = self
+            .looked
+            .is_some_and(|looked| now.duration_since(looked) >= deadline / 2);
         let mut next = HashMap::with_capacity(leases.len());
         let mut lost = Vec::new();
         for lease in leases {
             let since = match self.seen.get(&lease.token) {
-                Some((beat, since)) if *beat == lease.beat => *since,
+                Some((beat, since)) if *beat == lease.beat && !was_blind => *since,
                 _ => now,
             };
             next.insert(lease.token.clone(), (lease.beat, since));
@@ -41,6 +48,7 @@ impl Watch {
             }
         }
         self.seen = next;
+        self.looked = Some(now);
         lost
     }
 }
@@ -59,20 +67,30 @@ mod tests {
         }]
     }
 
+    /// Looks every second, and says after how many the lease is lost.
+    fn lost_after(watch: &mut Watch, beat: i64, start: Instant, most: u64) -> Option<u64> {
+        (0..=most).find(|second| {
+            let now = start + Duration::from_secs(*second);
+            !watch.observe(lease(beat), DEADLINE, now).is_empty()
+        })
+    }
+
     #[test]
     fn a_lease_that_beats_is_never_lost_and_one_that_stopped_is_after_the_deadline() {
-        let (mut watch, start) = (Watch::default(), Instant::now());
+        let (mut watch, mut now) = (Watch::default(), Instant::now());
         for beat in 0..10 {
-            let now = start + Duration::from_secs(20 * u64::try_from(beat).expect("small"));
-            assert!(watch.observe(lease(beat), DEADLINE, now).is_empty());
+            assert_eq!(lost_after(&mut watch, beat, now, 29), None);
+            now += Duration::from_secs(30);
         }
-        let last = start + Duration::from_secs(180);
-        assert!(
-            watch
-                .observe(lease(9), DEADLINE, last + Duration::from_secs(29))
-                .is_empty()
-        );
-        assert_eq!(watch.observe(lease(9), DEADLINE, last + DEADLINE).len(), 1);
+        assert_eq!(lost_after(&mut watch, 10, now, 60), Some(30));
+    }
+
+    #[test]
+    fn who_could_not_look_for_a_while_waits_a_whole_deadline_again() {
+        let (mut watch, now) = (Watch::default(), Instant::now());
+        assert_eq!(lost_after(&mut watch, 7, now, 20), None);
+        let back = now + Duration::from_secs(20) + DEADLINE / 2;
+        assert_eq!(lost_after(&mut watch, 7, back, 60), Some(30));
     }
 
     #[test]
