@@ -15,7 +15,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, ConnectOptions as _, Executor as _, Transaction};
+use sqlx::{Any, AnyPool, ConnectOptions as _, Connection as _, Executor as _, Transaction};
 use tracing::log::LevelFilter;
 use url::Url;
 
@@ -97,7 +97,7 @@ impl DatabaseError {
     }
 
     /// Whether the same again may work: the connection was cut, the server is
-    /// starting or stopping, another transaction stood in the way.
+    /// starting or stopping, another transaction stood in the way, the disk is full.
     pub fn is_passing(&self) -> bool {
         let error = match self {
             Self::Open { error, .. } | Self::Query { error, .. } => error,
@@ -111,14 +111,15 @@ impl DatabaseError {
             | sqlx::Error::Protocol(_) => true,
             // PostgreSQL 15 documentation, appendix A: class 08 is the connection,
             // 40 serialization and deadlock, 53 resources, 57P an operator; SQLite's
-            // result codes 5 and 6 (and their extensions, low byte) are busy and locked.
+            // result codes 5, 6 and 13 (and their extensions, low byte) are busy, locked
+            // and a full disk.
             sqlx::Error::Database(error) => error.code().is_some_and(|code| {
                 ["08", "40", "53", "57P"]
                     .iter()
                     .any(|c| code.starts_with(c))
                     || code
                         .parse::<u32>()
-                        .is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+                        .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13))
             }),
             _ => false,
         }
@@ -209,6 +210,13 @@ impl Database {
                     }
                     Ok(())
                 })
+            })
+            .after_release(move |connection, _| {
+                // SQLite itself ends the transaction of a statement that finds the disk
+                // full (<https://sqlite.org/lang_transaction.html>, section 3); the driver
+                // counts it as open from then on, and could begin no other.
+                let is_usable = backend != Backend::Sqlite || !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_usable) })
             })
             .connect_with(options)
             .await
