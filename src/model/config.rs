@@ -91,8 +91,8 @@ pub struct DatabaseConfig {
     pub url: Option<String>,
 }
 
-/// Addresses of the registries.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Addresses of the registries, and the patience with them.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegistryConfig {
     /// Root of a sparse cargo index (without `sparse+`).
@@ -101,6 +101,24 @@ pub struct RegistryConfig {
     pub pypi: Option<Url>,
     /// Root of an npm registry.
     pub npm: Option<Url>,
+    /// How long the next bytes of an answer may take.
+    pub stall_seconds: u64,
+    /// How long a whole answer may take, however steadily it comes.
+    pub longest_seconds: u64,
+}
+
+impl Default for RegistryConfig {
+    /// A minute of nothing is a dead connection; half an hour is enough for the largest
+    /// file that is fetched, a gigabyte, at 5 megabits a second.
+    fn default() -> Self {
+        Self {
+            cargo: None,
+            pypi: None,
+            npm: None,
+            stall_seconds: 60,
+            longest_seconds: 30 * 60,
+        }
+    }
 }
 
 /// Where sources are read from.

@@ -193,6 +193,7 @@ mod tests {
             cargo: Some("http://127.0.0.1:1/index".parse().expect("valid")),
             pypi: Some("http://127.0.0.1:1/simple/".parse().expect("valid")),
             npm: Some("http://127.0.0.1:1/".parse().expect("valid")),
+            ..RegistryConfig::default()
         };
         assert_eq!(cargo(&config).expect("address").path(), "/index/");
         assert_eq!(pypi(&config).expect("address").path(), "/simple/");

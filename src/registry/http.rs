@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Error;
-use crate::model::{Digest, Sha256Digest, Sha512Digest};
+use crate::model::{Digest, RegistryConfig, Sha256Digest, Sha512Digest};
 use crate::store::{self, Blob, Blobs};
 
 /// The largest metadata document, in bytes: the largest packuments have some
@@ -26,8 +26,6 @@ const MAX_METADATA: u64 = 128 << 20;
 const FRESH_SECONDS: i64 = 300;
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long to wait for the next bytes.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Tries of one request, with the pauses between them doubling from this.
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
@@ -53,14 +51,15 @@ struct Remembered {
 }
 
 impl Http {
-    pub(super) fn open(blobs: Blobs, cache: &Path) -> Result<Self, Error> {
+    pub(super) fn open(blobs: Blobs, cache: &Path, config: &RegistryConfig) -> Result<Self, Error> {
         store::make_folder(cache)?;
         // Fails only where a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("remint/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
+            .read_timeout(Duration::from_secs(config.stall_seconds))
+            .timeout(Duration::from_secs(config.longest_seconds))
             .build()
             .map_err(|error| Error::Client(error.to_string()))?;
         Ok(Self {
@@ -82,7 +81,7 @@ impl Http {
         let place = self.place(url, accept);
         let remembered = self.remembered(&place);
         if let Some((remembered, body)) = &remembered
-            && Timestamp::now().as_second() - remembered.asked.as_second() < FRESH_SECONDS
+            && is_fresh(remembered.asked, Timestamp::now())
         {
             return Ok(body.clone());
         }
@@ -278,6 +277,12 @@ impl Http {
     }
 }
 
+/// Whether an answer may be used without asking again. One from the future is not: the
+/// clock was set back, and nobody knows how old it is.
+fn is_fresh(asked: Timestamp, now: Timestamp) -> bool {
+    (0..FRESH_SECONDS).contains(&(now.as_second() - asked.as_second()))
+}
+
 /// A blob on disk, hashed again.
 fn read_blob(path: &Path) -> Result<Blob, Error> {
     let bytes = std::fs::read(path).map_err(|error| store::Error::io("read", path, error))?;
@@ -330,4 +335,19 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_used_again_for_some_minutes_and_never_one_from_the_future() {
+        let now = Timestamp::from_second(1_000_000).expect("in range");
+        let asked = |second| Timestamp::from_second(second).expect("in range");
+        assert!(is_fresh(asked(1_000_000), now));
+        assert!(is_fresh(asked(1_000_001 - FRESH_SECONDS), now));
+        assert!(!is_fresh(asked(1_000_000 - FRESH_SECONDS), now));
+        assert!(!is_fresh(asked(1_000_001), now));
+    }
 }

@@ -108,7 +108,7 @@ impl Registries {
     /// [`Error::Address`] where a configured address is none, and [`Error::Client`]
     /// where no HTTP client can be made.
     pub fn open(config: &RegistryConfig, blobs: Blobs, cache: &Path) -> Result<Self, Error> {
-        let http = Arc::new(Http::open(blobs, cache)?);
+        let http = Arc::new(Http::open(blobs, cache, config)?);
         Ok(Self {
             cargo: CargoRegistry::new(http.clone(), address::lookup(config, address::cargo)),
             pypi: PypiRegistry::new(http.clone(), address::lookup(config, address::pypi)),
