@@ -357,6 +357,7 @@ async fn work(
         Some(jobs) => jobs.get(),
         None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
     };
+    opened.line.cores = open::cores(slots, &opened.line.limits);
     let stop = opened.line.cancel.clone();
     let shown = bars.clone();
     let worker = Worker {
@@ -394,9 +395,8 @@ async fn work(
 /// What this machine gives: its memory, less a quarter for everything else, and as
 /// many processors as the person asked for jobs.
 fn capacity(slots: usize, each: Reservation) -> Reservation {
-    let memory = process::memory_mib().map_or(u64::MAX, |all| all / 4 * 3);
     Reservation {
-        memory_mib: memory,
+        memory_mib: open::memory_mib(),
         cpu_millis: each
             .cpu_millis
             .saturating_mul(u64::try_from(slots).unwrap_or(u64::MAX)),
@@ -413,14 +413,15 @@ fn show(bars: &Bars, event: WorkerEvent) {
         } => {
             for record in &records {
                 let verdict = record.verdict.kind();
-                let again = match next {
-                    Next::Again(pause) => format!(", again in {} s", pause.as_secs()),
-                    Next::Done | Next::GiveUp => String::new(),
-                };
-                bars.say(&format!(
-                    "{verdict:17} {}{again}",
-                    printable(&record.subject(), false)
-                ));
+                let mut line = format!("{verdict:17} {}", printable(&record.subject(), false));
+                // It says nothing of the package, so a person reads why at once.
+                if verdict == VerdictKind::InfraError {
+                    line += &format!(": {}", printable(&record.verdict.reason(), false));
+                }
+                if let Next::Again(pause) = next {
+                    line += &format!(", again in {} s", pause.as_secs());
+                }
+                bars.say(&line);
             }
             bars.leave(&purl.to_string());
             if !matches!(next, Next::Again(_)) {

@@ -2,6 +2,7 @@
 //! signer, images, and the signals that stop it.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,15 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, Global};
 use crate::attest::{Keyring, Keys};
+use crate::farm::process;
 use crate::image::{self, Images};
 use crate::mirror::Mirror;
-use crate::model::{Config, EventSink};
+use crate::model::{Config, EventSink, Limits};
 use crate::registry::Registries;
 use crate::source::Sources;
 use crate::store::Blobs;
 use crate::toolchain;
 use crate::trust::{Folders, Ledger};
-use crate::verify::{self, Line, Toolchains};
+use crate::verify::{self, Cores, Line, Toolchains};
 
 /// The name of the configuration file in the data folder.
 const CONFIG_FILE: &str = "remint.toml";
@@ -131,10 +133,26 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
             },
             limits: config.limits,
             tries: config.tries,
+            cores: cores(
+                std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+                &config.limits,
+            ),
             events,
             cancel,
         },
     })
+}
+
+/// Room for so many builds, and for no more than the machine's memory holds.
+pub(super) fn cores(slots: usize, each: &Limits) -> Cores {
+    let held = memory_mib() / each.memory_mib.max(1);
+    let held = usize::try_from(held).unwrap_or(usize::MAX);
+    Cores::new(slots.min(held).max(1))
+}
+
+/// What this machine's memory gives to builds: all but a quarter.
+pub(super) fn memory_mib() -> u64 {
+    process::memory_mib().map_or(u64::MAX, |all| all / 4 * 3)
 }
 
 /// Ctrl-C and SIGTERM end the run in order: what it started is removed first.

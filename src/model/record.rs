@@ -38,8 +38,9 @@ pub struct Attempt {
     /// What sets the plan apart: the facts that it recovered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovered: Vec<RecoveredFact>,
-    /// How it ended.
-    pub verdict: VerdictKind,
+    /// How it ended; none where it was stopped because another was exact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<VerdictKind>,
     /// Why, in one line.
     pub outcome: String,
     /// How far the rebuilt file was from the published one, where there was one.

@@ -151,7 +151,9 @@ fn near(attempt: &Attempt) -> String {
             "{differences} difference(s), the worst in {}",
             worst.map_or("metadata", |worst| worst.name())
         ),
-        None => attempt.verdict.to_string(),
+        None => attempt
+            .verdict
+            .map_or_else(|| "no verdict".to_owned(), |verdict| verdict.to_string()),
     };
     format!("{how} ({})", seconds(attempt.millis))
 }
@@ -170,7 +172,7 @@ mod tests {
                 name: "cargo".into(),
                 version: version.into(),
             }],
-            verdict,
+            verdict: Some(verdict),
             outcome: "2 differences (generated); \u{1b}[31mfirst".into(),
             distance,
             millis: 1500,

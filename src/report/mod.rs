@@ -109,12 +109,10 @@ fn facts(record: &ResultRecord) -> Vec<(&'static str, String)> {
         if record.candidates.len() > 1 {
             add(
                 "Tried",
-                Some(format!(
-                    "{}. {}: {}",
-                    number + 1,
-                    attempt.verdict,
-                    attempt.outcome
-                )),
+                Some(match attempt.verdict {
+                    Some(verdict) => format!("{}. {verdict}: {}", number + 1, attempt.outcome),
+                    None => format!("{}. {}", number + 1, attempt.outcome),
+                }),
             );
         }
     }

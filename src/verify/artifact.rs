@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::tries::{Tried, Tries};
+use super::one_try::Tried;
+use super::tries::Tries;
 use super::{Error, Line, Request, failure, memory, prepare, settle, tree};
 use crate::model::{
     Artifact, ArtifactSummary, Attempt, Distance, FetchedArtifact, Learnt, Recipe, Release,
@@ -143,25 +144,19 @@ impl Line {
         artifact: &Artifact,
         tries: Tries,
     ) -> Result<(), Error> {
-        let Tries { tried, untried } = tries;
-        let verdicts = tried
-            .iter()
-            .map(|tried| match tried {
-                Ok(tried) => tried.verdict.clone(),
-                Err(verdict) => verdict.clone(),
-            })
-            .collect();
-        record.candidates = tried.iter().map(attempt).collect();
-        record.untried = untried;
+        record.untried = tries.untried;
+        let tried = tries.into_ordered();
+        let verdicts: Vec<_> = tried.iter().map(Tried::verdict).collect();
+        let chosen = settle::nearest(&verdicts);
+        record.candidates = tried.iter().map(|tried| attempt(tried, chosen)).collect();
         let from_git = settle::best_of_git(
             tried
                 .iter()
-                .flatten()
-                .map(|tried| (&tried.source, &tried.verdict)),
+                .filter_map(|tried| Some((&tried.made()?.source, tried.verdict()?))),
         );
-        let chosen = settle::nearest(verdicts).and_then(|index| tried.into_iter().nth(index));
-        match chosen {
-            None => {
+        match chosen.and_then(|index| tried.into_iter().nth(index)) {
+            // One that was stopped has no verdict, so it is never chosen.
+            None | Some(Tried::Stopped(_)) => {
                 record.verdict = Verdict::SourceNotFound {
                     reason: format!(
                         "{}: nothing names a source, and there is no source distribution",
@@ -169,9 +164,9 @@ impl Line {
                     ),
                 };
             }
-            Some(Err(verdict)) => record.verdict = verdict,
-            Some(Ok(tried)) => {
-                record.verdict = tried.verdict;
+            Some(Tried::Unmade(verdict)) => record.verdict = verdict,
+            Some(Tried::Judged(tried, verdict)) => {
+                record.verdict = verdict;
                 record.plan_hash = Some(tried.recipe.plan.hash());
                 record.recipe = Some(tried.recipe.to_toml());
                 record.source = Some(settle::with_link(tried.source, from_git));
@@ -248,27 +243,29 @@ fn summary(file: &FetchedArtifact) -> ArtifactSummary {
     }
 }
 
-fn attempt(tried: &Tried) -> Attempt {
-    let verdict = match tried {
-        Ok(tried) => &tried.verdict,
-        Err(verdict) => verdict,
+/// One try as the record tells it; `chosen` is the number of the one that counts.
+fn attempt(tried: &Tried, chosen: Option<usize>) -> Attempt {
+    let verdict = tried.verdict();
+    let stopped = || match chosen {
+        Some(exact) => format!("stopped, because try {} is exact", exact + 1),
+        None => "stopped".to_owned(),
     };
     let mut attempt = Attempt {
         plan_hash: None,
         image: None,
         source: None,
         recovered: vec![],
-        verdict: verdict.kind(),
-        outcome: verdict.reason(),
-        distance: Distance::of(verdict),
+        verdict: verdict.map(Verdict::kind),
+        outcome: verdict.map_or_else(stopped, Verdict::reason),
+        distance: verdict.and_then(Distance::of),
         millis: 0,
     };
-    if let Ok(tried) = tried {
-        attempt.plan_hash = Some(tried.recipe.plan.hash());
-        attempt.image.clone_from(&tried.image);
-        attempt.source = Some(tried.source.summary());
-        attempt.recovered.clone_from(&tried.recipe.plan.recovered);
-        attempt.millis = tried.millis;
+    if let Some(made) = tried.made() {
+        attempt.plan_hash = Some(made.recipe.plan.hash());
+        attempt.image.clone_from(&made.image);
+        attempt.source = Some(made.source.summary());
+        attempt.recovered.clone_from(&made.recipe.plan.recovered);
+        attempt.millis = made.millis;
     }
     attempt
 }

@@ -7,11 +7,13 @@
 //! that the registry room checked with the bytes that the sandbox handed out.
 
 mod artifact;
+mod cores;
 mod failure;
 mod inputs;
 mod judge;
 mod lock;
 mod memory;
+mod one_try;
 mod prepare;
 mod select;
 mod settle;
@@ -38,6 +40,7 @@ use crate::source::Sources;
 use crate::store::{self, Blobs};
 use crate::trust::{self, Ledger};
 
+pub use cores::Cores;
 pub use toolchains::Toolchains;
 
 /// What a person asks of the line for one package.
@@ -110,6 +113,8 @@ pub struct Line {
     pub limits: Limits,
     /// When no further plan is tried for an artifact.
     pub tries: TryLimits,
+    /// How many builds this machine has room for.
+    pub cores: Cores,
     /// Who is told.
     pub events: EventSink,
     /// What stops everything.
@@ -210,6 +215,7 @@ impl Line {
     /// [`Error`] where the request itself cannot be met, or on cancellation.
     pub async fn verify(&self, request: &Request) -> Result<Vec<ResultRecord>, Error> {
         let started = Timestamp::now();
+        let _room = self.cores.own();
         self.enter(&request.purl.to_string(), Station::Registry);
         let release = match self
             .registries

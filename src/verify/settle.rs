@@ -2,12 +2,14 @@
 
 use crate::model::{Differs, Evidence, EvidenceKind, Severity, Source, Verdict};
 
-/// The verdict that stands for all tries of an artifact: the first exact one, or
-/// else the nearest, so that a person reads the differences that matter.
-pub(super) fn nearest(verdicts: Vec<Verdict>) -> Option<usize> {
+/// The verdict that stands for all tries of an artifact, given in the plans' order: the
+/// first exact one, or else the nearest, so that a person reads the differences that
+/// matter. A try without a verdict was stopped, and says nothing.
+pub(super) fn nearest(verdicts: &[Option<&Verdict>]) -> Option<usize> {
     verdicts
         .iter()
         .enumerate()
+        .filter_map(|(index, verdict)| Some((index, (*verdict)?)))
         .min_by_key(|(index, verdict)| (distance(verdict), *index))
         .map(|(index, _)| index)
 }
@@ -149,29 +151,44 @@ mod tests {
         Verdict::InfraError { reason: "x".into() }
     }
 
+    fn chosen<const N: usize>(verdicts: [Option<Verdict>; N]) -> Option<usize> {
+        nearest(&verdicts.each_ref().map(Option::as_ref))
+    }
+
     #[test]
     fn the_exact_try_wins_wherever_it_stands() {
-        let tries = vec![different(Severity::Metadata), reproduced()];
-        assert_eq!(nearest(tries), Some(1));
+        let tries = [Some(different(Severity::Metadata)), Some(reproduced())];
+        assert_eq!(chosen(tries), Some(1));
+    }
+
+    #[test]
+    fn of_two_exact_tries_the_first_plan_counts_whichever_ended_first() {
+        assert_eq!(chosen([Some(reproduced()), Some(reproduced())]), Some(0));
+        assert_eq!(chosen([None, Some(reproduced())]), Some(1));
+    }
+
+    #[test]
+    fn a_try_that_was_stopped_says_nothing() {
+        let tries = [None, Some(different(Severity::Payload)), None];
+        assert_eq!(chosen(tries), Some(1));
+        assert_eq!(chosen([None]), None);
     }
 
     #[test]
     fn among_differences_the_mildest_is_shown_and_the_first_of_equals() {
-        let tries = vec![
-            different(Severity::Payload),
-            different(Severity::Metadata),
-            different(Severity::Metadata),
+        let tries = [
+            Some(different(Severity::Payload)),
+            Some(different(Severity::Metadata)),
+            Some(different(Severity::Metadata)),
         ];
-        assert_eq!(nearest(tries), Some(1));
+        assert_eq!(chosen(tries), Some(1));
     }
 
     #[test]
     fn the_farms_fault_never_hides_what_is_known_of_the_package() {
-        assert_eq!(
-            nearest(vec![infra(), different(Severity::Payload)]),
-            Some(1)
-        );
-        assert_eq!(nearest(vec![infra()]), Some(0));
-        assert_eq!(nearest(vec![]), None);
+        let tries = [Some(infra()), Some(different(Severity::Payload))];
+        assert_eq!(chosen(tries), Some(1));
+        assert_eq!(chosen([Some(infra())]), Some(0));
+        assert_eq!(chosen([]), None);
     }
 }

@@ -59,6 +59,18 @@ impl Line {
         Ok(Ok(()))
     }
 
+    /// Whether every toolchain of a plan is kept, so that it can begin at once.
+    pub(super) fn is_ready(&self, plan: &Plan) -> bool {
+        plan.inputs.iter().all(|input| match input.origin {
+            InputOrigin::Toolchain { .. } => self.keeps(input),
+            _ => true,
+        })
+    }
+
+    fn keeps(&self, input: &Input) -> bool {
+        image::toolchain_file(&self.blobs, &self.folders.data, &input.digest).is_some()
+    }
+
     async fn keep(
         &self,
         engine: &Engine,
@@ -66,8 +78,7 @@ impl Line {
         name: &str,
         version: &str,
     ) -> Result<Result<(), Verdict>, Error> {
-        let is_kept =
-            || image::toolchain_file(&self.blobs, &self.folders.data, &input.digest).is_some();
+        let is_kept = || self.keeps(input);
         let missing = || Ok(Err(not_kept(name, version, &input.digest)));
         if is_kept() {
             return Ok(Ok(()));

@@ -1,65 +1,109 @@
-//! The tries of one artifact: source by source and plan by plan, each rebuilt in the
-//! sandbox and judged, until one is exact. Imports `sandbox`, `mirror`, `plan` and
-//! `model`. What a try says of the package is its verdict, never an error.
+//! The tries of one artifact: source by source and plan by plan, two at a time where
+//! the machine has room, until one is exact. Imports `plan` and `model`.
+//!
+//! What is decided never depends on which of two ends first. Tries keep the plans'
+//! order; of those that have a verdict the nearest counts, and of equals the first
+//! (`settle`). A plan is begun beside another only where it would be tried whatever
+//! comes of that one, unless that one is exact. An exact one stops the other, of which
+//! then nothing is known, and the record says so; where both had ended by then, both
+//! count, and the rule above picks the first.
 
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use super::artifact::Subject;
+use super::one_try::Tried;
 use super::prepare::Prepared;
-use super::{Error, Line, failure, judge, lock, on_a_thread, prepare, tree};
-use crate::mirror::View;
-use crate::model::{
-    Artifact, BuildFailure, BuildStage, Event, EvidenceKind, Learnt, Network, PhaseName,
-    PhaseReport, Plan, Rebuild, Recipe, ServedFile, Source, Station, TryLimits, Verdict,
-};
-use crate::plan::{self, Candidate};
-use crate::sandbox::{self, Engine, EngineError, Job};
+use super::{Error, Line, failure, tree};
+use crate::model::{Plan, Recipe, TryLimits, Verdict};
+use crate::sandbox::{Engine, EngineError};
 
-/// How one try went.
-pub(super) struct Try {
-    pub(super) verdict: Verdict,
-    pub(super) source: Source,
-    pub(super) recipe: Recipe,
-    pub(super) image: Option<String>,
-    pub(super) phases: Vec<PhaseReport>,
-    pub(super) served: Vec<ServedFile>,
-    pub(super) log: Option<PathBuf>,
-    pub(super) millis: u64,
-}
-
-/// A try, or the verdict that stands in for one where it could not be made.
-pub(super) type Tried = Result<Try, Verdict>;
+/// Plans of one release that run at once. The plans are ordered by how likely they are:
+/// a third would mostly do work that is thrown away.
+const SIDE_BY_SIDE: usize = 2;
 
 /// Every try of one artifact.
 #[derive(Default)]
 pub(super) struct Tries {
-    /// In the order in which they were made.
-    pub(super) tried: Vec<Tried>,
+    /// By their number, which is the plans' order.
+    tried: BTreeMap<usize, Tried>,
+    /// How many have begun or ended.
+    numbers: usize,
+    /// How many of those are tries of a plan.
+    made: usize,
     /// Plans that were left when the limit of tries or of time was reached.
     pub(super) untried: usize,
 }
 
+/// What is to be done with the next plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It is tried now.
+    Try,
+    /// It would bring nothing new.
+    Skip,
+    /// What comes of the running one tells.
+    Wait,
+    /// The limits end the tries here.
+    Over,
+}
+
 impl Tries {
     fn of_one(verdict: Verdict) -> Self {
-        Self {
-            tried: vec![Err(verdict)],
-            untried: 0,
-        }
+        let mut tries = Self::default();
+        tries.unmade(verdict);
+        tries
+    }
+
+    /// All of them, in the plans' order.
+    pub(super) fn into_ordered(self) -> Vec<Tried> {
+        self.tried.into_values().collect()
+    }
+
+    /// Notes the verdict that stands in for a try.
+    fn unmade(&mut self, verdict: Verdict) {
+        self.tried.insert(self.numbers, Tried::Unmade(verdict));
+        self.numbers += 1;
+    }
+
+    /// The number of a try that begins.
+    fn begin(&mut self) -> usize {
+        self.made += 1;
+        self.numbers += 1;
+        self.numbers - 1
     }
 
     /// Whether a try that installed nothing has every content right.
     fn replay_as_they_are(&self) -> bool {
-        self.tried.iter().flatten().any(|tried| {
-            matches!(tried.verdict, Verdict::Reproduced { .. })
-                && tried.recipe.plan.prepare.is_empty()
+        self.tried.values().any(|tried| match tried {
+            Tried::Judged(made, Verdict::Reproduced { .. }) => made.recipe.plan.prepare.is_empty(),
+            Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
         })
     }
 
-    /// Whether the limits end the tries here. The first plan is always tried.
-    fn are_over(&self, limits: TryLimits, begun: Instant) -> bool {
-        let made = self.tried.iter().filter(|tried| tried.is_ok()).count();
-        made > 0 && (made >= limits.most || begun.elapsed().as_secs() >= limits.seconds)
+    /// What is to be done with the next plan, while those of `running` are tried.
+    fn step(&self, next: &Plan, running: &[&Plan], limits: TryLimits, elapsed: Duration) -> Step {
+        // The first plan is always tried.
+        if self.made > 0 && (self.made >= limits.most || elapsed.as_secs() >= limits.seconds) {
+            return if running.is_empty() {
+                Step::Over
+            } else {
+                Step::Wait
+            };
+        }
+        let installs = !next.prepare.is_empty();
+        // What scripts would make is all there already, and they change no metadata.
+        if installs && self.replay_as_they_are() {
+            return Step::Skip;
+        }
+        let may_make_it_needless = installs && running.iter().any(|plan| plan.prepare.is_empty());
+        if running.len() >= SIDE_BY_SIDE || may_make_it_needless {
+            return Step::Wait;
+        }
+        Step::Try
     }
 }
 
@@ -83,38 +127,15 @@ impl Line {
             let prepared = self
                 .prepare(subject, &origin, recipe.as_ref(), scratch.path())
                 .await;
-            let prepared = match prepared {
-                Ok(prepared) => prepared,
-                Err(verdict) => {
-                    tries.tried.push(Err(verdict));
-                    continue;
-                }
-            };
-            for (nth, candidate) in prepared.candidates.iter().enumerate() {
-                if tries.are_over(self.tries, begun) {
-                    tries.untried += prepared.candidates.len() - nth;
-                    return Ok(tries);
-                }
-                // What scripts would make is all there already, and they change no metadata.
-                if tries.replay_as_they_are() && !candidate.plan.prepare.is_empty() {
-                    continue;
-                }
-                let asked = Instant::now();
-                let ready = self.make_ready(engine, &candidate.plan).await?;
-                // It is built once, and not for this artifact alone.
-                begun += asked.elapsed();
-                if let Err(verdict) = ready {
-                    tries.tried.push(Err(verdict));
-                    continue;
-                }
-                let number = tries.tried.len();
-                let tried = self
-                    .try_one(engine, subject, &prepared, candidate, number)
-                    .await?;
-                let exact = tried.verdict.is_plainly_reproduced();
-                tries.tried.push(Ok(tried));
-                if exact {
-                    return Ok(tries);
+            match prepared {
+                Err(verdict) => tries.unmade(verdict),
+                Ok(prepared) => {
+                    let ended = self
+                        .try_plans(engine, subject, &prepared, &mut begun, &mut tries)
+                        .await?;
+                    if ended {
+                        return Ok(tries);
+                    }
                 }
             }
             // A replayed one may still come plainly from a source of a lower rank; the record
@@ -123,265 +144,89 @@ impl Line {
         Ok(tries)
     }
 
-    /// Rebuild and compare one candidate.
-    async fn try_one(
+    /// The plans of one source; whether that ended the tries.
+    async fn try_plans(
         &self,
         engine: &Engine,
         subject: Subject<'_>,
         prepared: &Prepared,
-        candidate: &Candidate,
-        number: usize,
-    ) -> Result<Try, Error> {
-        let mut tried = Try {
-            verdict: Verdict::InfraError {
-                reason: String::new(),
-            },
-            source: prepared.source.clone(),
-            recipe: prepare::recipe_of(subject, &prepared.source, candidate),
-            image: None,
-            phases: vec![],
-            served: vec![],
-            log: None,
-            millis: 0,
-        };
-        let clock = Instant::now();
-        let scratch = self.scratch()?;
-        let outcome = self
-            .rebuild(
-                engine,
-                subject,
-                prepared,
-                &candidate.plan,
-                scratch.path(),
-                &mut tried,
-            )
-            .await;
-        match outcome {
-            Err(Stopped::Cancelled) => return Err(Error::Cancelled),
-            Err(Stopped::Decided(verdict)) => tried.verdict = verdict,
-            Err(Stopped::Failed {
-                stage,
-                failure,
-                log,
-            }) => {
-                tried.log = self.keep_log(subject.artifact(), number, &log)?;
-                tried.verdict = Verdict::BuildFailed { stage, failure };
+        begun: &mut Instant,
+        tries: &mut Tries,
+    ) -> Result<bool, Error> {
+        let mut line = self.clone();
+        line.cancel = self.cancel.child_token();
+        let line = &line;
+        let mut waiting: VecDeque<_> = prepared.candidates.iter().collect();
+        let mut running = FuturesUnordered::new();
+        let mut plans: BTreeMap<usize, &Plan> = BTreeMap::new();
+        // The job's own room is for one; each further one has its own.
+        let mut room = Vec::new();
+        let mut is_exact = false;
+        let mut failed = None;
+        loop {
+            while !is_exact
+                && failed.is_none()
+                && let Some(&candidate) = waiting.front()
+            {
+                let beside: Vec<_> = plans.values().copied().collect();
+                match tries.step(&candidate.plan, &beside, self.tries, begun.elapsed()) {
+                    Step::Try if beside.is_empty() => {
+                        let asked = Instant::now();
+                        let ready = self.make_ready(engine, &candidate.plan).await?;
+                        // It is built once, and not for this artifact alone.
+                        *begun += asked.elapsed();
+                        if let Err(verdict) = ready {
+                            tries.unmade(verdict);
+                            waiting.pop_front();
+                            continue;
+                        }
+                    }
+                    Step::Try => match self.cores.spare() {
+                        Some(spare) if self.is_ready(&candidate.plan) => room.push(spare),
+                        _ => break,
+                    },
+                    Step::Skip => {
+                        waiting.pop_front();
+                        continue;
+                    }
+                    Step::Wait => break,
+                    Step::Over => {
+                        tries.untried += waiting.len();
+                        return Ok(true);
+                    }
+                }
+                waiting.pop_front();
+                let number = tries.begin();
+                plans.insert(number, &candidate.plan);
+                running.push(async move {
+                    let tried = line.try_one(engine, subject, prepared, candidate, number);
+                    (number, tried.await)
+                });
             }
-            Ok(rebuild) => {
-                tried.log = self.keep_log(subject.artifact(), number, &rebuild.log)?;
-                tried.phases = rebuild.phases;
-                tried.verdict = self
-                    .judge(subject, prepared, &candidate.plan, rebuild.file.path)
-                    .await;
+            let Some((number, tried)) = running.next().await else {
+                break;
+            };
+            plans.remove(&number);
+            room.truncate(plans.len().saturating_sub(1));
+            match tried {
+                Ok(tried) => {
+                    is_exact |= tried.verdict().is_some_and(Verdict::is_plainly_reproduced);
+                    tries.tried.insert(number, tried);
+                }
+                Err(error) => failed = Some(error),
+            }
+            // Those that run are seen through to their end, which removes their containers.
+            if is_exact || failed.is_some() {
+                line.cancel.cancel();
+            }
+            if self.cancel.is_cancelled() && !is_exact {
+                failed = Some(Error::Cancelled);
             }
         }
-        if let Some(lacks) = what_is_missing(&prepared.source)
-            && !matches!(tried.verdict, Verdict::Reproduced { .. })
-        {
-            tried.verdict = Verdict::InfraError {
-                reason: format!(
-                    "{lacks}, and without them the rebuild is not exact: {}; map a whole copy in [source.mirror], or name one with --source",
-                    tried.verdict.reason()
-                ),
-            };
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(is_exact),
         }
-        tried.millis = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(tried)
-    }
-
-    /// The container run.
-    async fn rebuild(
-        &self,
-        engine: &Engine,
-        subject: Subject<'_>,
-        prepared: &Prepared,
-        plan: &Plan,
-        scratch: &Path,
-        tried: &mut Try,
-    ) -> Result<Rebuild, Stopped> {
-        let (image, relay) = self.images_of(engine, plan).await.map_err(Stopped::farm)?;
-        tried.image = Some(image.to_string());
-        let inputs = self.inputs(plan).await.map_err(Stopped::Decided)?;
-        let tree = self.tree_for(prepared, plan).await?;
-        let session = if reaches_mirror(plan) {
-            let view = View {
-                cutoff: plan.cutoff,
-                refuse: vec![subject.release.purl.clone()],
-            };
-            let socket = scratch.join("mirror.sock");
-            Some(
-                self.mirror
-                    .serve(view, &socket)
-                    .await
-                    .map_err(Stopped::farm)?,
-            )
-        } else {
-            None
-        };
-        let name = &subject.artifact().name;
-        let outcome = sandbox::run(
-            engine,
-            Job {
-                image,
-                relay,
-                plan,
-                tree: &tree,
-                inputs,
-                mirror_socket: session.as_ref().map(|s| s.socket()),
-                scratch,
-                keep: subject.request.keep,
-                cancel: self.cancel.clone(),
-                on_phase: &|phase| self.enter(name, station_of(phase)),
-                on_keep: &|id| {
-                    self.events
-                        .emit(Event::Notice(format!("kept container {id}")))
-                },
-            },
-        )
-        .await;
-        if let Some(session) = session {
-            tried.served = session.served();
-            session.stop().await;
-        }
-        outcome.map_err(Stopped::of_sandbox)
-    }
-
-    /// The checkout that a plan asks for; the usual one where it asks for nothing.
-    async fn tree_for(&self, prepared: &Prepared, plan: &Plan) -> Result<PathBuf, Stopped> {
-        let Some(crlf) = plan.crlf.clone() else {
-            return Ok(prepared.tree.clone());
-        };
-        let tree = prepared.tree.with_extension("crlf");
-        // The plans of one source differ in the toolchain, and rarely in this.
-        if tree.exists() {
-            std::fs::remove_dir_all(&tree)
-                .map_err(|error| Stopped::farm(crate::store::Error::io("remove", &tree, error)))?;
-        }
-        let (sources, source) = (self.sources.clone(), prepared.source.clone());
-        let dest = tree.clone();
-        on_a_thread(move || sources.checkout_with(&source, &dest, &crlf))
-            .await
-            .map_err(|error| Stopped::Decided(failure::of_source(error)))?;
-        Ok(tree)
-    }
-
-    /// The verdict on a rebuilt file; what a lock file of the publisher's names is
-    /// checked before agreement counts.
-    async fn judge(
-        &self,
-        subject: Subject<'_>,
-        prepared: &Prepared,
-        plan: &Plan,
-        rebuilt: PathBuf,
-    ) -> Verdict {
-        let artifact = subject.artifact();
-        self.enter(&artifact.name, Station::Compare);
-        let theirs = subject.published.file.path.clone();
-        let (kind, tree) = (artifact.kind, prepared.tree.clone());
-        let published_at = artifact.published_at.map(|at| at.time);
-        let (recovered, may_replay) = (plan.recovered.clone(), subject.request.replay);
-        let likely = subject.learnt.and_then(Learnt::compressor);
-        let verdict = on_a_thread(move || {
-            judge::judge(judge::Case {
-                published: &theirs,
-                rebuilt: &rebuilt,
-                kind,
-                published_at,
-                tree: &tree,
-                recovered,
-                likely,
-                may_replay,
-            })
-        })
-        .await
-        .unwrap_or_else(|error| failure::infra(&error));
-        if let Verdict::Reproduced { .. } | Verdict::Equivalent { .. } = verdict
-            && let Some(lock) = plan::lock_file_of(plan)
-            && let Err(refused) = lock::check(&self.registries, lock, plan.cutoff).await
-        {
-            return refused;
-        }
-        verdict
-    }
-
-    fn keep_log(
-        &self,
-        artifact: &Artifact,
-        number: usize,
-        log: &Path,
-    ) -> Result<Option<PathBuf>, Error> {
-        if !log.exists() {
-            return Ok(None);
-        }
-        let kept = self
-            .folders
-            .logs
-            .join(format!("{}.{}.log", artifact.name, number + 1));
-        let bytes =
-            std::fs::read(log).map_err(|error| crate::store::Error::io("read", log, error))?;
-        crate::store::write_durably(&kept, &bytes)?;
-        Ok(Some(kept))
-    }
-
-    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
-        tree::scratch().map_err(Error::from)
-    }
-}
-
-/// Why a run left no rebuilt file.
-enum Stopped {
-    /// On request.
-    Cancelled,
-    /// A step failed; its log is to be kept.
-    Failed {
-        stage: BuildStage,
-        failure: BuildFailure,
-        log: PathBuf,
-    },
-    /// It could not begin, or the farm failed it.
-    Decided(Verdict),
-}
-
-impl Stopped {
-    fn farm(error: impl std::error::Error) -> Self {
-        Self::Decided(failure::infra(&error))
-    }
-
-    fn of_sandbox(error: sandbox::Error) -> Self {
-        match error {
-            sandbox::Error::Cancelled => Self::Cancelled,
-            sandbox::Error::Build {
-                stage,
-                failure,
-                log,
-            } => Self::Failed {
-                stage,
-                failure,
-                log,
-            },
-            error => Self::farm(error),
-        }
-    }
-}
-
-/// What the copy of the repository lacked, in words. It is the farm's copy: without the
-/// files, nothing but the same bytes says anything of the package.
-fn what_is_missing(source: &Source) -> Option<&str> {
-    source
-        .evidence()
-        .iter()
-        .find(|evidence| evidence.kind == EvidenceKind::PartialCopy)
-        .map(|evidence| evidence.detail.as_str())
-}
-
-fn reaches_mirror(plan: &Plan) -> bool {
-    !plan.prepare.is_empty() || plan.build_network == Network::Mirror
-}
-
-const fn station_of(phase: PhaseName) -> Station {
-    match phase {
-        PhaseName::Prepare => Station::Prepare,
-        PhaseName::Build => Station::Build,
     }
 }
 
@@ -389,19 +234,65 @@ const fn station_of(phase: PhaseName) -> Station {
 mod tests {
     use super::*;
 
+    const LIMITS: TryLimits = TryLimits {
+        most: 3,
+        seconds: 60,
+    };
+
+    fn plan(prepare: &str) -> Plan {
+        let text = format!(
+            r#"{{"image":"node","build_network":"none","output":"out","prepare":{prepare},"build":[]}}"#
+        );
+        serde_json::from_str(&text).expect("a plan")
+    }
+
+    fn plain() -> Plan {
+        plan("[]")
+    }
+
+    fn installing() -> Plan {
+        plan(r#"[{"run":["npm","ci"],"cwd":"src"}]"#)
+    }
+
     #[test]
-    fn a_time_that_is_up_ends_the_tries_but_never_before_the_first() {
-        let limits = TryLimits {
-            most: 9,
-            seconds: 0,
-        };
+    fn two_plans_run_side_by_side_and_no_third() {
         let mut tries = Tries::default();
-        let now = Instant::now();
-        assert!(!tries.are_over(limits, now));
+        let plan = plain();
+        let step =
+            |tries: &Tries, running: &[&Plan]| tries.step(&plan, running, LIMITS, Duration::ZERO);
+        assert_eq!(step(&tries, &[]), Step::Try);
+        tries.begin();
+        assert_eq!(step(&tries, &[&plan]), Step::Try);
+        tries.begin();
+        assert_eq!(step(&tries, &[&plan, &plan]), Step::Wait);
+    }
+
+    #[test]
+    fn a_plan_that_the_running_one_may_make_needless_waits_for_it() {
+        let mut tries = Tries::default();
+        tries.begin();
+        let (plain, installing) = (plain(), installing());
+        let beside = |running| tries.step(&installing, &[running], LIMITS, Duration::ZERO);
+        assert_eq!(beside(&plain), Step::Wait);
+        assert_eq!(beside(&installing), Step::Try);
+    }
+
+    #[test]
+    fn limits_count_what_runs_and_end_the_tries_only_when_nothing_does() {
+        let plan = plain();
+        let mut tries = Tries::default();
+        let late = Duration::from_secs(60);
+        assert_eq!(tries.step(&plan, &[], LIMITS, late), Step::Try);
         // A source that could not be had is no try of a plan.
-        tries
-            .tried
-            .push(Err(Verdict::SourceNotFound { reason: "x".into() }));
-        assert!(!tries.are_over(limits, now));
+        tries.unmade(Verdict::SourceNotFound { reason: "x".into() });
+        assert_eq!(tries.step(&plan, &[], LIMITS, late), Step::Try);
+        tries.begin();
+        assert_eq!(tries.step(&plan, &[], LIMITS, late), Step::Over);
+        assert_eq!(tries.step(&plan, &[&plan], LIMITS, late), Step::Wait);
+        tries.begin();
+        tries.begin();
+        let soon = Duration::ZERO;
+        assert_eq!(tries.step(&plan, &[&plan], LIMITS, soon), Step::Wait);
+        assert_eq!(tries.step(&plan, &[], LIMITS, soon), Step::Over);
     }
 }

@@ -1,0 +1,318 @@
+//! One try: a candidate rebuilt in the sandbox and judged. Imports `sandbox`, `mirror`,
+//! `plan` and `model`. What it says of the package is its verdict, never an error.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::artifact::Subject;
+use super::prepare::Prepared;
+use super::{Error, Line, failure, judge, lock, on_a_thread, prepare, tree};
+use crate::mirror::View;
+use crate::model::{
+    Artifact, BuildFailure, BuildStage, Event, EvidenceKind, Learnt, Network, PhaseName,
+    PhaseReport, Plan, Rebuild, Recipe, ServedFile, Source, Station, Verdict,
+};
+use crate::plan::{self, Candidate};
+use crate::sandbox::{self, Engine, Job};
+
+/// What one try was made of, and what it left.
+pub(super) struct Try {
+    pub(super) source: Source,
+    pub(super) recipe: Recipe,
+    pub(super) image: Option<String>,
+    pub(super) phases: Vec<PhaseReport>,
+    pub(super) served: Vec<ServedFile>,
+    pub(super) log: Option<PathBuf>,
+    pub(super) millis: u64,
+}
+
+/// How a candidate ended.
+pub(super) enum Tried {
+    /// With a verdict on the package.
+    Judged(Box<Try>, Verdict),
+    /// It could not be tried; the verdict stands in for one.
+    Unmade(Verdict),
+    /// It was stopped, so nothing is known of it.
+    Stopped(Box<Try>),
+}
+
+impl Tried {
+    /// The verdict, where there is one.
+    pub(super) const fn verdict(&self) -> Option<&Verdict> {
+        match self {
+            Self::Judged(_, verdict) | Self::Unmade(verdict) => Some(verdict),
+            Self::Stopped(_) => None,
+        }
+    }
+
+    /// The try, where one was made.
+    pub(super) const fn made(&self) -> Option<&Try> {
+        match self {
+            Self::Judged(tried, _) | Self::Stopped(tried) => Some(tried),
+            Self::Unmade(_) => None,
+        }
+    }
+}
+
+impl Line {
+    /// Rebuild and compare one candidate.
+    pub(super) async fn try_one(
+        &self,
+        engine: &Engine,
+        subject: Subject<'_>,
+        prepared: &Prepared,
+        candidate: &Candidate,
+        number: usize,
+    ) -> Result<Tried, Error> {
+        let mut tried = Box::new(Try {
+            source: prepared.source.clone(),
+            recipe: prepare::recipe_of(subject, &prepared.source, candidate),
+            image: None,
+            phases: vec![],
+            served: vec![],
+            log: None,
+            millis: 0,
+        });
+        let clock = Instant::now();
+        let scratch = self.scratch()?;
+        let outcome = self
+            .rebuild(
+                engine,
+                subject,
+                prepared,
+                &candidate.plan,
+                scratch.path(),
+                &mut tried,
+            )
+            .await;
+        let millis = || u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let verdict = match outcome {
+            Err(Stopped::Cancelled) => {
+                tried.millis = millis();
+                return Ok(Tried::Stopped(tried));
+            }
+            Err(Stopped::Decided(verdict)) => verdict,
+            Err(Stopped::Failed {
+                stage,
+                failure,
+                log,
+            }) => {
+                tried.log = self.keep_log(subject.artifact(), number, &log)?;
+                Verdict::BuildFailed { stage, failure }
+            }
+            Ok(rebuild) => {
+                tried.log = self.keep_log(subject.artifact(), number, &rebuild.log)?;
+                tried.phases = rebuild.phases;
+                self.judge(subject, prepared, &candidate.plan, rebuild.file.path)
+                    .await
+            }
+        };
+        tried.millis = millis();
+        let verdict = whole_copy_or_farms_fault(&prepared.source, verdict);
+        Ok(Tried::Judged(tried, verdict))
+    }
+
+    /// The container run.
+    async fn rebuild(
+        &self,
+        engine: &Engine,
+        subject: Subject<'_>,
+        prepared: &Prepared,
+        plan: &Plan,
+        scratch: &Path,
+        tried: &mut Try,
+    ) -> Result<Rebuild, Stopped> {
+        let (image, relay) = self.images_of(engine, plan).await.map_err(Stopped::farm)?;
+        tried.image = Some(image.to_string());
+        let inputs = self.inputs(plan).await.map_err(Stopped::Decided)?;
+        let tree = self.tree_for(prepared, plan, scratch).await?;
+        let session = if reaches_mirror(plan) {
+            let view = View {
+                cutoff: plan.cutoff,
+                refuse: vec![subject.release.purl.clone()],
+            };
+            let socket = scratch.join("mirror.sock");
+            Some(
+                self.mirror
+                    .serve(view, &socket)
+                    .await
+                    .map_err(Stopped::farm)?,
+            )
+        } else {
+            None
+        };
+        let name = &subject.artifact().name;
+        let outcome = sandbox::run(
+            engine,
+            Job {
+                image,
+                relay,
+                plan,
+                tree: &tree,
+                inputs,
+                mirror_socket: session.as_ref().map(|s| s.socket()),
+                scratch,
+                keep: subject.request.keep,
+                cancel: self.cancel.clone(),
+                on_phase: &|phase| self.enter(name, station_of(phase)),
+                on_keep: &|id| {
+                    self.events
+                        .emit(Event::Notice(format!("kept container {id}")))
+                },
+            },
+        )
+        .await;
+        if let Some(session) = session {
+            tried.served = session.served();
+            session.stop().await;
+        }
+        outcome.map_err(Stopped::of_sandbox)
+    }
+
+    /// The checkout that a plan asks for; the usual one where it asks for nothing.
+    async fn tree_for(
+        &self,
+        prepared: &Prepared,
+        plan: &Plan,
+        scratch: &Path,
+    ) -> Result<PathBuf, Stopped> {
+        let Some(crlf) = plan.crlf.clone() else {
+            return Ok(prepared.tree.clone());
+        };
+        let tree = scratch.join("crlf");
+        let (sources, source) = (self.sources.clone(), prepared.source.clone());
+        let dest = tree.clone();
+        on_a_thread(move || sources.checkout_with(&source, &dest, &crlf))
+            .await
+            .map_err(|error| Stopped::Decided(failure::of_source(error)))?;
+        Ok(tree)
+    }
+
+    /// The verdict on a rebuilt file; what a lock file of the publisher's names is
+    /// checked before agreement counts.
+    async fn judge(
+        &self,
+        subject: Subject<'_>,
+        prepared: &Prepared,
+        plan: &Plan,
+        rebuilt: PathBuf,
+    ) -> Verdict {
+        let artifact = subject.artifact();
+        self.enter(&artifact.name, Station::Compare);
+        let theirs = subject.published.file.path.clone();
+        let (kind, tree) = (artifact.kind, prepared.tree.clone());
+        let published_at = artifact.published_at.map(|at| at.time);
+        let (recovered, may_replay) = (plan.recovered.clone(), subject.request.replay);
+        let likely = subject.learnt.and_then(Learnt::compressor);
+        let verdict = on_a_thread(move || {
+            judge::judge(judge::Case {
+                published: &theirs,
+                rebuilt: &rebuilt,
+                kind,
+                published_at,
+                tree: &tree,
+                recovered,
+                likely,
+                may_replay,
+            })
+        })
+        .await
+        .unwrap_or_else(|error| failure::infra(&error));
+        if let Verdict::Reproduced { .. } | Verdict::Equivalent { .. } = verdict
+            && let Some(lock) = plan::lock_file_of(plan)
+            && let Err(refused) = lock::check(&self.registries, lock, plan.cutoff).await
+        {
+            return refused;
+        }
+        verdict
+    }
+
+    fn keep_log(
+        &self,
+        artifact: &Artifact,
+        number: usize,
+        log: &Path,
+    ) -> Result<Option<PathBuf>, Error> {
+        if !log.exists() {
+            return Ok(None);
+        }
+        let kept = self
+            .folders
+            .logs
+            .join(format!("{}.{}.log", artifact.name, number + 1));
+        let bytes =
+            std::fs::read(log).map_err(|error| crate::store::Error::io("read", log, error))?;
+        crate::store::write_durably(&kept, &bytes)?;
+        Ok(Some(kept))
+    }
+
+    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
+        tree::scratch().map_err(Error::from)
+    }
+}
+
+/// Why a run left no rebuilt file.
+enum Stopped {
+    /// On request.
+    Cancelled,
+    /// A step failed; its log is to be kept.
+    Failed {
+        stage: BuildStage,
+        failure: BuildFailure,
+        log: PathBuf,
+    },
+    /// It could not begin, or the farm failed it.
+    Decided(Verdict),
+}
+
+impl Stopped {
+    fn farm(error: impl std::error::Error) -> Self {
+        Self::Decided(failure::infra(&error))
+    }
+
+    fn of_sandbox(error: sandbox::Error) -> Self {
+        match error {
+            sandbox::Error::Cancelled => Self::Cancelled,
+            sandbox::Error::Build {
+                stage,
+                failure,
+                log,
+            } => Self::Failed {
+                stage,
+                failure,
+                log,
+            },
+            error => Self::farm(error),
+        }
+    }
+}
+
+/// A copy of the repository that lacks files is the farm's: without them, nothing but
+/// the same bytes says anything of the package.
+fn whole_copy_or_farms_fault(source: &Source, verdict: Verdict) -> Verdict {
+    let lacks = source
+        .evidence()
+        .iter()
+        .find(|evidence| evidence.kind == EvidenceKind::PartialCopy);
+    match (lacks, &verdict) {
+        (None, _) | (Some(_), Verdict::Reproduced { .. }) => verdict,
+        (Some(lacks), _) => Verdict::InfraError {
+            reason: format!(
+                "{}, and without them the rebuild is not exact: {}; map a whole copy in [source.mirror], or name one with --source",
+                lacks.detail,
+                verdict.reason()
+            ),
+        },
+    }
+}
+
+fn reaches_mirror(plan: &Plan) -> bool {
+    !plan.prepare.is_empty() || plan.build_network == Network::Mirror
+}
+
+const fn station_of(phase: PhaseName) -> Station {
+    match phase {
+        PhaseName::Prepare => Station::Prepare,
+        PhaseName::Build => Station::Build,
+    }
+}
