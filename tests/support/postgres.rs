@@ -2,12 +2,17 @@
 //! there, without the network. It ends when the process does, however it does.
 #![allow(dead_code)]
 
+#[path = "keeper.rs"]
+pub mod keeper;
+
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use keeper::Keeper;
 
 /// Where Debian keeps a folder for each of PostgreSQL's versions; they are not on PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -15,29 +20,27 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// The user that servers and clients are, inside the server.
 const USER: &str = "remint";
 
-/// Runs the server in the foreground until standard input ends: the kernel closes
-/// the pipe when the test process is gone, killed or not. Then nothing is left.
-const KEEP: &str = r#"
-trap '' INT TERM
-"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c max_connections=200 >"$2/log" 2>&1 </dev/null &
-server=$!
-cat >/dev/null
-kill -QUIT "$server"
-wait "$server"
-rm -rf "$2"
-"#;
-
 /// A server. It stops when the value, or the process, is gone.
 pub struct Server {
     folder: PathBuf,
     bin: PathBuf,
-    keeper: Child,
+    keeper: Keeper,
     databases: AtomicUsize,
 }
 
 impl Server {
-    /// Makes and starts one.
+    /// Makes and starts one. It does not wait for the disk: no test outlives a crash
+    /// of the machine.
     pub fn start() -> Self {
+        Self::start_with_fsync("off")
+    }
+
+    /// Makes and starts one that keeps what it was told, as a real one does.
+    pub fn start_durable() -> Self {
+        Self::start_with_fsync("on")
+    }
+
+    fn start_with_fsync(fsync: &str) -> Self {
         let bin = programs();
         // A socket's path has a limit of about 100 bytes (unix(7)), so not deeper.
         let folder = tempfile::Builder::new()
@@ -62,13 +65,16 @@ impl Server {
             "{}",
             String::from_utf8_lossy(&made.stderr)
         );
-        let keeper = as_user(Command::new("sh"), user)
-            .args(["-c", KEEP, "sh"])
-            .args([&bin, &folder])
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("sh runs");
+        let mut command = Command::new(bin.join("postgres"));
+        command.arg("-D").arg(folder.join("data"));
+        command.arg("-k").arg(&folder);
+        for setting in ["listen_addresses=", "max_connections=200"] {
+            command.args(["-c", setting]);
+        }
+        command.arg("-c").arg(format!("fsync={fsync}"));
+        // An immediate shutdown, as a crash would be (PostgreSQL 15 documentation,
+        // section 19.5).
+        let keeper = Keeper::start(&folder, "QUIT", &command, |shell| as_user(shell, user));
         let server = Self {
             folder,
             bin,
@@ -100,6 +106,24 @@ impl Server {
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
              WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
         );
+    }
+
+    /// Ends the server as a crash would, and leaves its data.
+    pub fn stop(&mut self) {
+        self.keeper.tell("stop");
+        for _ in 0..600 {
+            if !self.answers() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("the server goes on");
+    }
+
+    /// Starts the server again on its data.
+    pub fn start_again(&mut self) {
+        self.keeper.tell("start");
+        self.wait_until_it_answers();
     }
 
     /// Runs a statement with the server's own client.
@@ -137,12 +161,7 @@ impl Server {
 
     fn wait_until_it_answers(&self) {
         for _ in 0..600 {
-            let ready = Command::new(self.bin.join("pg_isready"))
-                .args(["-q", "-h"])
-                .arg(&self.folder)
-                .status()
-                .expect("pg_isready runs");
-            if ready.success() {
+            if self.answers() {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -150,13 +169,11 @@ impl Server {
         let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         panic!("the server does not answer: {log}");
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        // It may be gone already.
-        let _ = self.keeper.wait();
+    fn answers(&self) -> bool {
+        let mut ready = Command::new(self.bin.join("pg_isready"));
+        let ready = ready.args(["-q", "-h"]).arg(&self.folder).status();
+        ready.expect("pg_isready runs").success()
     }
 }
 

@@ -21,7 +21,14 @@ enum Served {
     CutShort(Vec<u8>),
     /// A status instead.
     Status(u16),
+    /// Never; the connection stays open.
+    Never,
+    /// A byte now and then: always something, and never the whole.
+    Drip(Vec<u8>),
 }
+
+/// The pause between two bytes of [`Served::Drip`].
+const DRIP: std::time::Duration = std::time::Duration::from_millis(200);
 
 type Files = Arc<Mutex<HashMap<String, Served>>>;
 
@@ -102,6 +109,20 @@ impl FakeRegistry {
         );
     }
 
+    /// Never answers for a crate's index.
+    pub fn stall_index(&self, name: &str) {
+        self.put(&format!("/index/{}", index_path(name)), Served::Never);
+    }
+
+    /// Publishes a crate whose download would take hours.
+    pub fn publish_slowly(&self, name: &str, version: &str, bytes: &[u8]) {
+        self.publish(name, version, bytes);
+        self.put(
+            &format!("/{name}-{version}.crate"),
+            Served::Drip(bytes.to_vec()),
+        );
+    }
+
     fn index_line(&self, name: &str, version: &str, checksum: &str) {
         let line = format!(
             "{{\"name\":\"{name}\",\"vers\":\"{version}\",\"deps\":[],\"cksum\":\"{checksum}\",\"features\":{{}},\"yanked\":false,\"pubtime\":\"2026-01-01T00:00:00Z\"}}\n"
@@ -140,6 +161,23 @@ async fn answer(State(files): State<Files>, request: Request) -> Response {
         None => reply(404, Body::empty()),
         Some(Served::Status(status)) => reply(status, Body::empty()),
         Some(Served::Whole(bytes)) => reply(200, Body::from(bytes)),
+        Some(Served::Never) => std::future::pending().await,
+        Some(Served::Drip(bytes)) => {
+            let length = bytes.len();
+            let stream = futures_util::stream::unfold(bytes.into_iter(), |mut left| async {
+                let byte = left.next()?;
+                tokio::time::sleep(DRIP).await;
+                Some((
+                    Ok::<_, std::io::Error>(bytes::Bytes::from(vec![byte])),
+                    left,
+                ))
+            });
+            let mut response = reply(200, Body::from_stream(stream));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length.into());
+            response
+        }
         Some(Served::CutShort(bytes)) => {
             let half = bytes[..bytes.len() / 2].to_vec();
             // A pause, so that the half is on its way before the connection ends.
