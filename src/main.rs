@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Verify(options) => cli::on_runtime(cli::verify::run(global, options)),
         Command::Batch(options) => cli::on_runtime(cli::batch::run(global, options)),
+        Command::Farm(options) => cli::on_runtime(cli::farm::run(global, options)),
         Command::Bench(options) => cli::on_runtime(cli::bench::run(global, options)),
         Command::Plan(options) => cli::on_runtime(cli::plan::run(global, options)),
         Command::Explain(options) => cli::explain::run(global, options),

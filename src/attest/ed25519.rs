@@ -43,6 +43,26 @@ impl Ed25519Key {
         Ok(PrivateKeyDer::new(der.as_bytes().to_vec()))
     }
 
+    /// Reads PKCS#8 in PEM (RFC 7468, section 10), as `openssl genpkey` writes it too.
+    ///
+    /// # Errors
+    /// Why it is no such key.
+    pub fn from_pem(pem: &str) -> Result<Self, String> {
+        SigningKey::from_pkcs8_pem(pem)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+
+    /// PKCS#8 in PEM.
+    ///
+    /// # Errors
+    /// What the encoder says.
+    pub fn to_pem(&self) -> Result<zeroize::Zeroizing<String>, String> {
+        self.0
+            .to_pkcs8_pem(LineEnding::LF)
+            .map_err(|error| error.to_string())
+    }
+
     /// Signs `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()

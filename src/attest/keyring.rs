@@ -288,8 +288,12 @@ fn public_id(role: KeyRole, pem: &str) -> Result<Sha256Digest, Error> {
     })
 }
 
-/// Readable by nobody else from the first byte on, and never over another file.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// Writes a private key: readable by nobody else from the first byte on, and never over
+/// another file.
+///
+/// # Errors
+/// [`Error`] with the path.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)

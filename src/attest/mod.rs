@@ -24,7 +24,7 @@ use crate::store;
 pub use bundle::{Bundle, Verified, verify};
 pub use ed25519::{Ed25519Key, Ed25519PublicKey};
 pub use envelopes::verify_envelopes;
-pub use keyring::{Keyring, Keys, KnownKey, known_keys};
+pub use keyring::{Keyring, Keys, KnownKey, known_keys, write_private};
 pub use link::{Link, LinkClaim, link_key_id, verify_link};
 use passphrase::Passphrase;
 pub use predicate::{

@@ -4,6 +4,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -12,14 +13,18 @@ use tokio_util::sync::CancellationToken;
 use super::out::{say, say_as_is};
 use super::progress::Bars;
 use super::{Error, Global, Outcome, open};
-use crate::farm::input::{self, Policy, Settings};
+use crate::farm::credential::Credential;
+use crate::farm::input::{self, Policy};
 use crate::farm::queue::{self, AtOnce, BatchRow, Holder, NewBatch, Queue, Urgency};
 use crate::farm::{
-    self, LineExecutor, Next, Request, Reservation, Until, Worker, WorkerEvent, process,
+    self, LineExecutor, Next, Request, Reservation, Until, Worker, WorkerEvent, process, reports,
 };
-use crate::model::{Batch, EventSink, ResultRecord, VerdictKind, printable};
-use crate::report::batch::{self as report, Report};
+use crate::model::{
+    Batch, Config, CredentialConfig, EventSink, FarmConfig, ResultRecord, VerdictKind, printable,
+};
+use crate::report::batch as report;
 use crate::store::Database;
+use crate::trust::{Folders, Reader};
 
 /// Options of `remint batch`.
 #[derive(Args, Debug)]
@@ -74,6 +79,9 @@ struct RunOptions {
     /// Let batches that a person waits for go first
     #[arg(long)]
     bulk: bool,
+    /// Queue it and leave the work and the reports to `remint farm`
+    #[arg(long)]
+    detach: bool,
     #[command(flatten)]
     work: Work,
 }
@@ -137,29 +145,45 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     }
 }
 
-fn of_queue(error: queue::Error) -> Error {
+pub(super) fn of_queue(error: queue::Error) -> Error {
     match error {
-        queue::Error::NoBatch { .. } => Error::usage(&error),
+        queue::Error::NoBatch { .. } | queue::Error::NoWorker { .. } => Error::usage(&error),
         error => Error::farm(&error),
     }
 }
 
 /// The queue beside the folders.
-struct Shelf {
-    queue: Queue,
-    data: PathBuf,
+pub(super) struct Shelf {
+    pub(super) queue: Queue,
+    pub(super) config: Config,
+    pub(super) data: PathBuf,
+}
+
+/// Who this process is to the farm, where the configuration says so.
+pub(super) fn credential(global: &Global, config: &Config) -> Result<Option<Credential>, Error> {
+    let named = config.farm.credential.as_ref();
+    let read = |named: &CredentialConfig| {
+        Credential::read(&named.name, &open::beside_config(global, &named.key))
+            .map_err(|error| Error::usage(&error))
+    };
+    named.map(read).transpose()
 }
 
 impl Shelf {
-    async fn open(global: &Global) -> Result<Self, Error> {
+    pub(super) async fn open(global: &Global) -> Result<Self, Error> {
         let data = open::data_dir(global)?;
         let config = open::config(global, &data)?;
         let database = Database::open(&data, config.database.url.as_deref())
             .await
             .map_err(|error| Error::farm(&error))?;
-        let queue = Queue::open(database, queue::LEASE_DEADLINE).await;
+        let queue = Queue::open(database, Duration::from_secs(config.farm.lease)).await;
+        let mut queue = queue.map_err(of_queue)?;
+        if let Some(credential) = credential(global, &config)? {
+            queue = queue.with_credential(Arc::new(credential));
+        }
         Ok(Self {
-            queue: queue.map_err(of_queue)?,
+            queue,
+            config,
             data,
         })
     }
@@ -183,50 +207,24 @@ impl Shelf {
 
     /// Writes a batch's reports and says what came out.
     async fn finish(&self, global: &Global, row: &BatchRow) -> Result<Outcome, Error> {
-        let row = self.queue.batch(&row.id).await.map_err(of_queue)?;
-        let progress = self.queue.progress(&row.id).await.map_err(of_queue)?;
-        let batch = Batch {
-            format: Batch::FORMAT,
-            id: row.id.clone(),
-            started: row.created,
-            finished: row.ended.unwrap_or_else(Timestamp::now),
-            results: self.records(&row.id).await?,
-        };
-        let mut history = report::History::default();
-        for (purl, verdict) in self.queue.earlier(&row).await.map_err(of_queue)? {
-            history.add(&purl, verdict);
-        }
-        let policy = settings(&row)?.policy;
-        let report = Report {
-            title: &row.title,
-            batch: &batch,
-            history: &history,
-            passes: &|verdict| policy.passes(verdict),
-            left: progress.left(),
-        };
-        let folder = report::write(&report, &global.results_dir, &self.data)
+        let reported = reports::write(&self.queue, &row.id, &global.results_dir, &self.data)
+            .await
             .map_err(|error| Error::farm(&error))?;
-        say_as_is!("{}", report::to_summary(&report));
-        say!("\nreport: {}", folder.join("index.html").display());
-        if progress.left() > 0 {
+        say_as_is!("{}", reported.summary);
+        say!("\nreport: {}", reported.folder.join("index.html").display());
+        if reported.left > 0 {
             say!(
                 "{} more to do: remint batch resume {}",
-                progress.left(),
+                reported.left,
                 row.id
             );
         }
-        Ok(outcome(&batch.results, &policy, progress.left()))
-    }
-}
-
-/// What the batch was told beside its packages.
-fn settings(row: &BatchRow) -> Result<Settings, Error> {
-    serde_json::from_str(&row.settings).map_err(|error| {
-        Error::Farm(format!(
-            "the settings of {} cannot be read: {error}",
-            row.id
+        Ok(outcome(
+            &reported.results,
+            &reported.settings.policy,
+            reported.left,
         ))
-    })
+    }
 }
 
 /// A package that does not pass weighs more than one that is undecided.
@@ -300,13 +298,16 @@ async fn start(global: &Global, options: &RunOptions) -> Result<Outcome, Error> 
     let opened = open::open(global, &batch.id, EventSink::silent()).await?;
     let request = Request {
         again: options.again || input.settings.again,
-        reservation: Reservation::of_limits(&opened.line.limits),
+        limits: Reservation::of_limits(&opened.line.limits),
     };
+    let reader = Reader::open(Folders::below(&shelf.data)).map_err(|error| Error::usage(&error))?;
     let selection = farm::select(
         &input.wanted,
         &opened.line.registries,
         &shelf.queue,
         request,
+        // What cannot be read answers nothing.
+        &|record| reader.says(record).unwrap_or(false),
     )
     .await
     .map_err(|error| match &error {
@@ -324,6 +325,10 @@ async fn start(global: &Global, options: &RunOptions) -> Result<Outcome, Error> 
         selection.jobs.len(),
         selection.answered.len()
     );
+    if options.detach {
+        say!("{}", batch.id);
+        return Ok(Outcome::Good);
+    }
     let row = shelf.queue.batch(&batch.id).await.map_err(of_queue)?;
     work(global, &shelf, opened, &row, &options.work).await
 }
@@ -346,7 +351,6 @@ async fn work(
     batch: &BatchRow,
     options: &Work,
 ) -> Result<Outcome, Error> {
-    let limits = settings(batch)?.limits;
     let progress = shelf.queue.progress(&batch.id).await.map_err(of_queue)?;
     let bars = Arc::new(Bars::new(
         usize::try_from(progress.total()).unwrap_or(usize::MAX),
@@ -364,19 +368,19 @@ async fn work(
         queue: shelf.queue.clone(),
         holder: Holder {
             worker: format!("{} {}", process::own(), batch.id),
+            name: process::host(),
             machine: process::machine(),
             process: process::own(),
-            capacity: capacity(slots, Reservation::of_limits(&opened.line.limits)),
+            capacity: capacity(
+                &shelf.config.farm,
+                slots,
+                Reservation::of_limits(&opened.line.limits),
+            ),
+            slots,
         },
         executor: Arc::new(LineExecutor::new(opened.line, global.results_dir.clone())),
         slots,
-        limits: AtOnce {
-            ecosystem: limits
-                .into_iter()
-                .map(|(ecosystem, most)| (ecosystem.to_string(), most))
-                .collect(),
-            ..AtOnce::default()
-        },
+        limits: AtOnce::of(&shelf.config.farm.limits),
         spool: shelf.data.join("spool"),
         watcher: Arc::new(move |event| show(&shown, event)),
         stop: stop.clone(),
@@ -392,11 +396,11 @@ async fn work(
     Ok(outcome)
 }
 
-/// What this machine gives: its memory, less a quarter for everything else, and as
-/// many processors as the person asked for jobs.
-fn capacity(slots: usize, each: Reservation) -> Reservation {
+/// What this machine gives: its memory, less a quarter for everything else unless the
+/// configuration says how much, and as many processors as there are jobs at once.
+pub(super) fn capacity(config: &FarmConfig, slots: usize, each: Reservation) -> Reservation {
     Reservation {
-        memory_mib: open::memory_mib(),
+        memory_mib: config.memory_mib.unwrap_or_else(open::memory_mib),
         cpu_millis: each
             .cpu_millis
             .saturating_mul(u64::try_from(slots).unwrap_or(u64::MAX)),

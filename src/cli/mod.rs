@@ -6,6 +6,7 @@ pub mod bench;
 pub mod compare;
 pub mod doctor;
 pub mod explain;
+pub mod farm;
 pub mod gc;
 pub mod images;
 pub mod key;
@@ -97,6 +98,8 @@ pub enum Command {
     Verify(verify::Options),
     /// Verify what lists, lock files and SBOMs name; stop and go on at any time
     Batch(batch::Options),
+    /// Run batches by schedule, as a service; or work for one
+    Farm(farm::Options),
     /// Measure how much of a list of packages reproduces
     Bench(bench::Options),
     /// Print the plan that would be run, as a recipe with the reason for each line

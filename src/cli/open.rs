@@ -47,18 +47,28 @@ pub(super) fn data_dir(global: &Global) -> Result<PathBuf, Error> {
         })
 }
 
-/// The configuration: the file that is named, else the one in the data folder.
-pub(super) fn config(global: &Global, data: &Path) -> Result<Config, Error> {
-    let path = match &global.config {
-        Some(path) => path.clone(),
-        None => {
-            let path = data.join(CONFIG_FILE);
-            if !path.exists() {
-                return Ok(Config::default());
-            }
-            path
-        }
+/// The configuration file: the one that is named, else the one in the data folder.
+fn config_file(global: &Global, data: &Path) -> PathBuf {
+    let named = global.config.clone();
+    named.unwrap_or_else(|| data.join(CONFIG_FILE))
+}
+
+/// A file that the configuration names: beside it, where its name is relative.
+pub(super) fn beside_config(global: &Global, name: &Path) -> PathBuf {
+    let Ok(data) = data_dir(global) else {
+        return name.to_owned();
     };
+    let config = config_file(global, &data);
+    config.parent().unwrap_or(Path::new("")).join(name)
+}
+
+/// The configuration; the defaults where no file is named and none is in the data
+/// folder.
+pub(super) fn config(global: &Global, data: &Path) -> Result<Config, Error> {
+    let path = config_file(global, data);
+    if global.config.is_none() && !path.exists() {
+        return Ok(Config::default());
+    }
     let text = std::fs::read_to_string(&path).map_err(|error| {
         Error::Usage(format!(
             "cannot read the configuration {}: {error}",
@@ -95,8 +105,21 @@ pub(super) fn ask() -> Option<String> {
     rpassword::prompt_password("passphrase of remint's keys: ").ok()
 }
 
-/// Opens the line; `batch` names the folder of its logs.
+/// Opens the line; `batch` names the folder of its logs. Signals stop it.
 pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Result<Farm, Error> {
+    let opened = open_quietly(global, batch, events, true).await?;
+    stop_on_signals(&opened.line.cancel)?;
+    Ok(opened)
+}
+
+/// Opens the line and leaves signals alone; it signs where it `signs`, and else needs
+/// no keys.
+pub(super) async fn open_quietly(
+    global: &Global,
+    batch: &str,
+    events: EventSink,
+    signs: bool,
+) -> Result<Farm, Error> {
     let data = data_dir(global)?;
     let config = config(global, &data)?;
     let blobs = Blobs::open(&data.join("blobs")).map_err(|e| Error::farm(&e))?;
@@ -113,9 +136,12 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
         pinned.retain(|cargo| !kept.contains(&cargo.version));
         cargos.extend(pinned);
     }
-    let ledger = ledger(&config, &data)?;
+    let ledger = if signs {
+        Some(Arc::new(ledger(&config, &data)?))
+    } else {
+        None
+    };
     let cancel = CancellationToken::new();
-    stop_on_signals(&cancel)?;
     Ok(Farm {
         line: Line {
             mirror: Mirror::new(registries.clone()),
@@ -125,7 +151,7 @@ pub(super) async fn open(global: &Global, batch: &str, events: EventSink) -> Res
             blobs,
             cargos,
             toolchains: Toolchains::new(on_demand),
-            ledger: Arc::new(ledger),
+            ledger,
             folders: verify::Folders {
                 data,
                 recipes: global.recipes_dir.clone(),

@@ -6,20 +6,25 @@
 //! what it was leased. It may import every room below it. It prints nothing, and it
 //! never says anything of a package: records come from `verify` alone.
 
+pub mod credential;
 pub mod disk;
 pub mod input;
 mod line;
 mod plan;
 pub mod process;
 pub mod queue;
+pub mod reports;
+pub mod resource;
 mod retry;
+pub mod schedule;
+pub mod service;
 mod spool;
 #[cfg(test)]
 mod testing;
 mod worker;
 
 pub use line::LineExecutor;
-pub use plan::{Error as SelectError, Request, Selection, select};
+pub use plan::{Error as SelectError, Request, Selection, select, superseded};
 pub use queue::Queue;
 pub use retry::Next;
 pub use worker::{Executed, Executor, Interrupted, Until, Watcher, Worker, WorkerEvent};
@@ -27,7 +32,7 @@ pub use worker::{Executed, Executor, Interrupted, Until, Watcher, Worker, Worker
 use crate::model::Limits;
 
 /// What a job may use of a machine, and what a machine has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Reservation {
     /// Memory in MiB.
     pub memory_mib: u64,

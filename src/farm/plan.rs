@@ -1,26 +1,26 @@
 //! From what is wanted to what is queued: patterns become releases, answers that
 //! stand are kept, and the rest gets its place.
 
-use std::collections::BTreeSet;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reservation;
 use super::input::Wanted;
 use super::queue::{self, JobId, NewJob, Queue};
-use crate::model::{Purl, ResultRecord, VerdictKind};
+use super::resource::Usage;
+use crate::model::{Purl, ResultRecord, VerdictKind, Version};
 use crate::registry::{self, Registries};
 
-/// Places of a batch's jobs: releases that were never looked at go first, those whose
-/// answer came from another remint after them.
-const RANK_NEW: i64 = 0;
-const RANK_STALE: i64 = 1;
+/// Between two ranks there is room for every length of a job, in seconds.
+const RANK: i64 = 1 << 32;
 
 /// How a selection is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     /// Whether what is answered is verified again.
     pub again: bool,
-    /// What each job may use.
-    pub reservation: Reservation,
+    /// What each job may use at most.
+    pub limits: Reservation,
 }
 
 /// What a batch consists of.
@@ -43,7 +43,8 @@ pub enum Error {
     Queue(#[from] queue::Error),
 }
 
-/// Finds out what has to run.
+/// Finds out what has to run. A record counts as an answer where the trust store says
+/// the same, which `is_trusted` tells: a row of the queue alone answers nothing.
 ///
 /// # Errors
 /// [`Error`] where a pattern cannot be looked up; nothing is queued then.
@@ -52,6 +53,7 @@ pub async fn select(
     registries: &Registries,
     queue: &Queue,
     request: Request,
+    is_trusted: &(dyn Fn(&ResultRecord) -> bool + Sync),
 ) -> Result<Selection, Error> {
     let mut selection = Selection::default();
     let mut seen = BTreeSet::new();
@@ -67,23 +69,71 @@ pub async fn select(
             }
             let known = queue.answer(&purl).await?;
             let records: Vec<_> = known.iter().map(|ended| &ended.record).collect();
-            match (standing(&records), known.first()) {
+            let said = match standing(&records) {
+                Standing::Stands if !records.iter().all(|record| is_trusted(record)) => {
+                    Standing::Unknown
+                }
+                standing => standing,
+            };
+            match (said, known.first()) {
                 (Standing::Stands, Some(first)) if !request.again => {
                     selection.answered.push(first.job);
                 }
-                (standing, _) => selection.jobs.push(NewJob {
-                    purl,
-                    host: records.iter().find_map(|r| host(r)).unwrap_or_default(),
-                    rank: match standing {
-                        Standing::Unknown => RANK_NEW,
-                        Standing::Stands | Standing::Stale => RANK_STALE,
-                    },
-                    reservation: request.reservation,
-                }),
+                (standing, _) => {
+                    let host = records.iter().find_map(|r| host(r)).unwrap_or_default();
+                    let used = queue.usage(&purl).await?;
+                    selection.jobs.push(NewJob {
+                        purl,
+                        host,
+                        rank: rank(standing, used),
+                        reservation: used
+                            .map_or(request.limits, |used| used.reservation(request.limits)),
+                    });
+                }
             }
         }
     }
     Ok(selection)
+}
+
+/// A job's place in its batch: releases that were never looked at go first, those whose
+/// answer came from another remint after them. Of those alike the longest goes first, so
+/// that none is left to run alone in the end.
+fn rank(standing: Standing, used: Option<Usage>) -> i64 {
+    let seconds = used.map_or(0, |used| used.seconds);
+    let seconds = i64::try_from(seconds).unwrap_or(RANK).min(RANK - 1);
+    match standing {
+        Standing::Unknown => -seconds,
+        Standing::Stands | Standing::Stale => RANK - seconds,
+    }
+}
+
+/// Of what waits, what gives way to a newer version that is wanted now. What is wanted
+/// now itself does not.
+pub fn superseded(waiting: &[(JobId, Purl)], wanted: &[NewJob]) -> Vec<JobId> {
+    let mut newest: BTreeMap<Purl, &Version> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for job in wanted {
+        let Some(version) = job.purl.version() else {
+            continue;
+        };
+        named.insert(&job.purl);
+        let ecosystem = job.purl.ecosystem();
+        let newest = newest.entry(job.purl.package()).or_insert(version);
+        if ecosystem.order(version, newest) == Ordering::Greater {
+            *newest = version;
+        }
+    }
+    let gives_way = |purl: &Purl| {
+        !named.contains(purl)
+            && purl.version().is_some_and(|version| {
+                newest
+                    .get(&purl.package())
+                    .is_some_and(|newest| purl.ecosystem().order(version, newest) == Ordering::Less)
+            })
+    };
+    let waiting = waiting.iter().filter(|(_, purl)| gives_way(purl));
+    waiting.map(|(job, _)| *job).collect()
 }
 
 async fn newest(
@@ -137,6 +187,51 @@ fn host(record: &ResultRecord) -> Option<String> {
 mod tests {
     use super::*;
     use crate::farm::testing::{infra, record, unsupported};
+
+    fn job(purl: &str) -> NewJob {
+        NewJob {
+            purl: purl.parse().expect("valid"),
+            host: String::new(),
+            rank: 0,
+            reservation: Reservation::default(),
+        }
+    }
+
+    #[test]
+    fn an_older_version_gives_way_to_a_newer_one_that_is_wanted_now() {
+        let waiting: Vec<_> = [
+            "pkg:npm/a@9.0.0",
+            "pkg:npm/a@10.0.0",
+            "pkg:npm/a@12.0.0",
+            "pkg:npm/b@1.0.0",
+            "pkg:pypi/a@1.0.0",
+        ]
+        .iter()
+        .zip(0..)
+        .map(|(purl, number)| (JobId(number), purl.parse().expect("valid")))
+        .collect();
+        let wanted = [job("pkg:npm/a@10.0.0"), job("pkg:npm/a@11.0.0")];
+        assert_eq!(superseded(&waiting, &wanted), [JobId(0)]);
+    }
+
+    #[test]
+    fn new_releases_go_first_and_of_those_alike_the_longest() {
+        let used = |seconds| {
+            Some(Usage {
+                memory_mib: 1,
+                seconds,
+            })
+        };
+        let mut places = [
+            rank(Standing::Stale, used(5)),
+            rank(Standing::Stale, used(u64::MAX)),
+            rank(Standing::Unknown, None),
+            rank(Standing::Unknown, used(90)),
+        ];
+        assert!(places.is_sorted_by(|one, other| one > other), "{places:?}");
+        places.reverse();
+        assert!(places.is_sorted());
+    }
 
     #[test]
     fn only_an_answer_of_this_very_remint_stands() {

@@ -3,20 +3,19 @@
 
 use std::fs;
 
+/// The machine's name.
+pub fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
 /// The machine, for as long as it runs: its name and the kernel's boot
 /// (proc_sys_kernel(5), `random/boot_id`), which no two machines share.
 pub fn machine() -> String {
-    let read = |path: &str| {
-        fs::read_to_string(path)
-            .unwrap_or_default()
-            .trim()
-            .to_owned()
-    };
-    format!(
-        "{} {}",
-        read("/proc/sys/kernel/hostname"),
-        read("/proc/sys/kernel/random/boot_id")
-    )
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    format!("{} {}", host(), boot.trim())
 }
 
 /// This process: its number, when it was started and in which PID namespace, since

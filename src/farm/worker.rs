@@ -91,7 +91,7 @@ pub struct Worker<E> {
     pub executor: Arc<E>,
     /// How many it runs at once.
     pub slots: usize,
-    /// How many may run at once, on all machines.
+    /// How many may run at once, on all machines, beside what batches say.
     pub limits: AtOnce,
     /// Where reports wait that could not be delivered.
     pub spool: PathBuf,
@@ -112,6 +112,7 @@ impl<E: Executor> Worker<E> {
     /// # Errors
     /// [`queue::Error`] where the queue cannot be used, and not for a moment only.
     pub async fn run(&self, until: &Until) -> Result<(), queue::Error> {
+        self.queue.join(&self.holder).await?;
         self.deliver_kept().await?;
         let held: Held = Arc::default();
         let over = CancellationToken::new();
@@ -120,6 +121,7 @@ impl<E: Executor> Worker<E> {
             self.queue.clone(),
             self.holder.clone(),
             held.clone(),
+            self.drain.clone(),
             over.clone(),
         ));
         let tending = tokio::spawn(tend(
@@ -137,6 +139,10 @@ impl<E: Executor> Worker<E> {
             {
                 std::panic::resume_unwind(panic);
             }
+        }
+        if let Err(error) = self.queue.leave(&self.holder).await {
+            // Whoever tends to the queue sees that it is gone.
+            self.trouble(&error);
         }
         ended
     }
@@ -167,6 +173,7 @@ impl<E: Executor> Worker<E> {
                     }
                 }
                 () = self.stop.cancelled(), if !stopping => {}
+                () = self.drain.cancelled(), if taking => {}
                 () = tokio::time::sleep(IDLE), if taking && running.len() < self.slots => {}
             }
         }
@@ -177,17 +184,20 @@ impl<E: Executor> Worker<E> {
             Until::Complete(batch) => Some(batch.as_str()),
             Until::Stopped => None,
         };
-        match self
-            .queue
-            .lease(&self.holder, most, only, &self.limits)
-            .await
-        {
+        match self.lease(most, only).await {
             Err(error) if error.is_passing() => {
                 self.trouble(&error);
                 Ok(Vec::new())
             }
             other => other,
         }
+    }
+
+    /// Leases within this worker's limits and those that open batches ask for.
+    async fn lease(&self, most: usize, only: Option<&str>) -> Result<Vec<Leased>, queue::Error> {
+        let mut limits = self.limits.clone();
+        limits.lower_to(self.queue.limits().await?.ecosystem);
+        self.queue.lease(&self.holder, most, only, &limits).await
     }
 
     async fn is_over(&self, until: &Until) -> Result<bool, queue::Error> {
@@ -349,7 +359,13 @@ impl OneJob {
 }
 
 /// Shows again and again that the holder lives, and stops what it no longer holds.
-async fn beat(queue: Queue, holder: Holder, held: Held, over: CancellationToken) {
+async fn beat(
+    queue: Queue,
+    holder: Holder,
+    held: Held,
+    drain: CancellationToken,
+    over: CancellationToken,
+) {
     let mut interval = tokio::time::interval(queue.beat_interval());
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -359,14 +375,14 @@ async fn beat(queue: Queue, holder: Holder, held: Held, over: CancellationToken)
         }
         // What is leased while the statement runs is not yet among its answer.
         let before: Vec<_> = lock(&held).keys().cloned().collect();
-        if before.is_empty() {
-            continue;
-        }
         // A beat that fails is made up for by the next; the deadline is ten of them.
-        let Ok(ours) = queue.beat(&holder).await else {
+        let Ok(heard) = queue.beat(&holder).await else {
             continue;
         };
-        for token in before.iter().filter(|token| !ours.contains(token)) {
+        if heard.draining {
+            drain.cancel();
+        }
+        for token in before.iter().filter(|token| !heard.ours.contains(token)) {
             if let Some(cancel) = lock(&held).get(token) {
                 cancel.cancel();
             }
@@ -374,7 +390,8 @@ async fn beat(queue: Queue, holder: Holder, held: Held, over: CancellationToken)
     }
 }
 
-async fn tend(queue: Queue, holder: Holder, watcher: Watcher, over: CancellationToken) {
+/// Tends to the queue again and again.
+pub(super) async fn tend(queue: Queue, holder: Holder, watcher: Watcher, over: CancellationToken) {
     let mut interval = tokio::time::interval(queue.beat_interval().min(TEND));
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -28,8 +28,9 @@ pub use comparison::{
     Normalization, Severity,
 };
 pub use config::{
-    BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError, DatabaseConfig, LogConfig,
-    RegistryConfig, SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits,
+    BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError, CredentialConfig,
+    DatabaseConfig, FarmConfig, FarmLimits, LogConfig, RegistryConfig, ScheduleConfig,
+    SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits, WorkerConfig,
 };
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use disk::DiskConfig;

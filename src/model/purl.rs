@@ -1,5 +1,6 @@
 //! Package URLs, limited to the ecosystems that remint knows.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,6 +29,20 @@ impl Ecosystem {
             Self::Cargo => "cargo",
             Self::Pypi => "pypi",
             Self::Npm => "npm",
+        }
+    }
+
+    /// The ecosystem's own order of versions; each was parsed when it was made.
+    pub fn order(self, one: &Version, other: &Version) -> Ordering {
+        match self {
+            Self::Cargo | Self::Npm => {
+                let parse = |version: &Version| semver::Version::parse(version.as_str()).ok();
+                parse(one).cmp(&parse(other))
+            }
+            Self::Pypi => {
+                let parse = |version: &Version| version.as_str().parse::<pep440_rs::Version>().ok();
+                parse(one).cmp(&parse(other))
+            }
         }
     }
 }
@@ -153,6 +168,15 @@ impl Purl {
     /// The version, where one is named.
     pub fn version(&self) -> Option<&Version> {
         self.version.as_ref()
+    }
+
+    /// The package, whatever the version.
+    #[must_use]
+    pub fn package(&self) -> Self {
+        Self {
+            version: None,
+            ..self.clone()
+        }
     }
 
     /// The same package at `version`.

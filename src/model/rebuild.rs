@@ -26,6 +26,10 @@ pub struct PhaseReport {
     /// Whether the engine says that the memory limit was hit (this can come
     /// with exit status 0).
     pub out_of_memory: bool,
+    /// The most memory that it used, caches among it, in MiB; none where the kernel
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_mib: Option<u64>,
     /// Wall time in milliseconds.
     pub millis: u64,
 }

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod comparison;
+pub mod farm;
 
 mod explain;
 mod html;

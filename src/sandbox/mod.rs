@@ -118,11 +118,13 @@ impl Run<'_> {
             (self.job.on_phase)(phase);
             container.start().await?;
             let started = Instant::now();
-            let ended = steps::run(&container, &keeper, plan, steps, &mut log).await?;
+            let (ended, peak_memory_mib) =
+                steps::run(&container, &keeper, plan, steps, &mut log).await?;
             phases.push(PhaseReport {
                 phase,
                 exit_code: ended.exit_code(),
                 out_of_memory: matches!(ended, Ended::OutOfMemory),
+                peak_memory_mib,
                 millis: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             });
             if let Some(failure) = ended.failure(plan) {

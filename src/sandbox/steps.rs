@@ -60,14 +60,15 @@ impl Ended {
     }
 }
 
-/// Runs the steps of one phase.
+/// Runs the steps of one phase; how it ended, and its peak of memory in MiB where the
+/// kernel tells it.
 pub(super) async fn run(
     container: &Container,
     keeper: &Keeper,
     plan: &Plan,
     steps: &[Step],
     log: &mut Log,
-) -> Result<Ended, Error> {
+) -> Result<(Ended, Option<u64>), Error> {
     let limit = Duration::from_secs(plan.limits.seconds);
     let ended = tokio::select! {
         outcome = all(container, steps, log) => outcome?,
@@ -77,12 +78,12 @@ pub(super) async fn run(
         }
         () = tokio::time::sleep(limit) => Ended::TimedOut,
     };
-    match ended {
-        Ended::Well | Ended::Exit { .. } if ran_out_of_memory(container).await => {
-            Ok(Ended::OutOfMemory)
-        }
-        ended => Ok(ended),
-    }
+    let memory = memory_of(container).await;
+    let ended = match ended {
+        Ended::Well | Ended::Exit { .. } if memory.kills > 0 => Ended::OutOfMemory,
+        ended => ended,
+    };
+    Ok((ended, memory.peak_mib))
 }
 
 async fn all(container: &Container, steps: &[Step], log: &mut Log) -> Result<Ended, Error> {
@@ -103,24 +104,46 @@ async fn all(container: &Container, steps: &[Step], log: &mut Log) -> Result<End
     Ok(Ended::Well)
 }
 
-/// Whether the kernel ended a process of the container for want of memory
-/// (cgroup v2 `memory.events`, cgroup v1 `memory.oom_control`). The engine's own
-/// flag is about the first process only.
-async fn ran_out_of_memory(container: &Container) -> bool {
-    let files =
-        "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null";
+/// What the kernel says of a container's memory.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Memory {
+    /// Processes that it ended for want of memory. The engine's own flag is about the
+    /// first process only.
+    kills: u64,
+    /// The most that was used, caches among it, in MiB.
+    peak_mib: Option<u64>,
+}
+
+/// Asks the container's own control group: `memory.events` and `memory.peak` of cgroup
+/// v2 (Linux `admin-guide/cgroup-v2.rst`, "Memory Interface Files"; the peak since Linux
+/// 5.19), `memory.oom_control` and `memory.max_usage_in_bytes` of v1
+/// (`admin-guide/cgroup-v1/memory.rst`, sections 4 and 10).
+async fn memory_of(container: &Container) -> Memory {
+    let files = "cd /sys/fs/cgroup; cat memory.events memory/memory.oom_control \
+                 memory.peak memory/memory.max_usage_in_bytes 2>/dev/null";
     // A container that died with its memory cannot be asked.
     match container.ask(&["sh", "-c", files]).await {
-        Ok(said) => oom_kills(&said) > 0,
-        Err(_) => false,
+        Ok(said) => Memory::read(&said),
+        Err(_) => Memory::default(),
     }
 }
 
-fn oom_kills(said: &str) -> u64 {
-    said.lines()
-        .filter_map(|line| line.strip_prefix("oom_kill "))
-        .filter_map(|count| count.trim().parse::<u64>().ok())
-        .sum()
+impl Memory {
+    fn read(said: &str) -> Self {
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        Self {
+            kills: said
+                .lines()
+                .filter_map(|line| line.strip_prefix("oom_kill "))
+                .filter_map(number)
+                .sum(),
+            peak_mib: said
+                .lines()
+                .filter_map(number)
+                .max()
+                .map(|bytes| bytes.div_ceil(1 << 20)),
+        }
+    }
 }
 
 /// What the steps print, up to a limit.
@@ -176,17 +199,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_kills_are_counted_in_both_forms() {
-        assert_eq!(
-            oom_kills("low 0\nmax 5\noom 1\noom_kill 2\noom_group_kill 0\n"),
-            2
-        );
-        assert_eq!(
-            oom_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
-            1
-        );
-        assert_eq!(oom_kills("oom_kill 0\n"), 0);
-        assert_eq!(oom_kills(""), 0);
+    fn kills_and_the_peak_are_read_in_both_forms() {
+        let v2 = Memory::read("low 0\nmax 5\noom 1\noom_kill 2\noom_group_kill 0\n1048577\n");
+        assert_eq!((v2.kills, v2.peak_mib), (2, Some(2)));
+        let v1 = Memory::read("oom_kill_disable 0\nunder_oom 0\noom_kill 1\n2097152\n");
+        assert_eq!((v1.kills, v1.peak_mib), (1, Some(2)));
+        let none = Memory::read("oom_kill 0\n");
+        assert_eq!((none.kills, none.peak_mib), (0, None));
+        assert_eq!(Memory::read(""), Memory::default());
     }
 
     #[test]

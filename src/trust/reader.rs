@@ -11,6 +11,8 @@ use super::index::{Index, Key};
 use super::log::{Checkpoint, LogFiles, TILE_WIDTH};
 use super::records::{Lines, Position, Record, Records};
 use super::verified::{SignedCheckpoints, TrustedKeys, VerifiedRecord, verify_one_of};
+use crate::attest::REBUILD_RESULT;
+use crate::model::ResultRecord;
 
 /// The store, open for reading.
 pub struct Reader {
@@ -181,6 +183,23 @@ impl Reader {
             .zip(lines.iter())
             .map(|(position, line)| self.verified(position, line, &mut signed))
             .collect()
+    }
+
+    /// Whether the store holds this very verdict of ours on the record's artifact. One
+    /// that is never signed, or is about no artifact, needs no such proof.
+    ///
+    /// # Errors
+    /// [`Error`] where a record cannot be read or does not hold.
+    pub fn says(&self, record: &ResultRecord) -> Result<bool, Error> {
+        let kind = record.verdict.kind();
+        let Some(artifact) = record.artifact.as_ref().filter(|_| kind.is_signed()) else {
+            return Ok(true);
+        };
+        let found = self.find(Key::artifact(&artifact.sha256))?;
+        Ok(found.iter().any(|found| {
+            found.statement.predicate_type == REBUILD_RESULT
+                && found.statement.predicate["verdict"] == kind.name()
+        }))
     }
 
     /// What the log says of keys.

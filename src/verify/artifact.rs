@@ -2,6 +2,7 @@
 //! attested. What happens at each station is in the file of its name.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use crate::plan::{self, GzipMarks};
 use crate::sandbox::{Engine, EngineError};
 use crate::source;
 use crate::store::archive::{self, MemberContent, MemberStamp};
-use crate::trust;
+use crate::trust::{self, Ledger};
 
 /// What was read out of a published artifact.
 pub(super) struct Published {
@@ -186,11 +187,11 @@ impl Line {
         if !record.verdict.kind().is_signed() || record.artifact.is_none() {
             return Ok(());
         }
+        let Some(ledger) = &self.ledger else {
+            return Ok(());
+        };
         self.enter(&artifact.name, Station::Attest);
-        let stored = self.ledger.attest(record)?;
-        let path = trust::keep_copies(record, &stored, &self.folders.data)?;
-        record.attestation = Some(path);
-        Ok(())
+        attest(record, ledger, &self.folders.data)
     }
 
     /// The first recipe that the line would run for an artifact.
@@ -230,6 +231,15 @@ impl Line {
         }
         Err(Error::NoPlan(reasons.join("; ")))
     }
+}
+
+/// Signs what a record says, where it says something, and stores it.
+pub(super) fn attest(record: &mut ResultRecord, ledger: &Ledger, data: &Path) -> Result<(), Error> {
+    if record.verdict.kind().is_signed() && record.artifact.is_some() {
+        let stored = ledger.attest(record)?;
+        record.attestation = Some(trust::keep_copies(record, &stored, data)?);
+    }
+    Ok(())
 }
 
 fn summary(file: &FetchedArtifact) -> ArtifactSummary {

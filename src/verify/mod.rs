@@ -105,8 +105,9 @@ pub struct Line {
     pub cargos: Vec<CargoToolchain>,
     /// Whether those that are pinned and not kept yet are built when they are needed.
     pub toolchains: Toolchains,
-    /// Where attestations are signed and stored.
-    pub ledger: Arc<Ledger>,
+    /// Where attestations are signed and stored; nowhere on a worker whose reports the
+    /// farm attests.
+    pub ledger: Option<Arc<Ledger>>,
     /// Where things are.
     pub folders: Folders,
     /// What inferred plans may use; a recipe says so itself.
@@ -197,6 +198,14 @@ impl Error {
 /// The record of a package that could not be looked at, for lists that go on.
 pub fn undecided(purl: &Purl, started: Timestamp, error: &Error) -> ResultRecord {
     failure::before_artifact(purl, started, error)
+}
+
+/// Signs and stores what another machine's record says, and notes where.
+///
+/// # Errors
+/// [`Error::Trust`] or [`Error::Store`]; the same again does no harm.
+pub fn attest(record: &mut ResultRecord, ledger: &Ledger, data: &Path) -> Result<(), Error> {
+    artifact::attest(record, ledger, data)
 }
 
 /// The record of a package that the farm gave up on, with its own reason.

@@ -53,12 +53,14 @@ pub fn jobs(count: usize) -> Vec<NewJob> {
 pub fn holder(worker: String) -> Holder {
     Holder {
         worker,
+        name: process::host(),
         machine: process::machine(),
         process: process::own(),
         capacity: Reservation {
             memory_mib: 1 << 20,
             cpu_millis: 1 << 20,
         },
+        slots: 2,
     }
 }
 

@@ -170,9 +170,11 @@ async fn what_a_record_of_the_queue_names_stays() {
     queue.add(&batch, &[job], &[]).await.expect("add");
     let holder = Holder {
         worker: "one".into(),
+        name: "one".into(),
         machine: "machine".into(),
         process: process::own(),
         capacity: Reservation::default(),
+        slots: 1,
     };
     let leased = queue
         .lease(&holder, 1, None, &AtOnce::default())

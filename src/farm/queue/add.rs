@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::choose::MAX_WEIGHT;
-use super::{Error, JobId, Queue, column, failed, small};
+use super::{Error, JobId, Queue, column, failed, purl_of, small, time_of};
 use crate::farm::Reservation;
 use crate::model::Purl;
 use crate::store::Backend;
@@ -21,6 +21,9 @@ const COLUMNS: usize = 3;
 /// Added jobs from which on PostgreSQL is asked to look at its tables again: a plan
 /// made for an empty table reads all of a full one.
 const MANY: usize = 1_000;
+
+/// The place of what goes after everything else of a batch.
+const RANK_LAST: i64 = i64::MAX;
 
 /// Who waits for a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +49,19 @@ pub struct NewBatch {
     pub weight: u8,
     /// What the report needs of the batch's settings, as JSON.
     pub settings: String,
+}
+
+/// A time of a schedule at which its batch is added; by one process alone, however many
+/// see that it has come.
+#[derive(Clone, Debug)]
+pub struct Firing {
+    /// The schedule.
+    pub schedule: String,
+    /// The time.
+    pub time: Timestamp,
+    /// Jobs of the schedule's earlier batches that give way: a newer version of theirs
+    /// is in this one. They go after everything else of it.
+    pub superseded: Vec<JobId>,
 }
 
 /// A release to be verified.
@@ -76,10 +92,32 @@ impl Queue {
         jobs: &[NewJob],
         answered: &[JobId],
     ) -> Result<(), Error> {
+        self.add_fired(batch, jobs, answered, None)
+            .await
+            .map(|_| ())
+    }
+
+    /// Adds a batch as [`add`](Self::add) does; one of a schedule unless another process
+    /// added that time's already. Whether it was added.
+    ///
+    /// # Errors
+    /// [`Error::Database`]; then nothing was added, and the time has not been fired.
+    pub async fn add_fired(
+        &self,
+        batch: &NewBatch,
+        jobs: &[NewJob],
+        answered: &[JobId],
+        firing: Option<&Firing>,
+    ) -> Result<bool, Error> {
         let mut transaction = self.database.write().await?;
+        if let Some(firing) = firing
+            && !fire(&mut transaction, firing).await?
+        {
+            return Ok(false);
+        }
         sqlx::query(
-            "INSERT INTO farm_batch (id, title, created, state, urgency, weight, settings, served) \
-             VALUES ($1, $2, $3, 'open', $4, $5, $6, \
+            "INSERT INTO farm_batch (id, title, created, state, urgency, weight, settings, schedule, served) \
+             VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, \
              COALESCE((SELECT MIN(served) FROM farm_batch WHERE state = 'open'), 0))",
         )
         .bind(&batch.id)
@@ -88,6 +126,7 @@ impl Queue {
         .bind(batch.urgency as i64)
         .bind(i64::from(batch.weight).clamp(1, MAX_WEIGHT))
         .bind(&batch.settings)
+        .bind(firing.map(|firing| &firing.schedule))
         .execute(&mut *transaction)
         .await
         .map_err(failed("add a batch"))?;
@@ -110,6 +149,9 @@ impl Queue {
             let jobs: Vec<_> = jobs.iter().map(|job| job.0).collect();
             want(&mut transaction, &batch.id, &jobs).await?;
         }
+        for job in firing.map_or(&[][..], |firing| &firing.superseded) {
+            give_way(&mut transaction, &batch.id, *job).await?;
+        }
         transaction.commit().await.map_err(failed("add a batch"))?;
         if jobs.len() >= MANY && self.database.backend() == Backend::Postgres {
             sqlx::raw_sql("ANALYZE farm_job, farm_want, farm_lane")
@@ -117,8 +159,94 @@ impl Queue {
                 .await
                 .map_err(failed("look at its tables"))?;
         }
-        Ok(())
+        Ok(true)
     }
+
+    /// What waits of a schedule's batches.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn waiting_of(&self, schedule: &str) -> Result<Vec<(JobId, Purl)>, Error> {
+        let rows = sqlx::query(
+            "SELECT j.id, j.purl FROM farm_batch b JOIN farm_lane l ON l.batch = b.id JOIN farm_job j \
+             ON j.lane = l.id AND j.live = 1 AND j.state = 'queued' WHERE b.state = 'open' AND b.schedule = $1",
+        )
+        .bind(schedule)
+        .fetch_all(self.database.pool())
+        .await
+        .map_err(failed("look at what waits"))?;
+        let job = |row| Ok((JobId(column(row, 0)?), purl_of(&column::<String>(row, 1)?)?));
+        rows.iter().map(job).collect()
+    }
+
+    /// When a schedule was fired last. One that nobody knows yet begins now: what came
+    /// before it was written down was not missed.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn fired(&self, schedule: &str, now: Timestamp) -> Result<Timestamp, Error> {
+        let doing = || failed("look up a schedule");
+        sqlx::query(
+            "INSERT INTO farm_schedule (name, fired) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(schedule)
+        .bind(now.as_millisecond())
+        .execute(self.database.pool())
+        .await
+        .map_err(doing())?;
+        let row = sqlx::query("SELECT fired FROM farm_schedule WHERE name = $1")
+            .bind(schedule)
+            .fetch_one(self.database.pool())
+            .await
+            .map_err(doing())?;
+        time_of(column(&row, 0)?, "schedule")
+    }
+}
+
+/// Whether this process fires: a time is fired once, and none before one that was.
+async fn fire(transaction: &mut Transaction<'static, Any>, firing: &Firing) -> Result<bool, Error> {
+    let fired = sqlx::query(
+        "INSERT INTO farm_schedule (name, fired) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE \
+         SET fired = $2 WHERE farm_schedule.fired < $2",
+    )
+    .bind(&firing.schedule)
+    .bind(firing.time.as_millisecond())
+    .execute(&mut **transaction)
+    .await
+    .map_err(failed("fire a schedule"))?;
+    Ok(fired.rows_affected() == 1)
+}
+
+/// Moves a job of an earlier batch to the end of this one, in a lane of the same kind.
+async fn give_way(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+    job: JobId,
+) -> Result<(), Error> {
+    let doing = || failed("let a superseded job give way");
+    sqlx::query(
+        "INSERT INTO farm_lane (batch, ecosystem, host, memory_mib, cpu_millis) \
+         SELECT $1, o.ecosystem, o.host, o.memory_mib, o.cpu_millis FROM farm_lane o JOIN farm_job j \
+         ON j.lane = o.id WHERE j.id = $2 ON CONFLICT DO NOTHING",
+    )
+    .bind(batch)
+    .bind(job.0)
+    .execute(&mut **transaction)
+    .await
+    .map_err(doing())?;
+    sqlx::query(
+        "UPDATE farm_job SET rank = $1, lane = (SELECT n.id FROM farm_lane n JOIN farm_lane o \
+         ON n.ecosystem = o.ecosystem AND n.host = o.host AND n.memory_mib = o.memory_mib \
+         AND n.cpu_millis = o.cpu_millis WHERE o.id = farm_job.lane AND n.batch = $2) \
+         WHERE id = $3 AND state = 'queued' AND live = 1",
+    )
+    .bind(RANK_LAST)
+    .bind(batch)
+    .bind(job.0)
+    .execute(&mut **transaction)
+    .await
+    .map_err(doing())?;
+    Ok(())
 }
 
 fn key(job: &NewJob) -> LaneKey {

@@ -3,7 +3,11 @@
 use jiff::Timestamp;
 use sqlx::AnyPool;
 
-use super::{Error, JobId, Queue, column, failed, now_millis, purl_of};
+use super::AtOnce;
+use super::report::usage;
+use super::{Error, JobId, Queue, column, failed, now_millis, purl_of, record_of, time_of};
+use crate::farm::input::Settings;
+use crate::farm::resource::Usage;
 use crate::model::{Purl, ResultRecord, VerdictKind};
 
 /// Where a batch stands.
@@ -53,10 +57,12 @@ pub struct BatchRow {
     pub state: BatchState,
     /// Its settings as JSON.
     pub settings: String,
+    /// The schedule that it is of.
+    pub schedule: Option<String>,
 }
 
 /// How far a batch is: jobs by what became of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Progress {
     /// Ready to run.
     pub queued: u64,
@@ -89,6 +95,19 @@ impl Progress {
     }
 }
 
+/// A job that a worker holds.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Running {
+    /// The release.
+    pub purl: String,
+    /// The batch on whose turn it was leased.
+    pub batch: String,
+    /// The worker's name.
+    pub worker: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// A record with the job that it is of.
 #[derive(Clone, Debug)]
 pub struct Ended {
@@ -98,15 +117,10 @@ pub struct Ended {
     pub record: ResultRecord,
 }
 
-const BATCH: &str = "SELECT id, title, created, ended, state, settings FROM farm_batch";
+const BATCH: &str = "SELECT id, title, created, ended, state, settings, schedule FROM farm_batch";
 
 fn batch(row: &sqlx::any::AnyRow) -> Result<BatchRow, Error> {
-    let time = |millis: i64| {
-        Timestamp::from_millisecond(millis).map_err(|error| Error::Row {
-            what: "batch".into(),
-            reason: error.to_string(),
-        })
-    };
+    let time = |millis: i64| time_of(millis, "batch");
     Ok(BatchRow {
         id: column(row, 0)?,
         title: column(row, 1)?,
@@ -114,6 +128,7 @@ fn batch(row: &sqlx::any::AnyRow) -> Result<BatchRow, Error> {
         ended: column::<Option<i64>>(row, 3)?.map(time).transpose()?,
         state: BatchState::parse(&column::<String>(row, 4)?)?,
         settings: column(row, 5)?,
+        schedule: column(row, 6)?,
     })
 }
 
@@ -134,6 +149,112 @@ impl Queue {
         .await
         .map_err(failed("list batches"))?;
         rows.iter().map(batch).collect()
+    }
+
+    /// The newest batches.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn newest_batches(&self, most: u32) -> Result<Vec<BatchRow>, Error> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{BATCH} ORDER BY created DESC, id DESC LIMIT $1"
+        )))
+        .bind(i64::from(most))
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("list batches"))?;
+        rows.iter().map(batch).collect()
+    }
+
+    /// Batches that have ended and whose reports are not written yet.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn unreported(&self) -> Result<Vec<BatchRow>, Error> {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "{BATCH} WHERE state <> 'open' AND reported IS NULL ORDER BY ended"
+        )))
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("list batches without reports"))?;
+        rows.iter().map(batch).collect()
+    }
+
+    /// Notes that the reports of a batch that has ended are written.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn reported(&self, id: &str) -> Result<(), Error> {
+        sqlx::query("UPDATE farm_batch SET reported = $1 WHERE id = $2 AND state <> 'open'")
+            .bind(now_millis())
+            .bind(id)
+            .execute(self.pool())
+            .await
+            .map_err(failed("note that reports are written"))?;
+        Ok(())
+    }
+
+    /// How many jobs are queued, in a pause and leased, over all batches.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn live(&self) -> Result<Progress, Error> {
+        let rows =
+            sqlx::query("SELECT state, COUNT(*) FROM farm_job WHERE live = 1 GROUP BY state")
+                .fetch_all(self.pool())
+                .await
+                .map_err(failed("count jobs"))?;
+        progress_of(&rows)
+    }
+
+    /// What runs now, the longest first.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn running(&self) -> Result<Vec<Running>, Error> {
+        let rows = sqlx::query(
+            "SELECT j.purl, l.batch, COALESCE(w.name, e.worker), e.taken FROM farm_lease e \
+             JOIN farm_job j ON j.id = e.job JOIN farm_lane l ON l.id = e.lane \
+             LEFT JOIN farm_worker w ON w.worker = e.worker ORDER BY e.taken, e.job",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(failed("list what runs"))?;
+        let running = |row| {
+            Ok(Running {
+                purl: column(row, 0)?,
+                batch: column(row, 1)?,
+                worker: column(row, 2)?,
+                since: time_of(column(row, 3)?, "lease")?,
+            })
+        };
+        rows.iter().map(running).collect()
+    }
+
+    /// The limits that the open batches ask for: the lowest of each ecosystem.
+    ///
+    /// # Errors
+    /// [`Error`] where they cannot be read.
+    pub async fn limits(&self) -> Result<AtOnce, Error> {
+        let rows = sqlx::query("SELECT settings FROM farm_batch WHERE state = 'open'")
+            .fetch_all(self.pool())
+            .await
+            .map_err(failed("read the batches' limits"))?;
+        let mut limits = AtOnce::default();
+        for row in &rows {
+            let settings: Settings =
+                serde_json::from_str(&column::<String>(row, 0)?).map_err(|error| Error::Row {
+                    what: "settings".into(),
+                    reason: error.to_string(),
+                })?;
+            limits.lower_to(
+                settings
+                    .limits
+                    .into_iter()
+                    .map(|(e, most)| (e.to_string(), most)),
+            );
+        }
+        Ok(limits)
     }
 
     /// One batch.
@@ -164,27 +285,7 @@ impl Queue {
         .fetch_all(self.pool())
         .await
         .map_err(failed("count a batch's jobs"))?;
-        let mut progress = Progress::default();
-        for row in &rows {
-            let count = u64::try_from(column::<i64>(row, 1)?).unwrap_or(0);
-            let state: String = column(row, 0)?;
-            let place = match state.as_str() {
-                "queued" => &mut progress.queued,
-                "waiting" => &mut progress.waiting,
-                "leased" => &mut progress.running,
-                "done" => &mut progress.done,
-                "given-up" => &mut progress.given_up,
-                "cancelled" => &mut progress.cancelled,
-                other => {
-                    return Err(Error::Row {
-                        what: "job".into(),
-                        reason: format!("`{other}` is no state"),
-                    });
-                }
-            };
-            *place += count;
-        }
-        Ok(progress)
+        progress_of(&rows)
     }
 
     /// Every record of a batch, in the order of its jobs. Records of jobs that are
@@ -219,6 +320,14 @@ impl Queue {
         .await
         .map_err(failed("look for an earlier record"))?;
         rows.iter().map(ended).collect()
+    }
+
+    /// What a package's earlier jobs used.
+    ///
+    /// # Errors
+    /// [`Error`] where it cannot be read.
+    pub async fn usage(&self, package: &Purl) -> Result<Option<Usage>, Error> {
+        usage(self.pool(), &package.package().to_string()).await
     }
 
     /// The verdicts that were there before a batch, in the order in which their jobs
@@ -326,28 +435,48 @@ impl Queue {
         .await
         .map_err(doing())?;
         if changed.rows_affected() > 0 {
-            sqlx::query("UPDATE farm_batch SET state = 'open', ended = NULL WHERE id = $1")
-                .bind(id)
-                .execute(&mut *transaction)
-                .await
-                .map_err(doing())?;
+            sqlx::query(
+                "UPDATE farm_batch SET state = 'open', ended = NULL, reported = NULL WHERE id = $1",
+            )
+            .bind(id)
+            .execute(&mut *transaction)
+            .await
+            .map_err(doing())?;
         }
         transaction.commit().await.map_err(doing())?;
         Ok(changed.rows_affected())
     }
 }
 
+/// Rows of a state and how many jobs are in it.
+fn progress_of(rows: &[sqlx::any::AnyRow]) -> Result<Progress, Error> {
+    let mut progress = Progress::default();
+    for row in rows {
+        let count = u64::try_from(column::<i64>(row, 1)?).unwrap_or(0);
+        let state: String = column(row, 0)?;
+        let place = match state.as_str() {
+            "queued" => &mut progress.queued,
+            "waiting" => &mut progress.waiting,
+            "leased" => &mut progress.running,
+            "done" => &mut progress.done,
+            "given-up" => &mut progress.given_up,
+            "cancelled" => &mut progress.cancelled,
+            other => {
+                return Err(Error::Row {
+                    what: "job".into(),
+                    reason: format!("`{other}` is no state"),
+                });
+            }
+        };
+        *place += count;
+    }
+    Ok(progress)
+}
+
 /// A row of a job's number and a record's text.
 fn ended(row: &sqlx::any::AnyRow) -> Result<Ended, Error> {
     Ok(Ended {
         job: JobId(column(row, 0)?),
-        record: record(&column::<String>(row, 1)?)?,
-    })
-}
-
-fn record(body: &str) -> Result<ResultRecord, Error> {
-    serde_json::from_str(body).map_err(|error| Error::Row {
-        what: "record".into(),
-        reason: error.to_string(),
+        record: record_of(&column::<String>(row, 1)?)?,
     })
 }

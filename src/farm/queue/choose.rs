@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::farm::Reservation;
+use crate::model::FarmLimits;
 
 /// A lane that has work, or from which something runs.
 #[derive(Clone, Debug)]
@@ -36,6 +37,25 @@ pub struct AtOnce {
     pub host: BTreeMap<String, u32>,
 }
 
+impl AtOnce {
+    /// The limits of a configuration.
+    pub fn of(config: &FarmLimits) -> Self {
+        let named = config.ecosystem.iter();
+        Self {
+            ecosystem: named.map(|(e, most)| (e.to_string(), *most)).collect(),
+            host: config.host.clone(),
+        }
+    }
+
+    /// Lowers the limits of ecosystems to these, where these are lower.
+    pub fn lower_to(&mut self, others: impl IntoIterator<Item = (String, u32)>) {
+        for (ecosystem, most) in others {
+            let limit = self.ecosystem.entry(ecosystem).or_insert(most);
+            *limit = most.min(*limit);
+        }
+    }
+}
+
 /// One lease's worth of virtual time for a batch of weight 1 (start-time fair
 /// queueing: Goyal, Vin and Cheng, SIGCOMM 1996). Divisible by every weight.
 pub(super) const TURN: i64 = 720_720;
@@ -47,11 +67,12 @@ pub(super) const MAX_WEIGHT: i64 = 16;
 ///
 /// Urgency first; then the batch that was served least for its weight; within it
 /// the job of the lowest rank. A lane that does not fit is passed over, and the
-/// next one has its turn.
+/// next one has its turn. `largest` is the memory of the largest machine that works.
 pub(super) fn choose<'a>(
     lanes: &'a [Lane],
     limits: &AtOnce,
     capacity: Reservation,
+    largest: u64,
 ) -> Option<&'a Lane> {
     let used = lanes.iter().fold(Reservation::default(), |sum, lane| {
         sum.plus(lane.reservation.times(u64::from(lane.running_here)))
@@ -68,7 +89,7 @@ pub(super) fn choose<'a>(
         let of_host = limits.host.get(&lane.host);
         of_ecosystem.is_none_or(|limit| running(&|l| l.ecosystem == lane.ecosystem) < *limit)
             && of_host.is_none_or(|limit| running(&|l| l.host == lane.host) < *limit)
-            && fits(lane.reservation, used, capacity)
+            && fits(lane.reservation, used, capacity, largest)
     };
     lanes
         .iter()
@@ -77,10 +98,14 @@ pub(super) fn choose<'a>(
         .min_by_key(|lane| (-lane.urgency, lane.served, &lane.batch, lane.head, lane.id))
 }
 
-/// Whether a job fits beside what runs. One that is larger than the whole machine
-/// runs alone rather than never: its own limits still hold it.
-fn fits(wanted: Reservation, used: Reservation, capacity: Reservation) -> bool {
-    used == Reservation::default() || used.plus(wanted).within(capacity)
+/// Whether a job fits beside what runs. One that is larger than the whole machine is
+/// left to a larger one; where there is none it runs alone rather than never: its own
+/// limits still hold it.
+fn fits(wanted: Reservation, used: Reservation, capacity: Reservation, largest: u64) -> bool {
+    let is_left_to_others =
+        wanted.memory_mib > capacity.memory_mib && largest > capacity.memory_mib;
+    let is_alone = used == Reservation::default() && !is_left_to_others;
+    is_alone || used.plus(wanted).within(capacity)
 }
 
 #[cfg(test)]
@@ -112,7 +137,7 @@ mod tests {
     };
 
     fn chosen(lanes: &[Lane], limits: &AtOnce) -> Option<i64> {
-        choose(lanes, limits, MACHINE).map(|lane| lane.id)
+        choose(lanes, limits, MACHINE, MACHINE.memory_mib).map(|lane| lane.id)
     }
 
     #[test]
@@ -233,6 +258,23 @@ mod tests {
             Some(1)
         );
         assert_eq!(chosen(&[huge, busy], &AtOnce::default()), None);
+    }
+
+    #[test]
+    fn what_is_larger_than_the_machine_is_left_to_a_larger_one_that_works() {
+        let huge = [Lane {
+            reservation: Reservation {
+                memory_mib: 9000,
+                cpu_millis: 1000,
+            },
+            ..lane(1, "a")
+        }];
+        assert!(choose(&huge, &AtOnce::default(), MACHINE, 8000).is_none());
+        let larger = Reservation {
+            memory_mib: 8000,
+            ..MACHINE
+        };
+        assert!(choose(&huge, &AtOnce::default(), larger, 8000).is_some());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use sqlx::{Any, Transaction};
 use super::choose::{AtOnce, Lane, TURN, choose};
 use super::{Error, Holder, JobId, Leased, Queue, Token, column, failed, now_millis, purl_of};
 use crate::farm::Reservation;
+use crate::farm::credential::Said;
 use crate::store::Backend;
 
 /// One lease at a time is given on PostgreSQL: limits that hold on every machine
@@ -30,6 +31,15 @@ const TAKE: &str = "UPDATE farm_job SET state = 'leased' WHERE state = 'queued' 
     (SELECT id FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 ORDER BY rank, id LIMIT 1) \
     RETURNING id, purl";
 
+/// What a holder hears when it shows that it lives.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The leases that are still its own.
+    pub ours: Vec<Token>,
+    /// Whether it shall take nothing new.
+    pub draining: bool,
+}
+
 impl Queue {
     /// Takes up to `most` jobs for a holder; of one batch alone where it is named.
     ///
@@ -50,6 +60,7 @@ impl Queue {
                 .map_err(failed("lease jobs"))?;
         }
         let mut lanes = lanes(&mut transaction, &holder.machine).await?;
+        let largest = largest_machine(&mut transaction).await?;
         if let Some(only) = only {
             for lane in lanes.iter_mut().filter(|lane| lane.batch != only) {
                 lane.head = None;
@@ -57,10 +68,10 @@ impl Queue {
         }
         let mut leased: Vec<Leased> = Vec::new();
         while leased.len() < most {
-            let Some(lane) = choose(&lanes, limits, holder.capacity).cloned() else {
+            let Some(lane) = choose(&lanes, limits, holder.capacity, largest).cloned() else {
                 break;
             };
-            let Some(job) = take(&mut transaction, holder, &lane).await? else {
+            let Some(job) = self.take(&mut transaction, holder, &lane).await? else {
                 // Its head was seen, so only a job that is taken over or cancelled in
                 // this moment leads here.
                 mark(&mut lanes, &lane, |lane| lane.head = None);
@@ -93,18 +104,70 @@ impl Queue {
         Ok(leased)
     }
 
-    /// Shows that a holder lives, and tells which leases are still its own.
+    /// Shows that a holder lives, and tells which leases are still its own and whether
+    /// it shall take nothing new.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn beat(&self, holder: &Holder) -> Result<Vec<Token>, Error> {
+    pub async fn beat(&self, holder: &Holder) -> Result<Heard, Error> {
+        let draining = self.show_life(holder).await?;
         let rows =
             sqlx::query("UPDATE farm_lease SET beat = beat + 1 WHERE worker = $1 RETURNING token")
                 .bind(&holder.worker)
                 .fetch_all(self.database.pool())
                 .await
                 .map_err(failed("keep leases"))?;
-        rows.iter().map(|row| Ok(Token(column(row, 0)?))).collect()
+        let ours = rows.iter().map(|row| Ok(Token(column(row, 0)?)));
+        Ok(Heard {
+            ours: ours.collect::<Result<_, Error>>()?,
+            draining,
+        })
+    }
+
+    async fn take(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        holder: &Holder,
+        lane: &Lane,
+    ) -> Result<Option<Leased>, Error> {
+        let row = sqlx::query(TAKE)
+            .bind(lane.id)
+            .fetch_optional(&mut **transaction)
+            .await
+            .map_err(failed("take a job"))?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let leased = Leased {
+            job: JobId(column(&row, 0)?),
+            purl: purl_of(&column::<String>(&row, 1)?)?,
+            batch: lane.batch.clone(),
+            reservation: lane.reservation,
+            token: Token::new()?,
+        };
+        let claim = self.credential.as_ref().map(|credential| {
+            let said = Said::Claim {
+                job: leased.job,
+                token: &leased.token,
+            };
+            credential.sign(said).to_text()
+        });
+        sqlx::query(
+            "INSERT INTO farm_lease (job, token, worker, machine, process, lane, beat, taken, claim) \
+             VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
+        )
+        .bind(leased.job.0)
+        .bind(leased.token.as_str())
+        .bind(&holder.worker)
+        .bind(&holder.machine)
+        .bind(&holder.process)
+        .bind(lane.id)
+        .bind(now_millis())
+        .bind(claim)
+        .execute(&mut **transaction)
+        .await
+        .map_err(failed("lease a job"))?;
+        Ok(Some(leased))
     }
 
     /// Gives a job back unfinished; it counts as no failure. Nothing happens where
@@ -198,39 +261,12 @@ async fn next_head(
     row.map(|row| column(&row, 0)).transpose()
 }
 
-async fn take(
-    transaction: &mut Transaction<'static, Any>,
-    holder: &Holder,
-    lane: &Lane,
-) -> Result<Option<Leased>, Error> {
-    let row = sqlx::query(TAKE)
-        .bind(lane.id)
-        .fetch_optional(&mut **transaction)
-        .await
-        .map_err(failed("take a job"))?;
-    let Some(row) = row else {
-        return Ok(None);
-    };
-    let leased = Leased {
-        job: JobId(column(&row, 0)?),
-        purl: purl_of(&column::<String>(&row, 1)?)?,
-        batch: lane.batch.clone(),
-        reservation: lane.reservation,
-        token: Token::new()?,
-    };
-    sqlx::query(
-        "INSERT INTO farm_lease (job, token, worker, machine, process, lane, beat, taken) \
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7)",
-    )
-    .bind(leased.job.0)
-    .bind(leased.token.as_str())
-    .bind(&holder.worker)
-    .bind(&holder.machine)
-    .bind(&holder.process)
-    .bind(lane.id)
-    .bind(now_millis())
-    .execute(&mut **transaction)
-    .await
-    .map_err(failed("lease a job"))?;
-    Ok(Some(leased))
+/// The memory of the largest machine whose workers take new jobs.
+async fn largest_machine(transaction: &mut Transaction<'static, Any>) -> Result<u64, Error> {
+    let row =
+        sqlx::query("SELECT COALESCE(MAX(memory_mib), 0) FROM farm_worker WHERE draining = 0")
+            .fetch_one(&mut **transaction)
+            .await
+            .map_err(failed("look at the workers"))?;
+    Ok(u64::try_from(column::<i64>(&row, 0)?).unwrap_or(0))
 }

@@ -16,7 +16,9 @@ mod choose;
 mod every;
 mod lease;
 mod report;
+mod roster;
 mod schema;
+mod settle;
 mod tend;
 #[cfg(test)]
 mod tests;
@@ -28,16 +30,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use crate::model::{Purl, Sha256Digest};
+use crate::model::{Purl, ResultRecord, Sha256Digest};
 use crate::store::{Database, DatabaseError};
 
-pub use add::{NewBatch, NewJob, Urgency};
-pub use batches::{BatchRow, BatchState, Ended, Progress};
+pub use add::{Firing, NewBatch, NewJob, Urgency};
+pub use batches::{BatchRow, BatchState, Ended, Progress, Running};
 pub use choose::AtOnce;
+pub use lease::Heard;
 pub use report::Delivery;
+pub use roster::WorkerRow;
+pub use settle::Unsettled;
 pub use tend::Tended;
 
 use super::Reservation;
+use super::credential::{Believed, Credential};
 
 /// How long a holder may be silent before its lease is lost. Ten beats: a machine
 /// under load skips some.
@@ -63,6 +69,12 @@ pub enum Error {
         /// What was asked for.
         id: String,
     },
+    /// There is no such worker.
+    #[error("no worker of the name `{name}` lives; `remint farm workers` names them")]
+    NoWorker {
+        /// What was asked for.
+        name: String,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers for a lease's token: {0}")]
     Random(String),
@@ -73,7 +85,9 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Database(error) => error.is_passing(),
-            Self::Row { .. } | Self::NoBatch { .. } | Self::Random(_) => false,
+            Self::Row { .. } | Self::NoBatch { .. } | Self::NoWorker { .. } | Self::Random(_) => {
+                false
+            }
         }
     }
 }
@@ -128,14 +142,18 @@ pub struct Leased {
 /// Who asks for leases.
 #[derive(Clone, Debug)]
 pub struct Holder {
-    /// The worker's name: unique, also over restarts.
+    /// Which worker: unique, also over restarts.
     pub worker: String,
+    /// What people call it; several may share a name.
+    pub name: String,
     /// The machine, whose memory and processors its workers share.
     pub machine: String,
     /// The process, where this machine can tell whether it lives.
     pub process: String,
     /// What the machine has to give.
     pub capacity: Reservation,
+    /// How many jobs it runs at once.
+    pub slots: usize,
 }
 
 /// The queue. Cheap to clone.
@@ -144,6 +162,10 @@ pub struct Queue {
     database: Database,
     deadline: Duration,
     watch: Arc<Mutex<watch::Watch>>,
+    roster_watch: Arc<Mutex<watch::Watch>>,
+    credential: Option<Arc<Credential>>,
+    believed: Arc<Believed>,
+    defers: bool,
 }
 
 impl Queue {
@@ -157,7 +179,32 @@ impl Queue {
             database,
             deadline,
             watch: Arc::default(),
+            roster_watch: Arc::default(),
+            credential: None,
+            believed: Arc::default(),
+            defers: false,
         })
+    }
+
+    /// Signs what it takes and reports.
+    #[must_use]
+    pub fn with_credential(mut self, credential: Arc<Credential>) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// Ends the leases that none of these workers signed for, where there are any.
+    #[must_use]
+    pub fn believing(mut self, believed: Arc<Believed>) -> Self {
+        self.believed = believed;
+        self
+    }
+
+    /// Leaves it to the farm to attest what this process reports.
+    #[must_use]
+    pub fn deferring(mut self) -> Self {
+        self.defers = true;
+        self
     }
 
     /// How often a holder should show that it lives.
@@ -186,6 +233,21 @@ fn purl_of(text: &str) -> Result<Purl, Error> {
             what: "package URL".into(),
             reason: error.to_string(),
         })
+}
+
+/// A record as the tables keep it.
+fn record_of(body: &str) -> Result<ResultRecord, Error> {
+    serde_json::from_str(body).map_err(|error| Error::Row {
+        what: "record".into(),
+        reason: error.to_string(),
+    })
+}
+
+fn time_of(millis: i64, what: &str) -> Result<Timestamp, Error> {
+    Timestamp::from_millisecond(millis).map_err(|error| Error::Row {
+        what: what.into(),
+        reason: error.to_string(),
+    })
 }
 
 /// Now, in the tables' unit.

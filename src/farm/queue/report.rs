@@ -5,7 +5,9 @@ use std::time::Duration;
 use sqlx::{Any, Transaction};
 
 use super::lease::end_lease;
-use super::{Error, JobId, Leased, Queue, Token, column, failed, now_millis};
+use super::{Error, JobId, Leased, Queue, Token, column, failed, now_millis, small};
+use crate::farm::credential::Said;
+use crate::farm::resource::Usage;
 use crate::farm::retry::{self, Next};
 use crate::model::ResultRecord;
 
@@ -49,10 +51,41 @@ impl Queue {
             Next::Again(_) if !may_repeat => Next::GiveUp,
             next => next,
         };
-        write_records(&mut transaction, job, records).await?;
+        let bodies = write_records(&mut transaction, job, records).await?;
         end_job(&mut transaction, job, token, &next, &why(records)).await?;
+        self.leave_to_the_farm(&mut transaction, job, token, &bodies)
+            .await?;
+        learn(&mut transaction, records).await?;
         transaction.commit().await.map_err(failed("report a job"))?;
         Ok(Delivery::Taken(next))
+    }
+
+    /// Signs a report; where the farm is to attest it, it waits for that.
+    async fn leave_to_the_farm(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        job: JobId,
+        token: &Token,
+        bodies: &[String],
+    ) -> Result<(), Error> {
+        let Some(credential) = &self.credential else {
+            return Ok(());
+        };
+        let said = Said::Report {
+            job,
+            token,
+            records: bodies,
+        };
+        sqlx::query(
+            "UPDATE farm_job SET witness = $1, settled = CASE WHEN live = 0 THEN $2 ELSE 1 END WHERE id = $3",
+        )
+        .bind(credential.sign(said).to_text())
+        .bind(i64::from(!self.defers))
+        .bind(job.0)
+        .execute(&mut **transaction)
+        .await
+        .map_err(failed("sign a report"))?;
+        Ok(())
     }
 
     /// Reports a lease's records.
@@ -88,12 +121,13 @@ async fn was_taken(
     })
 }
 
-/// Records replace those of an earlier run of the same job.
+/// Records replace those of an earlier run of the same job; as they are kept.
 pub(super) async fn write_records(
     transaction: &mut Transaction<'static, Any>,
     job: JobId,
     records: &[ResultRecord],
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
+    let mut bodies = Vec::with_capacity(records.len());
     sqlx::query("DELETE FROM farm_record WHERE job = $1")
         .bind(job.0)
         .execute(&mut **transaction)
@@ -113,12 +147,57 @@ pub(super) async fn write_records(
         .bind(record.purl.to_string())
         .bind(record.verdict.kind().name())
         .bind(&record.remint_version)
-        .bind(body)
+        .bind(&body)
         .execute(&mut **transaction)
         .await
         .map_err(failed("write a record"))?;
+        bodies.push(body);
     }
+    Ok(bodies)
+}
+
+/// Keeps what the job used, for the package's next one.
+async fn learn(
+    transaction: &mut Transaction<'static, Any>,
+    records: &[ResultRecord],
+) -> Result<(), Error> {
+    let (Some(used), Some(record)) = (Usage::of(records), records.first()) else {
+        return Ok(());
+    };
+    let package = record.purl.package().to_string();
+    let known = usage(&mut **transaction, &package).await?;
+    let kept = known.map_or(used, |known| known.after(used));
+    sqlx::query(
+        "INSERT INTO farm_usage (package, memory_mib, seconds) VALUES ($1, $2, $3) \
+         ON CONFLICT (package) DO UPDATE SET memory_mib = $2, seconds = $3",
+    )
+    .bind(package)
+    .bind(small(kept.memory_mib))
+    .bind(small(kept.seconds))
+    .execute(&mut **transaction)
+    .await
+    .map_err(failed("keep what a job used"))?;
     Ok(())
+}
+
+/// What a package's earlier jobs used.
+pub(super) async fn usage<'c>(
+    executor: impl sqlx::Executor<'c, Database = Any>,
+    package: &str,
+) -> Result<Option<Usage>, Error> {
+    let row = sqlx::query("SELECT memory_mib, seconds FROM farm_usage WHERE package = $1")
+        .bind(package)
+        .fetch_optional(executor)
+        .await
+        .map_err(failed("look up what a package used"))?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let amount = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(Some(Usage {
+        memory_mib: amount(column(&row, 0)?),
+        seconds: amount(column(&row, 1)?),
+    }))
 }
 
 async fn end_job(

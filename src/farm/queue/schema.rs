@@ -5,11 +5,18 @@ use crate::store::{Migration, Schema};
 /// Every table of the farm.
 pub(super) const SCHEMA: Schema = Schema {
     room: "farm",
-    migrations: &[Migration {
-        version: 1,
-        name: "batches, lanes, jobs, leases and records",
-        sql: FIRST,
-    }],
+    migrations: &[
+        Migration {
+            version: 1,
+            name: "batches, lanes, jobs, leases and records",
+            sql: FIRST,
+        },
+        Migration {
+            version: 2,
+            name: "workers, schedules, what jobs used, reports that wait for the farm's signature",
+            sql: SECOND,
+        },
+    ],
 };
 
 /// `live` is 1 until a job has its end, so that the indexes that leasing reads hold
@@ -84,4 +91,38 @@ CREATE TABLE farm_record (
     PRIMARY KEY (job, number)
 );
 CREATE INDEX farm_record_purl ON farm_record (purl);
+";
+
+/// `settled` is 0 while a report of another machine waits for the farm to check it and
+/// to attest what it says; `witness` and `claim` are the worker's signatures. `usage` is
+/// by package, whatever the version.
+const SECOND: &str = "
+ALTER TABLE farm_batch ADD COLUMN schedule TEXT;
+ALTER TABLE farm_batch ADD COLUMN reported BIGINT;
+UPDATE farm_batch SET reported = 0 WHERE state <> 'open';
+ALTER TABLE farm_job ADD COLUMN settled BIGINT NOT NULL DEFAULT 1;
+ALTER TABLE farm_job ADD COLUMN witness TEXT;
+CREATE INDEX farm_job_unsettled ON farm_job (id) WHERE settled = 0;
+ALTER TABLE farm_lease ADD COLUMN claim TEXT;
+CREATE TABLE farm_schedule (
+    name TEXT PRIMARY KEY,
+    fired BIGINT NOT NULL
+);
+CREATE TABLE farm_worker (
+    worker TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    process TEXT NOT NULL,
+    memory_mib BIGINT NOT NULL,
+    cpu_millis BIGINT NOT NULL,
+    slots BIGINT NOT NULL,
+    started BIGINT NOT NULL,
+    beat BIGINT NOT NULL,
+    draining BIGINT NOT NULL
+);
+CREATE TABLE farm_usage (
+    package TEXT PRIMARY KEY,
+    memory_mib BIGINT NOT NULL,
+    seconds BIGINT NOT NULL
+);
 ";

@@ -8,8 +8,10 @@ use sqlx::{Any, Transaction};
 use super::report::write_records;
 use super::watch::Standing;
 use super::{Error, Holder, JobId, Queue, Token, column, failed, now_millis, purl_of};
+use crate::farm::credential::{Said, Signed};
 use crate::farm::process;
 use crate::farm::retry::{MAX_LOSSES, MAX_PAUSE};
+use crate::model::Purl;
 use crate::verify;
 
 /// What was tended to.
@@ -30,6 +32,7 @@ impl Queue {
     /// [`Error::Database`].
     pub async fn tend(&self, holder: &Holder) -> Result<Tended, Error> {
         self.wake_up().await?;
+        self.forget_lost_workers(holder).await?;
         let mut tended = Tended::default();
         for lease in self.lost(holder).await? {
             self.revoke(&lease, &mut tended).await?;
@@ -53,13 +56,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Leases whose holder is silent for too long, and those of processes of this
-    /// machine that are gone: they need no deadline.
+    /// Leases whose holder is silent for too long; and at once those of processes of
+    /// this machine that are gone, and those that no believed worker signed for.
     async fn lost(&self, holder: &Holder) -> Result<Vec<Standing>, Error> {
-        let rows = sqlx::query("SELECT job, token, beat, machine, process FROM farm_lease")
-            .fetch_all(self.database.pool())
-            .await
-            .map_err(failed("look at the leases"))?;
+        let rows =
+            sqlx::query("SELECT job, token, beat, machine, process, worker, claim FROM farm_lease")
+                .fetch_all(self.database.pool())
+                .await
+                .map_err(failed("look at the leases"))?;
         let (mut standing, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
         for row in &rows {
             let lease = Standing {
@@ -68,7 +72,10 @@ impl Queue {
                 beat: column(row, 2)?,
             };
             let here = column::<String>(row, 3)? == holder.machine;
-            if here && !process::lives(&column::<String>(row, 4)?) {
+            let is_dead = here && !process::lives(&column::<String>(row, 4)?);
+            let is_own = column::<String>(row, 5)? == holder.worker;
+            let claim = column::<Option<String>>(row, 6)?;
+            if is_dead || !(is_own || self.believes_claim(&lease, claim.as_deref())) {
                 lost.push(lease);
             } else {
                 standing.push(lease);
@@ -80,6 +87,15 @@ impl Queue {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         lost.extend(watch.observe(standing, self.deadline, Instant::now()));
         Ok(lost)
+    }
+
+    fn believes_claim(&self, lease: &Standing, claim: Option<&str>) -> bool {
+        let said = Said::Claim {
+            job: JobId(lease.job),
+            token: &Token(lease.token.clone()),
+        };
+        let signed = claim.and_then(Signed::parse);
+        self.believed.is_empty() || self.believed.check(signed.as_ref(), said).is_ok()
     }
 
     async fn revoke(&self, lease: &Standing, tended: &mut Tended) -> Result<(), Error> {
@@ -105,11 +121,13 @@ impl Queue {
         .map_err(failed("queue a lost job again"))?;
         let (purl, losses): (String, i64) = (column(&row, 0)?, column(&row, 1)?);
         if losses >= i64::from(MAX_LOSSES) {
+            let why = format!("{MAX_LOSSES} workers were lost while they ran it");
             give_up(
                 &mut transaction,
                 JobId(lease.job),
                 &Token(lease.token.clone()),
-                &purl,
+                &purl_of(&purl)?,
+                &why,
             )
             .await?;
             tended.given_up.push(purl);
@@ -130,6 +148,8 @@ impl Queue {
              (SELECT 1 FROM farm_lane l JOIN farm_job j ON j.lane = l.id AND j.live = 1 \
               WHERE l.batch = farm_batch.id) AND NOT EXISTS \
              (SELECT 1 FROM farm_want w JOIN farm_job j ON j.id = w.job AND j.live = 1 \
+              WHERE w.batch = farm_batch.id) AND NOT EXISTS \
+             (SELECT 1 FROM farm_want w JOIN farm_job j ON j.id = w.job AND j.settled = 0 \
               WHERE w.batch = farm_batch.id) RETURNING id",
         )
         .bind(now_millis())
@@ -140,20 +160,19 @@ impl Queue {
     }
 }
 
-/// A job that kills its workers ends with a record that says so.
-async fn give_up(
+/// A job that no worker comes back from ends with a record that says so.
+pub(super) async fn give_up(
     transaction: &mut Transaction<'static, Any>,
     job: JobId,
     token: &Token,
-    purl: &str,
+    purl: &Purl,
+    why: &str,
 ) -> Result<(), Error> {
-    let reason = format!(
-        "{MAX_LOSSES} workers were lost while they ran it; look at their logs, then `remint batch retry`"
-    );
-    let record = verify::given_up(&purl_of(purl)?, &reason);
+    let reason = format!("{why}; look at the workers' logs, then `remint batch retry`");
+    let record = verify::given_up(purl, &reason);
     write_records(transaction, job, &[record]).await?;
     sqlx::query(
-        "UPDATE farm_job SET state = 'given-up', live = 0, ended = $1, ended_by = $2, detail = $3 WHERE id = $4",
+        "UPDATE farm_job SET state = 'given-up', live = 0, settled = 1, ended = $1, ended_by = $2, detail = $3 WHERE id = $4",
     )
     .bind(now_millis())
     .bind(token.as_str())

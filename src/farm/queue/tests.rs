@@ -35,12 +35,14 @@ async fn farm(address: Option<&str>) -> Farm {
 fn holder(worker: &str) -> Holder {
     Holder {
         worker: worker.into(),
+        name: worker.into(),
         machine: "machine".into(),
         process: process::own(),
         capacity: Reservation {
             memory_mib: 100_000,
             cpu_millis: 100_000,
         },
+        slots: 1,
     }
 }
 
@@ -239,7 +241,7 @@ async fn a_holder_that_beats_keeps_its_lease_whatever_the_wall_clock_says() {
         for _ in 0..6 {
             assert_eq!(farm.tend().await, Tended::default());
             tokio::time::sleep(DEADLINE / 2).await;
-            let ours = farm.queue.beat(&holder("w")).await.expect("beat");
+            let ours = farm.queue.beat(&holder("w")).await.expect("beat").ours;
             assert_eq!(ours, std::slice::from_ref(&leased.token));
         }
         assert_eq!(farm.done(&leased).await, Delivery::Taken(Next::Done));
@@ -424,7 +426,7 @@ async fn a_cancelled_batch_ends_and_what_others_want_goes_on() {
         farm.add("second", &jobs("a", 1)).await;
         let running = farm.lease("w", 2).await;
         farm.queue.cancel("first").await.expect("cancel");
-        let ours = farm.queue.beat(&holder("w")).await.expect("beat");
+        let ours = farm.queue.beat(&holder("w")).await.expect("beat").ours;
         assert_eq!(ours.len(), 1, "what the second batch wants runs on");
         let (kept, lost): (Vec<_>, Vec<_>) =
             running.iter().partition(|job| ours.contains(&job.token));
@@ -489,5 +491,277 @@ async fn a_batch_of_one_name_is_added_once_and_wholly() {
                 .is_err()
         );
         assert_eq!(farm.progress("night").await.total(), 2500);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_or_drained_worker_is_known_on_the_roster() {
+    for farm in both().await {
+        let (live, silent) = (
+            holder("live"),
+            Holder {
+                process: "x 0 0".into(),
+                ..holder("silent")
+            },
+        );
+        for worker in [&live, &silent] {
+            farm.queue.join(worker).await.expect("join");
+        }
+        let names = async || -> Vec<String> {
+            let rows = farm.queue.workers().await.expect("read");
+            rows.into_iter().map(|row| row.name).collect()
+        };
+        assert_eq!(names().await, ["live", "silent"]);
+        assert!(!farm.queue.beat(&live).await.expect("beat").draining);
+        assert_eq!(farm.queue.drain("live").await.expect("drain"), 1);
+        assert!(farm.queue.beat(&live).await.expect("beat").draining);
+        let error = farm.queue.drain("nobody").await.expect_err("none");
+        assert!(error.to_string().contains("remint farm workers"), "{error}");
+
+        farm.tend().await;
+        tokio::time::sleep(DEADLINE).await;
+        farm.queue.beat(&live).await.expect("beat");
+        farm.tend().await;
+        assert_eq!(names().await, ["live"]);
+        farm.queue.leave(&live).await.expect("leave");
+        assert!(names().await.is_empty());
+        farm.queue.beat(&live).await.expect("beat");
+        assert_eq!(names().await, ["live"], "who beats is there");
+    }
+}
+
+#[tokio::test]
+async fn a_time_of_a_schedule_is_fired_by_one_process_alone() {
+    let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+    for farm in both().await {
+        let start = at("2026-01-01T00:00:00Z");
+        let fired = async || {
+            farm.queue
+                .fired("night", at("2026-02-01T00:00:00Z"))
+                .await
+                .expect("read")
+        };
+        assert_eq!(farm.queue.fired("night", start).await.expect("read"), start);
+        let firing = |time: &str| Firing {
+            schedule: "night".into(),
+            time: at(time),
+            superseded: vec![],
+        };
+        let add = async |id: &str, time: &str| {
+            farm.queue
+                .add_fired(&batch(id), &jobs(id, 1), &[], Some(&firing(time)))
+                .await
+                .expect("add")
+        };
+        assert!(add("one", "2026-01-02T00:00:00Z").await);
+        assert!(!add("two", "2026-01-02T00:00:00Z").await, "the same time");
+        assert!(
+            !add("three", "2026-01-01T12:00:00Z").await,
+            "an earlier time"
+        );
+        assert!(
+            farm.queue.batch("two").await.is_err(),
+            "nothing of it is there"
+        );
+        assert_eq!(fired().await, at("2026-01-02T00:00:00Z"));
+        assert!(add("four", "2026-01-03T00:00:00Z").await);
+        let row = farm.queue.batch("four").await.expect("there");
+        assert_eq!(row.schedule.as_deref(), Some("night"));
+    }
+}
+
+#[tokio::test]
+async fn a_superseded_job_goes_after_everything_of_the_newer_batch() {
+    for farm in both().await {
+        let firing = |time: &str, superseded| Firing {
+            schedule: "night".into(),
+            time: time.parse().expect("a time"),
+            superseded,
+        };
+        let first = firing("2026-01-01T00:00:00Z", vec![]);
+        let old = [job("pkg:npm/a@1.0.0"), job("pkg:npm/b@1.0.0")];
+        farm.queue
+            .add_fired(&batch("first"), &old, &[], Some(&first))
+            .await
+            .expect("add");
+        let waiting = farm.queue.waiting_of("night").await.expect("read");
+        assert_eq!(waiting.len(), 2);
+        let superseded = waiting
+            .iter()
+            .filter(|(_, purl)| purl.name().as_str() == "a");
+        let superseded = superseded.map(|(job, _)| *job).collect();
+        let second = firing("2026-01-02T00:00:00Z", superseded);
+        let new = [job("pkg:npm/a@2.0.0"), job("pkg:npm/c@1.0.0")];
+        farm.queue
+            .add_fired(&batch("second"), &new, &[], Some(&second))
+            .await
+            .expect("add");
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            let job = farm.one("w").await;
+            order.push(job.purl.to_string());
+            farm.done(&job).await;
+        }
+        assert_eq!(
+            order.last().map(String::as_str),
+            Some("pkg:npm/a@1.0.0"),
+            "{order:?}"
+        );
+        farm.tend().await;
+        for id in ["first", "second"] {
+            assert_eq!(
+                farm.queue.batch(id).await.expect("there").state,
+                BatchState::Complete,
+                "{id}"
+            );
+        }
+        assert_eq!(farm.queue.records("first").await.expect("read").len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_a_job_used_is_kept_for_the_packages_next_version() {
+    use crate::model::{PhaseName, PhaseReport};
+    for farm in both().await {
+        farm.add("night", &jobs("a", 1)).await;
+        let job = farm.one("w").await;
+        let mut measured = record("pkg:npm/a0@1.0.0", unsupported());
+        measured.phases.push(PhaseReport {
+            phase: PhaseName::Build,
+            exit_code: 0,
+            out_of_memory: false,
+            peak_memory_mib: Some(700),
+            millis: 5,
+        });
+        farm.finish(&job, &[measured]).await;
+        let usage = farm
+            .queue
+            .usage(&"pkg:npm/a0@2.0.0".parse().expect("valid"))
+            .await
+            .expect("read");
+        assert_eq!(usage.expect("known").memory_mib, 700);
+        let other = farm
+            .queue
+            .usage(&"pkg:npm/a1@2.0.0".parse().expect("valid"))
+            .await
+            .expect("read");
+        assert_eq!(other, None);
+    }
+}
+
+/// A farm whose worker is believed, the worker's own view of its queue, and who is
+/// believed.
+async fn signed(address: Option<&str>) -> (Farm, Queue, Arc<Believed>) {
+    let mut farm = farm(address).await;
+    let key = farm._folder.path().join("worker.key");
+    let public = farm._folder.path().join("worker.pub");
+    std::fs::write(&public, Credential::make(&key).expect("make")).expect("write");
+    let credential = Credential::read("build-1", &key).expect("read");
+    let mut believed = Believed::default();
+    believed.add("build-1", &public).expect("a key");
+    let believed = Arc::new(believed);
+    let worker = farm
+        .queue
+        .clone()
+        .with_credential(Arc::new(credential))
+        .deferring();
+    farm.queue = farm.queue.clone().believing(believed.clone());
+    (farm, worker, believed)
+}
+
+#[tokio::test]
+async fn a_report_of_a_believed_worker_counts_when_the_farm_has_settled_it() {
+    let address = postgres::server().new_database();
+    for address in [None, Some(address.as_str())] {
+        let (farm, queue, believed) = signed(address).await;
+        farm.add("night", &jobs("a", 1)).await;
+        let job = queue
+            .lease(&holder("w"), 1, None, &AtOnce::default())
+            .await
+            .expect("lease");
+        assert_eq!(
+            farm.tend().await,
+            Tended::default(),
+            "its claim is believed"
+        );
+        let said = record("pkg:npm/a0@1.0.0", unsupported());
+        queue
+            .finish(&job[0], std::slice::from_ref(&said), true, 0.5)
+            .await
+            .expect("finish");
+        assert!(
+            farm.tend().await.closed.is_empty(),
+            "the farm has not signed it yet"
+        );
+        let waiting = farm.queue.unsettled(&believed, 10).await.expect("read");
+        assert_eq!(waiting.len(), 1);
+        assert_eq!(waiting[0].report.as_deref(), Ok(&[said.clone()][..]));
+        let attested = ResultRecord {
+            attestation: Some("attestations/x".into()),
+            ..said
+        };
+        farm.queue
+            .settle(waiting[0].job, std::slice::from_ref(&attested))
+            .await
+            .expect("settle");
+        assert_eq!(farm.tend().await.closed, ["night"]);
+        let records = farm.queue.records("night").await.expect("read");
+        assert_eq!(records[0].record, attested);
+        assert!(
+            farm.queue
+                .unsettled(&believed, 10)
+                .await
+                .expect("read")
+                .is_empty()
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_believed_loses_the_lease_and_its_reports_are_thrown_away() {
+    let address = postgres::server().new_database();
+    for address in [None, Some(address.as_str())] {
+        let (farm, queue, believed) = signed(address).await;
+        farm.add("night", &jobs("a", 1)).await;
+        farm.one("stranger").await;
+        assert_eq!(
+            farm.tend().await.requeued,
+            ["pkg:npm/a0@1.0.0"],
+            "no claim, no lease"
+        );
+        // What a worker signed, and somebody changed in the database.
+        for _ in 1..MAX_LOSSES {
+            let job = queue
+                .lease(&holder("w"), 1, None, &AtOnce::default())
+                .await
+                .expect("lease");
+            let said = record("pkg:npm/a0@1.0.0", unsupported());
+            queue
+                .finish(&job[0], &[said], true, 0.5)
+                .await
+                .expect("finish");
+            sqlx::query(
+                "UPDATE farm_record SET body = REPLACE(body, 'unsupported', 'source-not-found')",
+            )
+            .execute(farm.queue.database.pool())
+            .await
+            .expect("update");
+            let waiting = farm.queue.unsettled(&believed, 10).await.expect("read");
+            let why = waiting[0].report.as_ref().expect_err("forged");
+            assert!(why.contains("build-1"), "{why}");
+            farm.queue.reject(waiting[0].job).await.expect("reject");
+        }
+        farm.tend().await;
+        let progress = farm.progress("night").await;
+        assert_eq!((progress.left(), progress.given_up), (0, 1), "{progress:?}");
+        let records = farm.queue.records("night").await.expect("read");
+        assert_eq!(records.len(), 1);
+        assert!(
+            records[0]
+                .record
+                .verdict
+                .reason()
+                .contains("signed by nobody")
+        );
     }
 }

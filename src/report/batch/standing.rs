@@ -80,8 +80,8 @@ impl History {
             && let Some(good) = past
                 .iter()
                 .filter(|past| past.verdict == VerdictKind::Reproduced)
-                .filter(|past| order(ecosystem, &past.version, version) != Ordering::Greater)
-                .max_by(|one, other| order(ecosystem, &one.version, &other.version))
+                .filter(|past| ecosystem.order(&past.version, version) != Ordering::Greater)
+                .max_by(|one, other| ecosystem.order(&one.version, &other.version))
         {
             return Standing::Regression {
                 reproduced: good.version.clone(),
@@ -111,20 +111,6 @@ const fn failed(kind: VerdictKind) -> bool {
 
 fn package(purl: &Purl) -> (Ecosystem, String) {
     (purl.ecosystem(), purl.name().as_str().to_owned())
-}
-
-/// The ecosystem's own order of versions; each was parsed when it was made.
-fn order(ecosystem: Ecosystem, one: &Version, other: &Version) -> Ordering {
-    match ecosystem {
-        Ecosystem::Cargo | Ecosystem::Npm => {
-            let parse = |version: &Version| semver::Version::parse(version.as_str()).ok();
-            parse(one).cmp(&parse(other))
-        }
-        Ecosystem::Pypi => {
-            let parse = |version: &Version| version.as_str().parse::<pep440_rs::Version>().ok();
-            parse(one).cmp(&parse(other))
-        }
-    }
 }
 
 /// What is not the same in two batches, for one artifact.

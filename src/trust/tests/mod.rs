@@ -114,6 +114,31 @@ fn what_is_appended_is_found_by_digest_and_package_and_holds() {
 }
 
 #[test]
+fn a_record_is_an_answer_where_the_store_holds_the_same_verdict_on_the_same_file() {
+    use crate::model::{ResultRecord, Verdict};
+    let folder = tempfile::tempdir().expect("temp");
+    let keys = keys();
+    let said = reproduced();
+    ledger(folder.path(), &keys).attest(&said).expect("stored");
+    let reader = Reader::open(Folders::below(folder.path())).expect("opens");
+    let says = |record: &ResultRecord| reader.says(record).expect("readable");
+    assert!(says(&said));
+    let mut other_file = said.clone();
+    if let Some(artifact) = &mut other_file.artifact {
+        artifact.sha256 = Sha256Digest::of(b"another");
+    }
+    assert!(!says(&other_file));
+    let verdict = Verdict::Unsupported { reason: "x".into() };
+    let other_verdict = ResultRecord { verdict, ..said };
+    assert!(!says(&other_verdict));
+    let about_nothing = ResultRecord {
+        artifact: None,
+        ..other_verdict
+    };
+    assert!(says(&about_nothing), "nothing of it is ever signed");
+}
+
+#[test]
 fn a_statement_is_stored_once() {
     let (data, keys) = (tempfile::tempdir().expect("temp"), keys());
     let ledger = ledger(data.path(), &keys);

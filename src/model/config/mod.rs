@@ -1,5 +1,7 @@
 //! What an operator may configure, parsed from TOML and checked whole.
 
+mod farm;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,6 +9,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{DiskConfig, Limits};
+
+pub use farm::{CredentialConfig, FarmConfig, FarmLimits, ScheduleConfig, WorkerConfig};
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +50,8 @@ pub struct Config {
     pub toolchains: ToolchainConfig,
     /// How much of the disk may be used.
     pub disk: DiskConfig,
+    /// The long-running service.
+    pub farm: FarmConfig,
 }
 
 /// What is done for a toolchain that is pinned and not there yet.

@@ -1,0 +1,102 @@
+//! A batch's folder of reports, from what the queue knows of it. Imports `report`,
+//! which makes the pages; it prints nothing.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::input::Settings;
+use super::queue::{self, BatchRow, Queue};
+use crate::model::{Batch, ResultRecord};
+use crate::report::batch::{self as report, Report};
+use crate::store;
+
+/// Why a batch could not be reported.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    /// The folder.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// What the batch was told cannot be read.
+    #[error("the settings of {id} cannot be read: {reason}; they were written by another remint")]
+    Settings {
+        /// The batch.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A batch that was reported.
+pub struct Reported {
+    /// Its records.
+    pub results: Vec<ResultRecord>,
+    /// What the batch was told.
+    pub settings: Settings,
+    /// How many jobs have no end yet.
+    pub left: u64,
+    /// A summary in Markdown.
+    pub summary: String,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+/// Writes a batch's reports below `results`, as far as it is; `data` is where
+/// attestations are.
+///
+/// # Errors
+/// [`Error`] where they cannot be made or written.
+pub async fn write(
+    queue: &Queue,
+    id: &str,
+    results: &Path,
+    data: &Path,
+) -> Result<Reported, Error> {
+    let row = queue.batch(id).await?;
+    let left = queue.progress(id).await?.left();
+    let records = queue.records(id).await?;
+    let batch = Batch {
+        format: Batch::FORMAT,
+        id: row.id.clone(),
+        started: row.created,
+        finished: row.ended.unwrap_or_else(Timestamp::now),
+        results: records.into_iter().map(|ended| ended.record).collect(),
+    };
+    let mut history = report::History::default();
+    for (purl, verdict) in queue.earlier(&row).await? {
+        history.add(&purl, verdict);
+    }
+    let settings = settings(&row)?;
+    let (folder, summary) = {
+        let report = Report {
+            title: &row.title,
+            batch: &batch,
+            history: &history,
+            passes: &|verdict| settings.policy.passes(verdict),
+            left,
+        };
+        (
+            report::write(&report, results, data)?,
+            report::to_summary(&report),
+        )
+    };
+    queue.reported(id).await?;
+    Ok(Reported {
+        results: batch.results,
+        settings,
+        left,
+        summary,
+        folder,
+    })
+}
+
+/// What a batch was told beside its packages.
+fn settings(row: &BatchRow) -> Result<Settings, Error> {
+    serde_json::from_str(&row.settings).map_err(|error| Error::Settings {
+        id: row.id.clone(),
+        reason: error.to_string(),
+    })
+}

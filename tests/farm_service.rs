@@ -1,0 +1,309 @@
+//! `remint farm` as an operator runs it: real processes, a real engine, PostgreSQL, a
+//! project of our own on loopback. The images must be there; `.ci/test` sees to it.
+
+#[path = "support/git.rs"]
+mod git;
+#[path = "support/postgres.rs"]
+mod postgres;
+#[path = "support/project.rs"]
+mod project;
+#[path = "support/registry.rs"]
+mod registry;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use project::{PURL, World, run};
+use remint::farm::Queue;
+use remint::store::Database;
+use serde_json::Value;
+
+/// How long anything here may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A process that is ended with the test.
+struct Process(Child);
+
+impl Process {
+    fn terminate(&mut self) -> Output {
+        let pid = libc::pid_t::try_from(self.0.id()).expect("a process number");
+        // SAFETY: kill(2) touches no memory; the process is ours and not yet reaped.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        let start = Instant::now();
+        while self.0.try_wait().expect("wait").is_none() {
+            assert!(start.elapsed() < PATIENCE, "it does not end on SIGTERM");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let mut errors = Vec::new();
+        if let Some(mut pipe) = self.0.stderr.take() {
+            std::io::Read::read_to_end(&mut pipe, &mut errors).expect("read");
+        }
+        Output {
+            status: self.0.wait().expect("ended"),
+            stdout: vec![],
+            stderr: errors,
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A machine of the farm: its folders and its configuration.
+struct Machine {
+    folder: PathBuf,
+    config: PathBuf,
+}
+
+impl Machine {
+    fn new(world: &World, database: &str, name: &str, farm: &str) -> Self {
+        let folder = world.folder.path().join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let base = std::fs::read_to_string(world.write_config(&world.server.url())).expect("read");
+        let config = folder.join("remint.toml");
+        let text = format!("{base}[database]\nurl = \"{database}\"\n{farm}");
+        std::fs::write(&config, text).expect("write");
+        Self { folder, config }
+    }
+
+    fn remint(&self, arguments: &[&str]) -> Command {
+        let mut command = project::remint(&self.folder);
+        command.arg("--config").arg(&self.config).args(arguments);
+        command
+    }
+
+    fn start(&self, arguments: &[&str]) -> Process {
+        let mut command = self.remint(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        Process(command.spawn().expect("remint runs"))
+    }
+}
+
+/// Makes a worker's key and returns the file of its public half.
+async fn key(folder: &Path, name: &str) -> PathBuf {
+    let mut make = project::remint(folder);
+    make.args(["farm", "key"])
+        .arg(folder.join(format!("{name}.key")));
+    let made = run(make).await;
+    assert!(
+        made.status.success(),
+        "{}",
+        String::from_utf8_lossy(&made.stderr)
+    );
+    let public = folder.join(format!("{name}.pub"));
+    std::fs::write(&public, made.stdout).expect("write");
+    public
+}
+
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    socket.local_addr().expect("bound").port()
+}
+
+async fn get(port: u16, path: &str) -> Option<String> {
+    let answer = reqwest::get(format!("http://127.0.0.1:{port}{path}"))
+        .await
+        .ok()?;
+    answer.error_for_status().ok()?.text().await.ok()
+}
+
+/// Asks again until the answer is what it should come to be.
+async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !look().await {
+        assert!(start.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let folder = world.folder.path();
+    let database = postgres::server().new_database();
+    let (public, stranger) = (key(folder, "build-1").await, key(folder, "stranger").await);
+    drop(stranger);
+    let port = free_port();
+    let service = Machine::new(
+        &world,
+        &database,
+        "service",
+        &format!(
+            "[farm]\nlisten = \"127.0.0.1:{port}\"\njobs = 0\n\
+             [[farm.schedule]]\nname = \"night\"\ncron = \"0 2 * * *\"\nfiles = [\"list.txt\"]\n\
+             [[farm.worker]]\nname = \"build-1\"\nkey = \"{}\"\n",
+            public.display()
+        ),
+    );
+    let worker = |name: &str, key: &str| {
+        let credential = format!(
+            "[farm]\njobs = 1\ngrace = 60\n[farm.credential]\nname = \"build-1\"\nkey = \"{}\"\n",
+            folder.join(key).display()
+        );
+        Machine::new(&world, &database, name, &credential)
+    };
+
+    // What the configuration names is not there yet: nothing is started.
+    let refused = run(service.remint(&["farm"])).await;
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{errors}");
+    assert!(
+        errors.contains("`night`") && errors.contains("list.txt"),
+        "{errors}"
+    );
+    std::fs::write(service.folder.join("list.txt"), format!("{PURL}\n")).expect("write");
+    let checked = run(service.remint(&["farm", "check"])).await;
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        checked.status.success() && said.contains("next at"),
+        "{said}"
+    );
+
+    // The schedule was fired long ago, so last night was missed.
+    let opened = Database::open(&service.folder, Some(&database))
+        .await
+        .expect("open");
+    let queue = Queue::open(opened, Duration::from_secs(30))
+        .await
+        .expect("queue");
+    queue
+        .fired("night", Timestamp::UNIX_EPOCH)
+        .await
+        .expect("known");
+
+    // Somebody who has the database's password and another key says "build-1".
+    let stranger = worker("stranger", "stranger.key");
+    let mut impostor = stranger.start(&["farm", "work"]);
+    let mut running = service.start(&["farm"]);
+    until("the impostor's lease is ended", async || {
+        let page = get(port, "/").await.unwrap_or_default();
+        page.contains("it is queued again")
+    })
+    .await;
+    impostor.terminate();
+
+    let build_1 = worker("build-1", "build-1.key");
+    let mut working = build_1.start(&["farm", "work"]);
+    until("the batch is complete", async || {
+        let text = get(port, "/status.json").await.unwrap_or_default();
+        let status: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        status["batches"][0]["state"] == "complete"
+    })
+    .await;
+    let metrics = get(port, "/metrics").await.expect("metrics");
+    for line in [
+        "remint_farm_workers{state=\"taking\"} 1",
+        "remint_farm_jobs{state=\"queued\"} 0",
+        "remint_farm_schedule_failing{schedule=\"night\"} 0",
+    ] {
+        assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+
+    // The verdict is the worker's, and the signature the service's.
+    let batches = queue.batches().await.expect("read");
+    assert!(batches[0].id.ends_with("-night"), "{}", batches[0].id);
+    let report = service.folder.join("results").join(&batches[0].id);
+    until("the report is written", async || {
+        report.join("index.html").is_file()
+    })
+    .await;
+    let text = std::fs::read_to_string(report.join("results.json")).expect("a report");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    let result = &json["results"][0];
+    assert_eq!(result["verdict"], "reproduced", "{json:#}");
+    let path = result["attestation"].as_str().expect("attested");
+    let data = service.folder.join("data");
+    let key = std::fs::read_to_string(data.join("keys/attest.pub")).expect("the public key");
+    let key = remint::attest::PublicKey::from_pem(&key).expect("a key");
+    let bundle = std::fs::read_to_string(data.join(path)).expect("the attestation");
+    let statement = remint::attest::verify(&bundle, &key).expect("it verifies");
+    assert_eq!(statement.predicate["verdict"], "reproduced");
+    assert!(
+        !build_1.folder.join("data/keys").exists(),
+        "a worker has no signing key"
+    );
+
+    // A worker is drained by its name, and the service ends on SIGTERM.
+    let drained = run(service.remint(&["farm", "drain", "build-1", "--wait"])).await;
+    assert!(
+        drained.status.success(),
+        "{}",
+        String::from_utf8_lossy(&drained.stderr)
+    );
+    until("the drained worker ends", async || {
+        // It sees that it is to stop, and nothing runs.
+        working
+            .0
+            .try_wait()
+            .expect("wait")
+            .is_some_and(|status| status.success())
+    })
+    .await;
+    let ended = running.terminate();
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_works_itself_and_finishes_what_runs_when_it_is_told_to_end() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let database = postgres::server().new_database();
+    let port = free_port();
+    let farm = format!("[farm]\nlisten = \"127.0.0.1:{port}\"\njobs = 1\ngrace = 120\n");
+    let service = Machine::new(&world, &database, "service", &farm);
+    std::fs::write(service.folder.join("list.txt"), format!("{PURL}\n")).expect("write");
+    let mut add = service.remint(&["batch", "run", "--detach"]);
+    add.arg(service.folder.join("list.txt"));
+    let added = run(add).await;
+    assert!(
+        added.status.success(),
+        "{}",
+        String::from_utf8_lossy(&added.stderr)
+    );
+    let id = String::from_utf8_lossy(&added.stdout).trim().to_owned();
+
+    let mut running = service.start(&["farm"]);
+    until("the job runs", async || {
+        let text = get(port, "/status.json").await.unwrap_or_default();
+        let status: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        status["running"][0]["purl"] == PURL
+    })
+    .await;
+    let ended = running.terminate();
+    let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success(), "{errors}");
+    let opened = Database::open(&service.folder, Some(&database))
+        .await
+        .expect("open");
+    let queue = Queue::open(opened, Duration::from_secs(30))
+        .await
+        .expect("queue");
+    let progress = queue.progress(&id).await.expect("read");
+    assert_eq!(
+        (progress.done, progress.running),
+        (1, 0),
+        "{progress:?}\n{errors}"
+    );
+    assert!(
+        queue.workers().await.expect("read").is_empty(),
+        "nobody is left on the roster"
+    );
+}
