@@ -1,9 +1,10 @@
 //! Labels on everything that a run starts, and its removal: by the run itself,
-//! and by the next run where a killed one left something behind.
+//! and by the next run where one left something behind: it was killed, or the engine
+//! did not answer when it was to be removed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bollard::errors::Error as ApiError;
@@ -25,7 +26,14 @@ const KEPT_LABEL: &str = "remint.kept";
 const TRIES: usize = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One run's name, and what it is having made.
+/// The runs of this process that are under way.
+static UNDER_WAY: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn under_way() -> MutexGuard<'static, BTreeSet<String>> {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One run's name, and what it is having made. The run is over when this is gone.
 pub(super) struct RunId {
     name: String,
     making: Arc<tokio::sync::RwLock<()>>,
@@ -37,8 +45,10 @@ impl RunId {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let time = jiff::Timestamp::now().as_nanosecond();
+        let name = format!("{}-{number}-{time:x}", std::process::id());
+        under_way().insert(name.clone());
         Self {
-            name: format!("{}-{number}-{time:x}", std::process::id()),
+            name,
             making: Arc::default(),
         }
     }
@@ -85,6 +95,12 @@ impl RunId {
             (RUN_LABEL.to_owned(), self.name.clone()),
             (KEPT_LABEL.to_owned(), "1".to_owned()),
         ])
+    }
+}
+
+impl Drop for RunId {
+    fn drop(&mut self) {
+        under_way().remove(&self.name);
     }
 }
 
@@ -159,20 +175,29 @@ pub(super) async fn remove_run(engine: &Engine, run: &RunId, keep: bool) -> Resu
     Ok(())
 }
 
-/// Removes what runs of processes that are gone left behind, and says how much
-/// that was. Kept containers name no owner, so they stay, and so do their volumes.
+/// Removes what runs left behind that are over, and says how much that was: those of
+/// processes that are gone, and those of this one that are not under way any more.
+/// Kept containers name no owner, so they stay, and so do their volumes.
 ///
 /// # Errors
 /// [`Error::Engine`] where the engine does not answer.
 pub async fn sweep(engine: &Engine) -> Result<usize, Error> {
-    remove(engine, OWNER_LABEL, &|labels| {
+    remove(engine, OWNER_LABEL, &is_left_over)
+        .await
+        .map(|removal| removal.removed)
+}
+
+fn is_left_over(labels: &Labels) -> bool {
+    let owner = labels.get(OWNER_LABEL).and_then(|text| Owner::parse(text));
+    let Some(owner) = owner else {
+        return false;
+    };
+    let is_over = || {
         labels
-            .get(OWNER_LABEL)
-            .and_then(|text| Owner::parse(text))
-            .is_some_and(|owner| owner.is_gone())
-    })
-    .await
-    .map(|removal| removal.removed)
+            .get(RUN_LABEL)
+            .is_some_and(|run| !under_way().contains(run))
+    };
+    owner.is_gone() || (owner == Owner::this() && is_over())
 }
 
 /// What came of a removal.
@@ -275,5 +300,15 @@ mod tests {
         };
         assert!(!elsewhere.is_gone());
         assert_eq!(Owner::parse("nonsense"), None);
+    }
+
+    #[test]
+    fn what_a_run_of_this_process_has_is_left_over_only_when_the_run_is_over() {
+        let run = RunId::new();
+        let labels = run.labels();
+        assert!(!is_left_over(&labels));
+        assert!(!is_left_over(&run.kept_labels()));
+        drop(run);
+        assert!(is_left_over(&labels));
     }
 }
