@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::choose::MAX_WEIGHT;
-use super::{Error, JobId, Queue, column, failed, purl_of, small, time_of};
+use super::{Error, JobId, Queue, column, failed, purl_of, rows, small, time_of};
 use crate::farm::Reservation;
 use crate::model::Purl;
 use crate::store::Backend;
@@ -284,12 +284,6 @@ async fn lanes(
         lanes.insert(key, column(&row, 0)?);
     }
     Ok(lanes)
-}
-
-/// `($1, ...), ($4, ...)`: as many rows as there are jobs.
-fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
-    let rows: Vec<_> = (0..count).map(row).collect();
-    rows.join(", ")
 }
 
 /// Adds those that are not live yet. Returns the numbers of what was added, and the

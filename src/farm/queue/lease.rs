@@ -1,11 +1,14 @@
 //! Leases: taken, kept alive, handed back.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
-use sqlx::{Any, Transaction};
+use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::choose::{AtOnce, Lane, TURN, choose};
-use super::{Error, Holder, JobId, Leased, Queue, Token, column, failed, now_millis, purl_of};
+use super::{
+    Error, Holder, JobId, Leased, Queue, Token, column, failed, now_millis, purl_of, rows,
+};
 use crate::farm::Reservation;
 use crate::farm::credential::Said;
 use crate::store::Backend;
@@ -14,22 +17,31 @@ use crate::store::Backend;
 /// need one view of what runs. A lease whose commit is lost in a crash was never
 /// reported on, so it need not be on the disk when the statement returns
 /// (PostgreSQL 15 documentation, section 30.4); the report that ends it must be.
-const GUARD: &str = "SELECT set_config('synchronous_commit', 'off', true) \
-    FROM (SELECT pg_advisory_xact_lock(7236838691747)) AS alone";
+const BEGIN_ALONE: &str = "BEGIN; SET LOCAL synchronous_commit = off; \
+    SELECT pg_advisory_xact_lock(7236838691747)";
 
-/// Every lane that has work or from which something runs.
+/// Every lane that has work or from which something runs; beside each, the memory of the
+/// largest machine whose workers take new jobs.
 const LANES: &str = "SELECT l.id, l.batch, l.ecosystem, l.host, l.memory_mib, l.cpu_millis, \
     b.urgency, b.weight, b.served, \
     CASE WHEN b.state = 'open' THEN (SELECT j.rank FROM farm_job j WHERE j.lane = l.id \
         AND j.state = 'queued' AND j.live = 1 ORDER BY j.rank, j.id LIMIT 1) END, \
     (SELECT COUNT(*) FROM farm_lease e WHERE e.lane = l.id), \
-    (SELECT COUNT(*) FROM farm_lease e WHERE e.lane = l.id AND e.machine = $1) \
+    (SELECT COUNT(*) FROM farm_lease e WHERE e.lane = l.id AND e.machine = $1), \
+    (SELECT COALESCE(MAX(w.memory_mib), 0) FROM farm_worker w WHERE w.draining = 0) \
     FROM farm_lane l JOIN farm_batch b ON b.id = l.batch \
     WHERE b.state = 'open' OR l.id IN (SELECT lane FROM farm_lease)";
 
+/// Ranks of a lane's jobs behind its first.
+const RANKS: &str = "SELECT rank FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 \
+    ORDER BY rank, id LIMIT $2 OFFSET 1";
+
 const TAKE: &str = "UPDATE farm_job SET state = 'leased' WHERE state = 'queued' AND live = 1 AND id IN \
-    (SELECT id FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 ORDER BY rank, id LIMIT 1) \
+    (SELECT id FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 ORDER BY rank, id LIMIT $2) \
     RETURNING id, purl";
+
+/// Parameters of a lease's row.
+const COLUMNS: usize = 8;
 
 /// What a holder hears when it shows that it lives.
 #[derive(Clone, Debug)]
@@ -52,44 +64,57 @@ impl Queue {
         only: Option<&str>,
         limits: &AtOnce,
     ) -> Result<Vec<Leased>, Error> {
-        let mut transaction = self.database.write().await?;
-        if self.database.backend() == Backend::Postgres {
-            sqlx::query(GUARD)
-                .execute(&mut *transaction)
+        let mut transaction = match self.database.backend() {
+            Backend::Sqlite => self.database.write().await?,
+            Backend::Postgres => self
+                .database
+                .pool()
+                .begin_with(BEGIN_ALONE)
                 .await
-                .map_err(failed("lease jobs"))?;
-        }
-        let mut lanes = lanes(&mut transaction, &holder.machine).await?;
-        let largest = largest_machine(&mut transaction).await?;
+                .map_err(failed("lease jobs"))?,
+        };
+        let (mut lanes, largest) = lanes(&mut transaction, &holder.machine).await?;
         if let Some(only) = only {
             for lane in lanes.iter_mut().filter(|lane| lane.batch != only) {
                 lane.head = None;
             }
         }
-        let mut leased: Vec<Leased> = Vec::new();
-        while leased.len() < most {
+        let mut chosen: BTreeMap<i64, Chosen> = BTreeMap::new();
+        for number in 0..most {
             let Some(lane) = choose(&lanes, limits, holder.capacity, largest).cloned() else {
                 break;
             };
-            let Some(job) = self.take(&mut transaction, holder, &lane).await? else {
-                // Its head was seen, so only a job that is taken over or cancelled in
-                // this moment leads here.
-                mark(&mut lanes, &lane, |lane| lane.head = None);
-                continue;
+            let left = most - number - 1;
+            let of_lane = match chosen.entry(lane.id) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(Chosen {
+                    lane: lane.clone(),
+                    count: 0,
+                    behind: ranks(&mut transaction, lane.id, left).await?,
+                }),
             };
-            leased.push(job);
-            let next = next_head(&mut transaction, lane.id).await?;
-            mark(&mut lanes, &lane, |lane| {
-                lane.head = next;
-                lane.running += 1;
-                lane.running_here += 1;
-            });
+            of_lane.count += 1;
+            let next = of_lane.behind.pop_front();
+            for other in lanes.iter_mut().filter(|other| other.id == lane.id) {
+                other.head = next;
+                other.running += 1;
+                other.running_here += 1;
+            }
             for other in lanes.iter_mut().filter(|other| other.batch == lane.batch) {
                 other.served += TURN / lane.weight.max(1);
             }
         }
+        let mut leased: Vec<(i64, Leased)> = Vec::new();
+        for of_lane in chosen.values() {
+            // What is taken over or cancelled in this moment is not among them any more.
+            let jobs = take(&mut transaction, of_lane).await?;
+            leased.extend(jobs.into_iter().map(|job| (of_lane.lane.id, job)));
+        }
+        if !leased.is_empty() {
+            self.hold(&mut transaction, holder, &leased).await?;
+        }
         let mut turns: BTreeMap<&str, i64> = BTreeMap::new();
-        for job in &leased {
+        for (_, job) in &leased {
             *turns.entry(&job.batch).or_default() += TURN;
         }
         for (batch, turns) in turns {
@@ -101,7 +126,7 @@ impl Queue {
                 .map_err(failed("lease jobs"))?;
         }
         transaction.commit().await.map_err(failed("lease jobs"))?;
-        Ok(leased)
+        Ok(leased.into_iter().map(|(_, job)| job).collect())
     }
 
     /// Shows that a holder lives, and tells which leases are still its own and whether
@@ -124,50 +149,46 @@ impl Queue {
         })
     }
 
-    async fn take(
+    /// Notes the leases, each of a lane, with what the worker says of them.
+    async fn hold(
         &self,
         transaction: &mut Transaction<'static, Any>,
         holder: &Holder,
-        lane: &Lane,
-    ) -> Result<Option<Leased>, Error> {
-        let row = sqlx::query(TAKE)
-            .bind(lane.id)
-            .fetch_optional(&mut **transaction)
-            .await
-            .map_err(failed("take a job"))?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let leased = Leased {
-            job: JobId(column(&row, 0)?),
-            purl: purl_of(&column::<String>(&row, 1)?)?,
-            batch: lane.batch.clone(),
-            reservation: lane.reservation,
-            token: Token::new()?,
-        };
-        let claim = self.credential.as_ref().map(|credential| {
-            let said = Said::Claim {
-                job: leased.job,
-                token: &leased.token,
-            };
-            credential.sign(said).to_text()
+        leased: &[(i64, Leased)],
+    ) -> Result<(), Error> {
+        let values = rows(leased.len(), |number| {
+            let first = number * COLUMNS + 1;
+            let places: Vec<_> = (first..first + COLUMNS).map(|n| format!("${n}")).collect();
+            format!("({}, 0)", places.join(", "))
         });
-        sqlx::query(
-            "INSERT INTO farm_lease (job, token, worker, machine, process, lane, beat, taken, claim) \
-             VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8)",
-        )
-        .bind(leased.job.0)
-        .bind(leased.token.as_str())
-        .bind(&holder.worker)
-        .bind(&holder.machine)
-        .bind(&holder.process)
-        .bind(lane.id)
-        .bind(now_millis())
-        .bind(claim)
-        .execute(&mut **transaction)
-        .await
-        .map_err(failed("lease a job"))?;
-        Ok(Some(leased))
+        // Only numbered parameters are put into the text.
+        let statement = format!(
+            "INSERT INTO farm_lease (job, token, worker, machine, process, lane, taken, claim, beat) VALUES {values}"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(statement));
+        for (lane, job) in leased {
+            let claim = self.credential.as_ref().map(|credential| {
+                let said = Said::Claim {
+                    job: job.job,
+                    token: &job.token,
+                };
+                credential.sign(said).to_text()
+            });
+            query = query
+                .bind(job.job.0)
+                .bind(job.token.as_str())
+                .bind(&holder.worker)
+                .bind(&holder.machine)
+                .bind(&holder.process)
+                .bind(lane)
+                .bind(now_millis())
+                .bind(claim);
+        }
+        query
+            .execute(&mut **transaction)
+            .await
+            .map_err(failed("lease jobs"))?;
+        Ok(())
     }
 
     /// Gives a job back unfinished; it counts as no failure. Nothing happens where
@@ -206,17 +227,60 @@ pub(super) async fn end_lease(
     Ok(ended.rows_affected() == 1)
 }
 
-fn mark(lanes: &mut [Lane], which: &Lane, change: impl Fn(&mut Lane)) {
-    lanes
-        .iter_mut()
-        .filter(|lane| lane.id == which.id)
-        .for_each(change);
+/// What is to be taken from a lane.
+struct Chosen {
+    lane: Lane,
+    count: i64,
+    /// Ranks of the jobs behind the last that was chosen.
+    behind: VecDeque<i64>,
 }
 
+/// The ranks of up to `most` jobs behind a lane's first.
+async fn ranks(
+    transaction: &mut Transaction<'static, Any>,
+    lane: i64,
+    most: usize,
+) -> Result<VecDeque<i64>, Error> {
+    if most == 0 {
+        return Ok(VecDeque::new());
+    }
+    let rows = sqlx::query(RANKS)
+        .bind(lane)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(failed("list what waits"))?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+async fn take(
+    transaction: &mut Transaction<'static, Any>,
+    chosen: &Chosen,
+) -> Result<Vec<Leased>, Error> {
+    let rows = sqlx::query(TAKE)
+        .bind(chosen.lane.id)
+        .bind(chosen.count)
+        .fetch_all(&mut **transaction)
+        .await
+        .map_err(failed("take jobs"))?;
+    rows.iter()
+        .map(|row| {
+            Ok(Leased {
+                job: JobId(column(row, 0)?),
+                purl: purl_of(&column::<String>(row, 1)?)?,
+                batch: chosen.lane.batch.clone(),
+                reservation: chosen.lane.reservation,
+                token: Token::new()?,
+            })
+        })
+        .collect()
+}
+
+/// The lanes, and the memory of the largest machine.
 async fn lanes(
     transaction: &mut Transaction<'static, Any>,
     machine: &str,
-) -> Result<Vec<Lane>, Error> {
+) -> Result<(Vec<Lane>, u64), Error> {
     let rows = sqlx::query(LANES)
         .bind(machine)
         .fetch_all(&mut **transaction)
@@ -224,7 +288,9 @@ async fn lanes(
         .map_err(failed("list what waits"))?;
     let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let amount = |number: i64| u64::try_from(number).unwrap_or(0);
-    rows.iter()
+    let largest = rows.first().map(|row| column(row, 12)).transpose()?;
+    let lanes = rows
+        .iter()
         .map(|row| {
             Ok(Lane {
                 id: column(row, 0)?,
@@ -243,30 +309,6 @@ async fn lanes(
                 running_here: count(column(row, 11)?),
             })
         })
-        .collect()
-}
-
-async fn next_head(
-    transaction: &mut Transaction<'static, Any>,
-    lane: i64,
-) -> Result<Option<i64>, Error> {
-    let row = sqlx::query(
-        "SELECT rank FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 \
-         ORDER BY rank, id LIMIT 1",
-    )
-    .bind(lane)
-    .fetch_optional(&mut **transaction)
-    .await
-    .map_err(failed("list what waits"))?;
-    row.map(|row| column(&row, 0)).transpose()
-}
-
-/// The memory of the largest machine whose workers take new jobs.
-async fn largest_machine(transaction: &mut Transaction<'static, Any>) -> Result<u64, Error> {
-    let row =
-        sqlx::query("SELECT COALESCE(MAX(memory_mib), 0) FROM farm_worker WHERE draining = 0")
-            .fetch_one(&mut **transaction)
-            .await
-            .map_err(failed("look at the workers"))?;
-    Ok(u64::try_from(column::<i64>(&row, 0)?).unwrap_or(0))
+        .collect::<Result<_, Error>>()?;
+    Ok((lanes, amount(largest.unwrap_or(0))))
 }

@@ -259,3 +259,9 @@ fn now_millis() -> i64 {
 fn small(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+/// `($1, ...), ($4, ...)`: a statement's rows, as many as wanted.
+fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
+    let rows: Vec<_> = (0..count).map(row).collect();
+    rows.join(", ")
+}
