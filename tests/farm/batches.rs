@@ -49,6 +49,13 @@ impl Night {
         Self::start(command, crates.folder.path())
     }
 
+    /// Queues again what the newest batch gave up, and goes on.
+    pub fn retry(crates: &Crates, jobs: usize) -> Self {
+        let mut command = crates.remint("");
+        command.args(["batch", "retry", "--jobs", &jobs.to_string()]);
+        Self::start(command, crates.folder.path())
+    }
+
     pub fn id(&self) -> u32 {
         self.process.id()
     }

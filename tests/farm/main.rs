@@ -25,5 +25,6 @@ mod disks;
 mod engines;
 mod kills;
 mod registries;
+mod side_by_side;
 mod small;
 mod stops;

@@ -84,10 +84,12 @@ impl OwnEngine {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// Network namespaces of containers that it keeps (libnetwork has a file for each).
+    /// Network namespaces of containers that it keeps: each is mounted below its folder
+    /// (libnetwork).
     pub fn network_namespaces(&self) -> usize {
-        let entries = std::fs::read_dir(self.folder.join("exec/netns"));
-        entries.into_iter().flatten().count()
+        let place = self.folder.join("exec/netns").display().to_string();
+        let mounts = std::fs::read_to_string("/proc/mounts").expect("proc is mounted");
+        mounts.lines().filter(|line| line.contains(&place)).count()
     }
 
     fn docker(&self, arguments: &[&str]) -> Command {
