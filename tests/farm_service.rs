@@ -221,6 +221,17 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     })
     .await;
     let text = std::fs::read_to_string(report.join("results.json")).expect("a report");
+    let link = format!("/results/{}/index.html", batches[0].id);
+    until("the page leads to the report", async || {
+        get(port, "/")
+            .await
+            .unwrap_or_default()
+            .contains(&link[1..])
+    })
+    .await;
+    assert!(get(port, &link).await.expect("served").contains("demo"));
+    let outside = "/results/%2e%2e/remint.toml";
+    assert!(get(port, outside).await.is_none(), "nothing else is served");
     let json: Value = serde_json::from_str(&text).expect("JSON");
     let result = &json["results"][0];
     assert_eq!(result["verdict"], "reproduced", "{json:#}");

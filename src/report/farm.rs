@@ -106,6 +106,8 @@ pub struct BatchStatus {
     pub running: u64,
     /// Of them, without an end.
     pub left: u64,
+    /// Whether `results/<batch>/` holds its report.
+    pub is_reported: bool,
 }
 
 /// Something that happened.
@@ -122,7 +124,7 @@ pub fn to_status(status: &Status) -> String {
     let mut body = format!(
         "<h1>remint farm</h1>\n<p class=\"faint\">remint {}, as of {}. Reload for a newer view; \
          <a href=\"status.json\">JSON</a>, <a href=\"metrics\">metrics</a>.</p>\n\
-         <p><span class=\"tag\">{} run</span> <span class=\"tag\">{} queued</span> <span class=\"tag\">{} in a pause</span></p>\n",
+         <p><span class=\"tag\">{} running</span> <span class=\"tag\">{} queued</span> <span class=\"tag\">{} in a pause</span></p>\n",
         status.version,
         minute(status.at),
         status.running.len(),
@@ -171,7 +173,7 @@ fn batches(body: &mut String, status: &Status) {
             format!(
                 "{}<br><span class=\"faint\">{}</span>",
                 text(&batch.title),
-                text(&batch.id)
+                report_of(batch)
             ),
             batch.state.to_owned(),
             format!("{} of {}", batch.total - batch.left, batch.total),
@@ -186,6 +188,16 @@ fn batches(body: &mut String, status: &Status) {
         &["Batch", "State", "Done", "Given up", "Begun", "Ended"],
         rows,
     );
+}
+
+/// The batch's name, which leads to its report once that is written.
+fn report_of(batch: &BatchStatus) -> String {
+    let id = text(&batch.id);
+    if batch.is_reported {
+        format!("<a href=\"results/{id}/index.html\">{id}</a>")
+    } else {
+        id
+    }
 }
 
 fn schedules(body: &mut String, status: &Status) {
@@ -274,7 +286,7 @@ fn table(
         .map(|name| format!("<th scope=\"col\">{name}</th>"))
         .collect();
     body.push_str(&format!(
-        "<table class=\"cards\">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
+        "<table class=\"cards rows\">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{}</tbody>\n</table>\n",
         rows.concat()
     ));
 }
@@ -332,6 +344,7 @@ mod tests {
                 given_up: 0,
                 running: 1,
                 left: 8,
+                is_reported: true,
             }],
             happened: vec![Happened {
                 at: at("2026-01-02T03:00:00Z"),

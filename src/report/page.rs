@@ -48,7 +48,7 @@ h1 .tag{font-size:1.5rem;padding:.15rem .9rem}\
 table{border-collapse:collapse;width:100%}caption{text-align:left;color:var(--faint);padding:.2rem 0}\
 th,td{text-align:left;vertical-align:top;padding:.45rem .6rem;border-bottom:1px solid var(--line)}th{font-weight:600}\
 thead th{color:var(--faint);font-size:.85rem}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}\
-.cards th[scope=row]{white-space:nowrap}.cards th.name{min-width:12rem}.tag{vertical-align:middle}h2 .faint,h3 .faint{font-size:1rem;font-weight:400}\
+.cards th[scope=row]{white-space:nowrap}.cards th.name{min-width:12rem}.cards th .faint{font-weight:400}.tag{vertical-align:middle}h2 .faint,h3 .faint{font-size:1rem;font-weight:400}\
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.25rem 1rem}dt{font-weight:600}dd{margin:0}\
 pre{overflow-x:auto;padding:.7rem;border:1px solid var(--line);border-radius:.4rem;background:var(--panel)}\
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--link)}\
@@ -68,7 +68,7 @@ details{margin:.5rem 0}summary{cursor:pointer;color:var(--link)}\
 del,ins{text-decoration:none}mark{color:inherit}td.d mark{background:var(--del-mark)}td.i mark{background:var(--ins-mark)}\
 .diff small{color:var(--text);font-style:italic;white-space:normal}\
 @media(max-width:44rem){dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}\
-.cards th.name{min-width:0}.cards th[scope=row]{white-space:normal}.cards thead{position:absolute;left:-999rem}.cards tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}\
+.cards th.name{min-width:0}.cards th[scope=row]{white-space:normal}.rows th.name{display:block}.cards thead{position:absolute;left:-999rem}.cards tr{display:block;padding:.6rem 0;border-bottom:1px solid var(--line)}\
 .cards td,.cards th{display:inline-block;border:0;padding:.1rem .7rem .1rem 0;text-align:left}.cards td:last-child{display:block}\
 .cards td[data-name]::before{content:attr(data-name) ': ';color:var(--faint);font-size:.85rem}\
 .diff,.diff caption,.diff tbody{display:block}.diff thead{position:absolute;left:-999rem}.diff tr{display:flex;flex-wrap:wrap}.diff td{flex:1 1 calc(100% - 3.2rem);padding-right:.3rem}\

@@ -2,6 +2,7 @@
 //! own tables, and what happened since it began.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -107,13 +108,14 @@ impl Board {
         &self,
         queue: &Queue,
         schedules: &[Planned],
+        results: &Path,
     ) -> Result<Status, queue::Error> {
         let now = Timestamp::now();
         let mut batches = Vec::new();
         for row in queue.newest_batches(BATCHES).await? {
             let progress = queue.progress(&row.id).await?;
             batches.push(BatchStatus {
-                id: row.id,
+                id: row.id.clone(),
                 title: row.title,
                 state: row.state.name(),
                 created: row.created,
@@ -123,6 +125,7 @@ impl Board {
                 given_up: progress.given_up,
                 running: progress.running,
                 left: progress.left(),
+                is_reported: results.join(&row.id).join("index.html").is_file(),
             });
         }
         let running = queue.running().await?;

@@ -157,6 +157,7 @@ impl<E: Executor> Service<E> {
             queue: self.queue.clone(),
             schedules: self.checked.schedules.clone(),
             board: stations.0.clone(),
+            results: self.results.clone(),
             last: tokio::sync::Mutex::default(),
         };
         let (drain, stop) = (self.drain.clone(), self.stop.clone());

@@ -13,8 +13,8 @@ use crate::model::Ecosystem;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FarmConfig {
-    /// Where the status page and the metrics are. They hold the names of packages and of
-    /// machines, and whoever can connect can read them.
+    /// Where the status page, the metrics and the reports are. Whoever can connect can
+    /// read them: the names of packages and machines, and what builds printed.
     pub listen: SocketAddr,
     /// How many packages are verified at once on this machine; one a processor without
     /// it, and none where it is 0: then others work.
