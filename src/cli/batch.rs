@@ -207,7 +207,8 @@ impl Shelf {
 
     /// Writes a batch's reports and says what came out.
     async fn finish(&self, global: &Global, row: &BatchRow) -> Result<Outcome, Error> {
-        let reported = reports::write(&self.queue, &row.id, &global.results_dir, &self.data)
+        let (results, bucket) = (&global.results_dir, open::bucket(&self.config)?);
+        let reported = reports::write(&self.queue, &row.id, results, &self.data, bucket.as_ref())
             .await
             .map_err(|error| Error::farm(&error))?;
         say_as_is!("{}", reported.summary);

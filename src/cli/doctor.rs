@@ -45,11 +45,15 @@ pub async fn run(global: &Global) -> Result<Outcome, Error> {
         }
         Err(error) => report.line("images", Err::<String, _>(error.to_string())),
     }
-    match Blobs::open(&data.join("blobs")) {
+    if let Some(bucket) = open::bucket(&config)? {
+        let reached = bucket.check().await;
+        report.line("bucket", reached.map(|()| bucket.address().to_string()));
+    }
+    match open::blobs(&config, &data) {
         Ok(blobs) => {
             report.line(
                 "toolchains",
-                toolchains(&blobs, &data, images.as_ref().ok()),
+                toolchains(&blobs, &data, images.as_ref().ok()).await,
             );
             match Registries::open(&config.registry, blobs, &data.join("metadata")) {
                 Ok(registries) => {
@@ -106,8 +110,10 @@ fn image_state(row: &image::Row) -> Result<String, String> {
     }
 }
 
-fn toolchains(blobs: &Blobs, data: &Path, images: Option<&Images>) -> Result<String, String> {
-    let kept = image::kept_cargos(blobs, data).map_err(|error| error.to_string())?;
+async fn toolchains(blobs: &Blobs, data: &Path, images: Option<&Images>) -> Result<String, String> {
+    let kept = image::kept_cargos(blobs, data)
+        .await
+        .map_err(|error| error.to_string())?;
     let mut lines: Vec<_> = kept
         .iter()
         .map(|cargo| format!("cargo {} kept", cargo.version))

@@ -117,6 +117,7 @@ async fn serve(global: &Global) -> Result<Outcome, Error> {
     let places = Places {
         data: shelf.data.clone(),
         results: global.results_dir.clone(),
+        blobs: opened.line.blobs.clone(),
         images: opened.line.images.clone(),
         queue: shelf.queue.clone(),
         engine: Engine::connect().await.ok(),

@@ -33,6 +33,7 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
         eprintln!("the engine's copies of images are left out: {error}");
     }
     let places = Places {
+        blobs: open::blobs(&config, &data)?,
         images: open::images(global, &data)?,
         queue: Queue::open(database, LEASE_DEADLINE)
             .await

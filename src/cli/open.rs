@@ -16,7 +16,7 @@ use crate::mirror::Mirror;
 use crate::model::{Config, EventSink, Limits};
 use crate::registry::Registries;
 use crate::source::Sources;
-use crate::store::Blobs;
+use crate::store::{Blobs, Bucket};
 use crate::toolchain;
 use crate::trust::{Folders, Ledger};
 use crate::verify::{self, Cores, Line, Toolchains};
@@ -78,6 +78,25 @@ pub(super) fn config(global: &Global, data: &Path) -> Result<Config, Error> {
     Config::parse(&text, &path.display().to_string()).map_err(|error| Error::usage(&error))
 }
 
+/// The fleet's bucket, where one is configured.
+pub(super) fn bucket(config: &Config) -> Result<Option<Bucket>, Error> {
+    let bucket = config.store.bucket.as_ref();
+    let bucket = bucket.map(|bucket| Bucket::open(bucket, variables()));
+    bucket.transpose().map_err(|e| Error::usage(&e))
+}
+
+/// The environment, but for what is no text.
+fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// The blob store, with the fleet's bucket behind it.
+pub(super) fn blobs(config: &Config, data: &Path) -> Result<Blobs, Error> {
+    let blobs = Blobs::open(&data.join("blobs")).map_err(|e| Error::farm(&e))?;
+    Ok(blobs.behind(bucket(config)?))
+}
+
 /// The image room, on the folder of definitions.
 pub(super) fn images(global: &Global, data: &Path) -> Result<Images, Error> {
     Images::open(&global.images_dir, &data.join("images")).map_err(|error| Error::usage(&error))
@@ -122,14 +141,18 @@ pub(super) async fn open_quietly(
 ) -> Result<Farm, Error> {
     let data = data_dir(global)?;
     let config = config(global, &data)?;
-    let blobs = Blobs::open(&data.join("blobs")).map_err(|e| Error::farm(&e))?;
+    let blobs = blobs(&config, &data)?;
     let registries = Registries::open(&config.registry, blobs.clone(), &data.join("metadata"))
         .map_err(|e| Error::usage(&e))?;
     let registries = Arc::new(registries);
     let images = images(global, &data)?;
     let on_demand = config.toolchains.on_demand;
     let mut cargos = image::cargos_of_images(&images, on_demand);
-    cargos.extend(image::kept_cargos(&blobs, &data).map_err(|e| Error::farm(&e))?);
+    cargos.extend(
+        image::kept_cargos(&blobs, &data)
+            .await
+            .map_err(|e| Error::farm(&e))?,
+    );
     if on_demand {
         let kept: BTreeSet<_> = cargos.iter().map(|cargo| cargo.version.clone()).collect();
         let mut pinned = toolchain::pinned(&images).map_err(|e| Error::usage(&e))?;

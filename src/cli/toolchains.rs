@@ -50,7 +50,9 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
                 let home = match cargo.home {
                     CargoHome::Image(name) => format!("in the image {name}"),
                     CargoHome::Kept(digest) => {
-                        let kept = image::toolchain_file(&line.blobs, &line.folders.data, &digest);
+                        let kept = image::toolchain_file(&line.blobs, &line.folders.data, &digest)
+                            .await
+                            .map_err(|e| Error::farm(&e))?;
                         let how = if kept.is_some() {
                             "kept"
                         } else {

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::outputs::Outputs;
 use super::queue::Leased;
 use super::worker::{Executed, Executor, Interrupted};
-use crate::model::{Event, EventSink};
+use crate::model::{Event, EventSink, ResultRecord};
 use crate::verify::{self, Line};
 
 /// Runs each job through the line, with its log in its batch's folder.
@@ -21,6 +22,25 @@ impl LineExecutor {
     /// Takes the line that each job gets a copy of.
     pub fn new(line: Line, results: PathBuf) -> Self {
         Self { line, results }
+    }
+}
+
+impl LineExecutor {
+    /// Puts what the records name where the rest of a fleet finds it. A log that cannot be
+    /// put is no reason to lose what a build came to.
+    async fn share(&self, line: &Line, batch: &str, records: &[ResultRecord]) {
+        let Some(bucket) = line.blobs.bucket() else {
+            return;
+        };
+        let outputs = Outputs {
+            bucket,
+            batch,
+            results: &self.results,
+            data: &line.folders.data,
+        };
+        if let Err(error) = outputs.put(records).await {
+            line.events.emit(Event::Notice(error.to_string()));
+        }
     }
 }
 
@@ -48,10 +68,13 @@ impl Executor for LineExecutor {
         line.events = events_of(&self.line.events, job.purl.to_string());
         let request = verify::Request::of(job.purl.clone());
         match line.verify(&request).await {
-            Ok(records) => Ok(Executed {
-                records,
-                may_repeat: true,
-            }),
+            Ok(records) => {
+                self.share(&line, &job.batch, &records).await;
+                Ok(Executed {
+                    records,
+                    may_repeat: true,
+                })
+            }
             Err(verify::Error::Cancelled) => Err(Interrupted),
             // One name that does not exist must not lose a night's work, nor be asked
             // for again and again.

@@ -10,6 +10,7 @@ pub mod credential;
 pub mod disk;
 pub mod input;
 mod line;
+mod outputs;
 mod plan;
 pub mod process;
 pub mod queue;
@@ -24,6 +25,7 @@ mod testing;
 mod worker;
 
 pub use line::LineExecutor;
+pub use outputs::Outputs;
 pub use plan::{Error as SelectError, Request, Selection, select, superseded};
 pub use queue::Queue;
 pub use retry::Next;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::input::Settings;
+use super::outputs::Outputs;
 use super::queue::{self, BatchRow, Queue};
 use crate::model::{Batch, ResultRecord};
 use crate::report::batch::{self as report, Report};
-use crate::store;
+use crate::store::{self, Bucket};
 
 /// Why a batch could not be reported.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +46,7 @@ pub struct Reported {
 }
 
 /// Writes a batch's reports below `results`, as far as it is; `data` is where
-/// attestations are.
+/// attestations are. What other machines put into the `bucket` is fetched first.
 ///
 /// # Errors
 /// [`Error`] where they cannot be made or written.
@@ -54,6 +55,7 @@ pub async fn write(
     id: &str,
     results: &Path,
     data: &Path,
+    bucket: Option<&Bucket>,
 ) -> Result<Reported, Error> {
     let row = queue.batch(id).await?;
     let left = queue.progress(id).await?.left();
@@ -65,6 +67,15 @@ pub async fn write(
         finished: row.ended.unwrap_or_else(Timestamp::now),
         results: records.into_iter().map(|ended| ended.record).collect(),
     };
+    if let Some(bucket) = bucket {
+        let outputs = Outputs {
+            bucket,
+            batch: id,
+            results,
+            data,
+        };
+        outputs.fetch(&batch.results).await?;
+    }
     let mut history = report::History::default();
     for (purl, verdict) in queue.earlier(&row).await? {
         history.add(&purl, verdict);

@@ -63,13 +63,22 @@ impl List {
 }
 
 /// The tarball of a kept program, by the program's digest.
-pub fn toolchain_file(blobs: &Blobs, data: &Path, program: &Digest) -> Option<PathBuf> {
+///
+/// # Errors
+/// [`store::Error`] where the blob store cannot be asked.
+pub async fn toolchain_file(
+    blobs: &Blobs,
+    data: &Path,
+    program: &Digest,
+) -> Result<Option<PathBuf>, store::Error> {
     let Digest::Sha256(program) = program else {
-        return None;
+        return Ok(None);
     };
     let list = List::load(&data.join(LIST));
-    let kept = list.kept.iter().find(|kept| kept.program == *program)?;
-    blobs.get(&kept.tarball)
+    match list.kept.iter().find(|kept| kept.program == *program) {
+        Some(kept) => blobs.get(&kept.tarball).await,
+        None => Ok(None),
+    }
 }
 
 /// The stable cargos that the farm keeps, taking in those of an installed
@@ -77,11 +86,16 @@ pub fn toolchain_file(blobs: &Blobs, data: &Path, program: &Digest) -> Option<Pa
 ///
 /// # Errors
 /// [`store::Error`] where the data folder cannot be written.
-pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, store::Error> {
+pub async fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, store::Error> {
     let path = data.join(LIST);
     let mut list = List::load(&path);
     let before = list.clone();
-    list.kept.retain(|k| blobs.get(&k.tarball).is_some());
+    list.kept.clear();
+    for kept in &before.kept {
+        if blobs.has(&kept.tarball).await? {
+            list.kept.push(kept.clone());
+        }
+    }
     if list.kept.len() < before.kept.len() {
         list.seen.clear();
     }
@@ -90,7 +104,7 @@ pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, st
             continue;
         };
         if !list.seen.contains(&seen) {
-            take_in(blobs, &program, &mut list.kept)?;
+            take_in(blobs, &program, &mut list.kept).await?;
             list.seen.retain(|other| other.path != seen.path);
             list.seen.push(seen);
         }
@@ -113,13 +127,13 @@ pub fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchain>, st
 ///
 /// # Errors
 /// [`store::Error`] where it cannot be read or the data folder cannot be written.
-pub fn keep_cargo(
+pub async fn keep_cargo(
     blobs: &Blobs,
     data: &Path,
     version: &semver::Version,
     program: &Path,
 ) -> Result<Sha256Digest, store::Error> {
-    let kept = kept(blobs, version.clone(), program)?;
+    let kept = kept(blobs, version.clone(), program).await?;
     let path = data.join(LIST);
     let mut list = List::load(&path);
     list.kept.retain(|other| other.version != *version);
@@ -139,26 +153,30 @@ fn seen(program: &Path) -> Option<Seen> {
     })
 }
 
-fn take_in(blobs: &Blobs, program: &Path, list: &mut Vec<Kept>) -> Result<(), store::Error> {
+async fn take_in(blobs: &Blobs, program: &Path, list: &mut Vec<Kept>) -> Result<(), store::Error> {
     // One cargo a release, and releases only: a nightly of the same number is
     // another program.
     let Some(version) = version_of(program).filter(|version| version.pre.is_empty()) else {
         return Ok(());
     };
     if !list.iter().any(|k| k.version == version) {
-        list.push(kept(blobs, version, program)?);
+        list.push(kept(blobs, version, program).await?);
     }
     Ok(())
 }
 
-fn kept(blobs: &Blobs, version: semver::Version, program: &Path) -> Result<Kept, store::Error> {
+async fn kept(
+    blobs: &Blobs,
+    version: semver::Version,
+    program: &Path,
+) -> Result<Kept, store::Error> {
     let read = |error| store::Error::io("read", program, error);
     let bytes = std::fs::read(program).map_err(read)?;
     let tarball = pack(&bytes).map_err(read)?;
     Ok(Kept {
         version,
         program: Sha256Digest::of(&bytes),
-        tarball: blobs.put(&tarball)?.sha256,
+        tarball: blobs.put(&tarball).await?.sha256,
     })
 }
 
@@ -250,26 +268,30 @@ mod tests {
         assert_eq!(release("nonsense"), None);
     }
 
-    #[test]
-    fn a_cargo_that_was_built_is_kept_once_a_release() {
+    #[tokio::test]
+    async fn a_cargo_that_was_built_is_kept_once_a_release() {
         let folder = tempfile::tempdir().expect("temp");
         let blobs = Blobs::open(&folder.path().join("blobs")).expect("blobs");
         let program = folder.path().join("cargo");
         let version = semver::Version::new(1, 82, 0);
-        let keep = |bytes: &[u8]| {
+        let keep = async |bytes: &[u8]| {
             std::fs::write(&program, bytes).expect("write");
-            keep_cargo(&blobs, folder.path(), &version, &program).expect("kept")
+            let kept = keep_cargo(&blobs, folder.path(), &version, &program).await;
+            kept.expect("kept")
         };
-        let first = keep(b"x");
-        let second = keep(b"y");
+        let first = keep(b"x").await;
+        let second = keep(b"y").await;
         assert_ne!(first, second);
         let list = List::load(&folder.path().join(LIST));
         assert_eq!(list.kept.len(), 1);
         assert_eq!(list.kept[0].program, second);
-        let file = |program| toolchain_file(&blobs, folder.path(), &Digest::Sha256(program));
-        assert!(file(second).is_some());
+        let file = async |program| {
+            let found = toolchain_file(&blobs, folder.path(), &Digest::Sha256(program)).await;
+            found.expect("no bucket")
+        };
+        assert!(file(second).await.is_some());
         assert!(
-            file(first).is_none(),
+            file(first).await.is_none(),
             "another program was put in its place"
         );
     }

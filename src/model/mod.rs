@@ -5,6 +5,7 @@
 //! clock: whoever needs one of those is a room above.
 
 mod artifact;
+mod bucket;
 mod cause;
 mod comparison;
 mod config;
@@ -22,6 +23,7 @@ mod text;
 mod verdict;
 
 pub use artifact::{Artifact, ArtifactKind, FetchedArtifact, PublishedAt, Release, TimeSource};
+pub use bucket::{BucketAddress, BucketConfig, StoreConfig};
 pub use cause::Cause;
 pub use comparison::{
     CauseCount, Comparison, Difference, DifferenceKind, Differs, Equivalence, NESTED,

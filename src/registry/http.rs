@@ -57,6 +57,9 @@ impl Http {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("remint/", env!("CARGO_PKG_VERSION")))
+            // The bucket's client brings HTTP/2 into the same library; what is known of
+            // registries that stall or cut short was learnt without it.
+            .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(Duration::from_secs(config.stall_seconds))
             .timeout(Duration::from_secs(config.longest_seconds))
@@ -79,7 +82,7 @@ impl Http {
         what: &str,
     ) -> Result<Bytes, Error> {
         let place = self.place(url, accept);
-        let remembered = self.remembered(&place);
+        let remembered = self.remembered(&place).await?;
         if let Some((remembered, body)) = &remembered
             && is_fresh(remembered.asked, Timestamp::now())
         {
@@ -101,11 +104,17 @@ impl Http {
         ))
     }
 
-    fn remembered(&self, place: &Path) -> Option<(Remembered, Bytes)> {
-        let entry: Remembered = serde_json::from_slice(&std::fs::read(place).ok()?).ok()?;
-        let body = std::fs::read(self.blobs.get(&entry.body)?).ok()?;
+    async fn remembered(&self, place: &Path) -> Result<Option<(Remembered, Bytes)>, Error> {
+        let read = std::fs::read(place).ok();
+        let entry = read.and_then(|text| serde_json::from_slice::<Remembered>(&text).ok());
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let blob = self.blobs.get(&entry.body).await?;
+        let body = blob.and_then(|path| std::fs::read(path).ok());
         // A blob that was damaged on disk is asked for again.
-        (Sha256Digest::of(&body) == entry.body).then(|| (entry, Bytes::from(body)))
+        let whole = body.filter(|body| Sha256Digest::of(body) == entry.body);
+        Ok(whole.map(|body| (entry, Bytes::from(body))))
     }
 
     async fn ask(
@@ -142,7 +151,8 @@ impl Http {
                 .map(str::to_owned)
         };
         let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
-        let blob = self.body(response, what, MAX_METADATA).await?.finish()?;
+        let blob = self.body(response, what, MAX_METADATA).await?;
+        let blob = blob.finish().await?;
         let body = std::fs::read(&blob.path)
             .map_err(|error| store::Error::io("read", &blob.path, error))?;
         let entry = Remembered {
@@ -180,7 +190,7 @@ impl Http {
                     path: PathBuf::new(),
                 };
                 super::check(name, digests, &preview)?;
-                Ok(writer.finish()?)
+                Ok(writer.finish().await?)
             })
             .await?;
         self.remember_sha512(&blob)?;
@@ -188,13 +198,15 @@ impl Http {
     }
 
     /// The blob that one of the digests names, where the store has it.
-    pub(super) fn known(&self, digests: &[Digest]) -> Result<Option<Blob>, Error> {
+    pub(super) async fn known(&self, digests: &[Digest]) -> Result<Option<Blob>, Error> {
         for digest in digests {
             let sha256 = match digest {
                 Digest::Sha256(sha256) => Some(*sha256),
                 Digest::Sha512(sha512) => self.sha256_of(sha512),
             };
-            if let Some(path) = sha256.and_then(|sha256| self.blobs.get(&sha256)) {
+            if let Some(sha256) = sha256
+                && let Some(path) = self.blobs.get(&sha256).await?
+            {
                 return read_blob(&path).map(Some);
             }
         }

@@ -154,7 +154,7 @@ impl Registries {
                     .into(),
             });
         }
-        let blob = match self.http.known(&artifact.digests)? {
+        let blob = match self.http.known(&artifact.digests).await? {
             Some(blob) => blob,
             None => {
                 self.http

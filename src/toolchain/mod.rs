@@ -159,12 +159,7 @@ impl Workshop<'_> {
                 what,
             });
         }
-        Ok(image::keep_cargo(
-            self.blobs,
-            self.data,
-            version,
-            &built.program,
-        )?)
+        Ok(image::keep_cargo(self.blobs, self.data, version, &built.program).await?)
     }
 
     /// Builds a release, pins what came out in the lock file, and keeps it.
@@ -177,7 +172,7 @@ impl Workshop<'_> {
         version: &semver::Version,
     ) -> Result<Sha256Digest, Error> {
         let built = self.build(engine, version).await?;
-        let kept = image::keep_cargo(self.blobs, self.data, version, &built.program)?;
+        let kept = image::keep_cargo(self.blobs, self.data, version, &built.program).await?;
         let path = self.images.toolchains_lock();
         // Read just before writing: another release may have been pinned since.
         let mut lock = Lock::load(&path)?;

@@ -34,6 +34,8 @@ impl Line {
                 }
                 InputOrigin::Toolchain { name, version } => {
                     image::toolchain_file(&self.blobs, &self.folders.data, &input.digest)
+                        .await
+                        .map_err(|error| failure::infra(&error))?
                         .ok_or_else(|| toolchains::not_kept(name, version, &input.digest))?
                 }
             };

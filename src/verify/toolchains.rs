@@ -60,15 +60,20 @@ impl Line {
     }
 
     /// Whether every toolchain of a plan is kept, so that it can begin at once.
-    pub(super) fn is_ready(&self, plan: &Plan) -> bool {
-        plan.inputs.iter().all(|input| match input.origin {
-            InputOrigin::Toolchain { .. } => self.keeps(input),
-            _ => true,
-        })
+    pub(super) async fn is_ready(&self, plan: &Plan) -> Result<bool, Error> {
+        for input in &plan.inputs {
+            if let InputOrigin::Toolchain { .. } = input.origin
+                && !self.keeps(input).await?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    fn keeps(&self, input: &Input) -> bool {
-        image::toolchain_file(&self.blobs, &self.folders.data, &input.digest).is_some()
+    async fn keeps(&self, input: &Input) -> Result<bool, Error> {
+        let file = image::toolchain_file(&self.blobs, &self.folders.data, &input.digest).await?;
+        Ok(file.is_some())
     }
 
     async fn keep(
@@ -80,14 +85,14 @@ impl Line {
     ) -> Result<Result<(), Verdict>, Error> {
         let is_kept = || self.keeps(input);
         let missing = || Ok(Err(not_kept(name, version, &input.digest)));
-        if is_kept() {
+        if is_kept().await? {
             return Ok(Ok(()));
         }
         let Ok(release) = version.parse::<semver::Version>() else {
             return missing();
         };
         let mut failed = self.toolchains.failed.lock().await;
-        if is_kept() {
+        if is_kept().await? {
             return Ok(Ok(()));
         }
         if !self.toolchains.on_demand {
@@ -103,7 +108,7 @@ impl Line {
         )));
         match self.workshop().add(engine, &release).await {
             // What is pinned may be another program than the plan (a recipe's) names.
-            Ok(_) if is_kept() => Ok(Ok(())),
+            Ok(_) if is_kept().await? => Ok(Ok(())),
             Ok(_) => missing(),
             Err(toolchain::Error::Sandbox(sandbox::Error::Cancelled)) => Err(Error::Cancelled),
             Err(error) => {

@@ -182,7 +182,7 @@ impl Line {
                         }
                     }
                     Step::Try => match self.cores.spare() {
-                        Some(spare) if self.is_ready(&candidate.plan) => room.push(spare),
+                        Some(spare) if self.is_ready(&candidate.plan).await? => room.push(spare),
                         _ => break,
                     },
                     Step::Skip => {

@@ -19,7 +19,12 @@ pub(super) struct Shelf {
 
 /// A thing, with what tells whether it is live.
 pub(super) enum Item {
-    Blob(Thing, Option<Sha256Digest>),
+    Blob {
+        thing: Thing,
+        digest: Option<Sha256Digest>,
+        /// Whether a bucket has it too.
+        is_elsewhere: bool,
+    },
     Metadata(Thing),
     Git(Thing),
     Image(image::Kept),
@@ -29,9 +34,10 @@ pub(super) enum Item {
 impl Item {
     pub(super) fn thing(&self) -> &Thing {
         match self {
-            Self::Blob(thing, _) | Self::Metadata(thing) | Self::Git(thing) | Self::Log(thing) => {
-                thing
-            }
+            Self::Blob { thing, .. }
+            | Self::Metadata(thing)
+            | Self::Git(thing)
+            | Self::Log(thing) => thing,
             Self::Image(kept) => &kept.thing,
         }
     }
@@ -44,7 +50,12 @@ impl Item {
         beside: &[Self],
     ) -> bool {
         match self {
-            Self::Blob(_, digest) => digest.is_some_and(|digest| live.names(&digest)),
+            // What the bucket has can be had again from there.
+            Self::Blob {
+                digest,
+                is_elsewhere,
+                ..
+            } => !is_elsewhere && digest.is_some_and(|digest| live.names(&digest)),
             // Both can be had again from upstream, and no record names them by a digest.
             Self::Metadata(_) | Self::Git(_) => false,
             Self::Image(kept) => kept.id.is_some_and(|id| {
@@ -76,7 +87,7 @@ impl Item {
                 return Ok(places.images.remove(places.engine.as_ref(), kept).await?);
             }
             Self::Git(_) => on_a_thread(move || source::forget(&thing)).await,
-            Self::Blob(..) | Self::Metadata(_) | Self::Log(_) => {
+            Self::Blob { .. } | Self::Metadata(_) | Self::Log(_) => {
                 on_a_thread(move || store::remove_unused(&thing)).await
             }
         }
@@ -87,25 +98,26 @@ impl Item {
 /// Everything that is there.
 pub(super) async fn list(places: &Places) -> Result<Vec<Shelf>, Error> {
     let (data, results) = (places.data.clone(), places.results.clone());
+    let store = places.blobs.clone();
     let (blobs, metadata, git, logs) = on_a_thread(move || {
         Ok::<_, Error>((
-            store::Blobs::open(&data.join("blobs"))?.things()?,
+            store.things()?,
             store::files_below(&data.join("metadata"))?,
             source::things(&data.join("git"))?,
             logs_of(&results)?,
         ))
     })
     .await?;
-    let blobs = blobs.into_iter();
+    let in_bucket = places.blobs.in_bucket().await?;
+    let blobs = blobs.into_iter().map(|(thing, digest)| Item::Blob {
+        is_elsewhere: digest.is_some_and(|digest| in_bucket.contains(&digest)),
+        thing,
+        digest,
+    });
     let kept = places.images.kept(places.engine.as_ref()).await?;
     let shelf = |kind, items| Shelf { kind, items };
     Ok(vec![
-        shelf(
-            Kind::Blobs,
-            blobs
-                .map(|(thing, digest)| Item::Blob(thing, digest))
-                .collect(),
-        ),
+        shelf(Kind::Blobs, blobs.collect()),
         shelf(
             Kind::Metadata,
             metadata.into_iter().map(Item::Metadata).collect(),

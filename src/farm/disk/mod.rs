@@ -27,7 +27,7 @@ use std::time::SystemTime;
 use super::queue::{self, Queue};
 use crate::image::{self, Engine, Images};
 use crate::model::DiskConfig;
-use crate::store;
+use crate::store::{self, Blobs};
 use crate::trust;
 
 use choose::{Judged, choose};
@@ -122,6 +122,8 @@ pub struct Places {
     pub data: PathBuf,
     /// The results folder.
     pub results: PathBuf,
+    /// The blob store, in the data folder.
+    pub blobs: Blobs,
     /// The image room.
     pub images: Images,
     /// The queue, whose records must be kept.

@@ -11,7 +11,7 @@ use super::*;
 use crate::farm::queue::{AtOnce, Holder, LEASE_DEADLINE, NewBatch, NewJob, Urgency};
 use crate::farm::{Reservation, process};
 use crate::model::{Batch, ResultRecord, Sha256Digest};
-use crate::store::{Blobs, Database};
+use crate::store::Database;
 
 /// Longer than the configured time.
 const LONG_AGO: Duration = Duration::from_secs(100_000);
@@ -20,7 +20,6 @@ const LONG_AGO: Duration = Duration::from_secs(100_000);
 struct Farm {
     folder: tempfile::TempDir,
     places: Places,
-    blobs: Blobs,
 }
 
 impl Farm {
@@ -39,22 +38,20 @@ impl Farm {
             .await
             .expect("database");
         let places = Places {
+            blobs: Blobs::open(&data.join("blobs")).expect("blobs"),
             images: Images::open(&definitions, &data.join("images")).expect("images"),
             queue: Queue::open(database, LEASE_DEADLINE).await.expect("queue"),
             results: folder.path().join("results"),
             engine: None,
             data,
         };
-        Self {
-            blobs: Blobs::open(&places.data.join("blobs")).expect("blobs"),
-            places,
-            folder,
-        }
+        Self { places, folder }
     }
 
     /// A blob that was last used so long ago.
-    fn blob(&self, content: &str, ago: Duration) -> PathBuf {
-        let path = self.blobs.put(content.as_bytes()).expect("put").path;
+    async fn blob(&self, content: &str, ago: Duration) -> PathBuf {
+        let blobs = &self.places.blobs;
+        let path = blobs.put(content.as_bytes()).await.expect("put").path;
         age(&path, ago);
         path
     }
@@ -104,17 +101,18 @@ fn nothing() -> DiskConfig {
 #[tokio::test]
 async fn what_a_record_names_or_a_job_has_just_used_stays_and_the_rest_goes() {
     let farm = Farm::new().await;
-    let named = farm.blob("named by results.json", LONG_AGO);
-    let reported = farm.blob("named by a report on its way", LONG_AGO);
-    let kept = farm.blob("named by the list of toolchains", LONG_AGO);
-    let fresh = farm.blob("stored a minute ago", Duration::from_secs(60));
-    let again = farm.blob("stored again", LONG_AGO);
-    farm.blobs.put(b"stored again").expect("put");
-    let asked = farm.blob("asked for", LONG_AGO);
-    farm.blobs
-        .get(&Sha256Digest::of("asked for"))
-        .expect("there");
-    let gone = farm.blob("nobody's", LONG_AGO);
+    let named = farm.blob("named by results.json", LONG_AGO).await;
+    let reported = farm.blob("named by a report on its way", LONG_AGO).await;
+    let kept = farm.blob("named by the list of toolchains", LONG_AGO).await;
+    let fresh = farm
+        .blob("stored a minute ago", Duration::from_secs(60))
+        .await;
+    let again = farm.blob("stored again", LONG_AGO).await;
+    farm.places.blobs.put(b"stored again").await.expect("put");
+    let asked = farm.blob("asked for", LONG_AGO).await;
+    let found = farm.places.blobs.get(&Sha256Digest::of("asked for")).await;
+    assert!(found.expect("no bucket").is_some());
+    let gone = farm.blob("nobody's", LONG_AGO).await;
     let left = farm.places.data.join("blobs/.incoming-x");
     fs::write(&left, "what a killed process left").expect("write");
     age(&left, LONG_AGO);
@@ -150,8 +148,8 @@ async fn what_a_record_names_or_a_job_has_just_used_stays_and_the_rest_goes() {
 #[tokio::test]
 async fn what_a_record_of_the_queue_names_stays() {
     let farm = Farm::new().await;
-    let named = farm.blob("named in the queue", LONG_AGO);
-    let gone = farm.blob("nobody's", LONG_AGO);
+    let named = farm.blob("named in the queue", LONG_AGO).await;
+    let gone = farm.blob("nobody's", LONG_AGO).await;
     let queue = &farm.places.queue;
     let job = NewJob {
         purl: "pkg:npm/a@1.0.0".parse().expect("valid"),
@@ -192,7 +190,7 @@ async fn what_a_record_of_the_queue_names_stays() {
 #[tokio::test]
 async fn a_text_that_cannot_be_read_ends_it_before_anything_is_removed() {
     let farm = Farm::new().await;
-    let gone = farm.blob("nobody's", LONG_AGO);
+    let gone = farm.blob("nobody's", LONG_AGO).await;
     let text = farm.places.results.join("night/results.json");
     fs::write(&text, "{\"results\":[").expect("write");
     let error = collect(&farm.places, &nothing(), false)
@@ -254,8 +252,28 @@ async fn logs_go_by_name_and_image_archives_by_lock_file_and_records() {
 #[tokio::test]
 async fn without_a_limit_nothing_goes() {
     let farm = Farm::new().await;
-    let old = farm.blob("nobody's", LONG_AGO);
+    let old = farm.blob("nobody's", LONG_AGO).await;
     let outcomes = farm.collect(DiskConfig::default(), false).await;
     assert!(old.exists());
     assert!(outcomes.iter().all(|outcome| outcome.freed.count == 0));
+}
+
+#[tokio::test]
+async fn where_a_bucket_has_a_blob_the_folders_may_go_although_a_record_names_it() {
+    let mut farm = Farm::new().await;
+    let before = farm.blob("from before the bucket", LONG_AGO).await;
+    farm.places.blobs = farm
+        .places
+        .blobs
+        .clone()
+        .behind(Some(crate::store::bucket_in_memory()));
+    let shared = farm.blob("shared", LONG_AGO).await;
+    farm.results(vec![
+        record(&Sha256Digest::of("from before the bucket"), None),
+        record(&Sha256Digest::of("shared"), None),
+    ]);
+    farm.collect(nothing(), false).await;
+    assert!(before.exists() && !shared.exists());
+    let again = farm.places.blobs.get(&Sha256Digest::of("shared")).await;
+    assert_eq!(again.expect("reads"), Some(shared));
 }

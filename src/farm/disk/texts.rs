@@ -18,7 +18,7 @@ use crate::trust::{self, Folders};
 pub(super) async fn read_all(places: &Places, shelves: &[Shelf]) -> Result<Live, Error> {
     let there = shelves.iter().flat_map(|shelf| &shelf.items);
     let mut live = Live::among(there.filter_map(|item| match item {
-        Item::Blob(_, digest) => *digest,
+        Item::Blob { digest, .. } => *digest,
         Item::Image(kept) => kept.id.map(|id| id.digest()),
         Item::Metadata(_) | Item::Git(_) | Item::Log(_) => None,
     }));

@@ -411,8 +411,13 @@ impl<E: Executor> Chores<E> {
                 }
             };
             for batch in batches {
-                let written =
-                    reports::write(&service.queue, &batch.id, &service.results, &service.data);
+                let written = reports::write(
+                    &service.queue,
+                    &batch.id,
+                    &service.results,
+                    &service.data,
+                    service.disk.0.blobs.bucket(),
+                );
                 match written.await {
                     Ok(reported) => self.say(&format!(
                         "batch {} is {}: {}",

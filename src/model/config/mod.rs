@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::{DiskConfig, Limits};
+use super::{DiskConfig, Limits, StoreConfig};
 
 pub use farm::{CredentialConfig, FarmConfig, FarmLimits, ScheduleConfig, WorkerConfig};
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Toolchains of other releases than the farm has.
     pub toolchains: ToolchainConfig,
+    /// The bucket of a fleet.
+    pub store: StoreConfig,
     /// How much of the disk may be used.
     pub disk: DiskConfig,
     /// The long-running service.

@@ -1,0 +1,215 @@
+//! A fleet's blobs in a bucket, on a server that speaks S3 and is not ours (moto, which
+//! `.ci/verifiers` installs), started here on loopback.
+
+#[path = "support/registry.rs"]
+mod registry;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use registry::FakeRegistry;
+use remint::model::{BucketConfig, Config, Ecosystem, RegistryConfig, Sha256Digest};
+use remint::registry::Registries;
+use remint::store::{Blobs, Bucket, Error};
+
+/// How long a server may take to start, or a failure to be told.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that keeps its objects in memory.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    /// A server with one empty bucket.
+    async fn start(port: u16) -> Self {
+        let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/verifiers/python");
+        assert!(
+            modules.join("moto").is_dir(),
+            "the S3 server is not installed; run `bash .ci/verifiers`"
+        );
+        let process = Command::new("python3")
+            .args([
+                "-m",
+                "moto.server",
+                "-H",
+                "127.0.0.1",
+                "-p",
+                &port.to_string(),
+            ])
+            .env("PYTHONPATH", modules)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3");
+        let server = Self { process, port };
+        let begun = Instant::now();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::new();
+        while !client
+            .put(format!("{}/farm", server.address()))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            assert!(begun.elapsed() < PATIENCE, "the S3 server does not start");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        server
+    }
+
+    fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn config(&self) -> BucketConfig {
+        let text = format!(
+            "[store]\nbucket = \"s3://farm/remint/one\"\nendpoint = \"{}\"\nregion = \"eu-central-1\"\nallow_http = true\n",
+            self.address()
+        );
+        let config = Config::parse(&text, "test").expect("valid");
+        config.store.bucket.expect("a bucket")
+    }
+
+    fn bucket(&self) -> Bucket {
+        let credentials = [
+            ("AWS_ACCESS_KEY_ID", "farm"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ];
+        let variables = credentials.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Bucket::open(&self.config(), variables).expect("opens")
+    }
+}
+
+fn free_port() -> u16 {
+    // Nobody else gets it before the server does, as a rule; the server says so otherwise.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// Two machines of a fleet, and a folder beside them.
+fn machines(bucket: &Bucket) -> (tempfile::TempDir, [Blobs; 2]) {
+    let folder = tempfile::tempdir().expect("temp");
+    let blobs = ["one", "other"].map(|name| {
+        let blobs = Blobs::open(&folder.path().join(name)).expect("opens");
+        blobs.behind(Some(bucket.clone()))
+    });
+    (folder, blobs)
+}
+
+fn written(folder: &Path, content: &[u8]) -> PathBuf {
+    let path = folder.join("file");
+    std::fs::write(&path, content).expect("write");
+    path
+}
+
+#[tokio::test]
+async fn what_one_machine_stores_the_other_gets_small_or_in_parts() {
+    let server = Server::start(free_port()).await;
+    let bucket = server.bucket();
+    bucket.check().await.expect("answers");
+    let (_folder, [one, other]) = machines(&bucket);
+    // Bytes that no part shares with another: each in its place, or the digest is another.
+    let large: Vec<u8> = (0_u32..5_000_000).flat_map(u32::to_le_bytes).collect();
+    for content in [b"small".to_vec(), large] {
+        let stored = one.put(&content).await.expect("put");
+        let again = one.put(&content).await.expect("put again");
+        assert_eq!(stored, again);
+        let path = other.get(&stored.sha256).await.expect("gets");
+        let found = std::fs::read(path.expect("there")).expect("read");
+        assert!(found == content, "{} bytes came", found.len());
+    }
+    assert_eq!(other.in_bucket().await.expect("lists").len(), 2);
+    let unknown = Sha256Digest::of("unknown");
+    assert_eq!(other.get(&unknown).await.expect("asks"), None);
+}
+
+#[tokio::test]
+async fn an_object_is_never_replaced_and_one_that_was_changed_is_refused_by_name() {
+    let server = Server::start(free_port()).await;
+    let bucket = server.bucket();
+    let (folder, [one, other]) = machines(&bucket);
+    let stored = one.put(b"content").await.expect("put");
+    let name = stored.sha256.to_string();
+    let key = ["blobs", name.as_str()];
+    let wrong = written(folder.path(), b"c0ntent");
+    bucket.create(&key, &wrong).await.expect("is there already");
+    let path = other
+        .get(&stored.sha256)
+        .await
+        .expect("gets")
+        .expect("there");
+    assert_eq!(std::fs::read(&path).expect("read"), b"content");
+
+    bucket.replace(&key, &wrong).await.expect("replaces");
+    let third = Blobs::open(&folder.path().join("third")).expect("opens");
+    let third = third.behind(Some(bucket.clone()));
+    let error = third.get(&stored.sha256).await.expect_err("a lie");
+    assert!(matches!(error, Error::Lies { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains(&name) && text.contains("s3://farm/remint/one"),
+        "{text}"
+    );
+    assert!(third.things().expect("lists").is_empty(), "nothing is kept");
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_the_farms_fault_and_all_goes_on_when_it_is_back() {
+    let published = FakeRegistry::start().await;
+    published.publish("demo", "1.0.0", b"a crate");
+    let purl = "pkg:cargo/demo@1.0.0".parse().expect("valid");
+    let addresses = RegistryConfig {
+        cargo: Some(published.index().parse().expect("an address")),
+        ..RegistryConfig::default()
+    };
+    let server = Server::start(free_port()).await;
+    let bucket = server.bucket();
+    let (folder, [one, other]) = machines(&bucket);
+    let stored = one.put(b"from before").await.expect("put");
+    let port = server.port;
+    let metadata = folder.path().join("metadata");
+    let registries = Registries::open(&addresses, other.clone(), &metadata).expect("registries");
+    drop(server);
+
+    let begun = Instant::now();
+    let error = one.put(b"meanwhile").await.expect_err("no server");
+    assert!(matches!(error, Error::Bucket { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("s3://farm/remint/one"), "{text}");
+    assert!(
+        !text.contains("127.0.0.1"),
+        "places stay out of records: {text}"
+    );
+    assert!(
+        one.get(&Sha256Digest::of("meanwhile")).await.is_err(),
+        "it is not told that there is none"
+    );
+    assert_eq!(
+        one.get(&stored.sha256).await.expect("at hand"),
+        Some(stored.path)
+    );
+    let release = registries.of(Ecosystem::Cargo).release(&purl).await;
+    let error = release.expect_err("nothing can be stored");
+    assert!(error.is_upstream_fault(), "{error}");
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+
+    let _server = Server::start(port).await;
+    let stored = one.put(b"meanwhile").await.expect("put");
+    assert!(other.get(&stored.sha256).await.expect("gets").is_some());
+    registries
+        .of(Ecosystem::Cargo)
+        .release(&purl)
+        .await
+        .expect("reads");
+}
