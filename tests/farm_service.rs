@@ -1,14 +1,12 @@
 //! `remint farm` as an operator runs it: real processes, a real engine, PostgreSQL, a
 //! project of our own on loopback. The images must be there; `.ci/test` sees to it.
 
-#[path = "support/git.rs"]
-mod git;
+#[path = "support/crates.rs"]
+mod crates;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "support/project.rs"]
 mod project;
-#[path = "support/registry.rs"]
-mod registry;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -74,7 +72,7 @@ impl Machine {
     }
 
     fn remint(&self, arguments: &[&str]) -> Command {
-        let mut command = project::remint(&self.folder);
+        let mut command = crates::remint(&self.folder);
         command.arg("--config").arg(&self.config).args(arguments);
         command
     }
@@ -89,9 +87,16 @@ impl Machine {
     }
 }
 
+/// The farm's queue, as the test looks into it.
+async fn queue(machine: &Machine, database: &str) -> Queue {
+    let opened = Database::open(&machine.folder, Some(database)).await;
+    let queue = Queue::open(opened.expect("open"), Duration::from_secs(30)).await;
+    queue.expect("queue")
+}
+
 /// Makes a worker's key and returns the file of its public half.
 async fn key(folder: &Path, name: &str) -> PathBuf {
-    let mut make = project::remint(folder);
+    let mut make = crates::remint(folder);
     make.args(["farm", "key"])
         .arg(folder.join(format!("{name}.key")));
     let made = run(make).await;
@@ -172,12 +177,7 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     );
 
     // The schedule was fired long ago, so last night was missed.
-    let opened = Database::open(&service.folder, Some(&database))
-        .await
-        .expect("open");
-    let queue = Queue::open(opened, Duration::from_secs(30))
-        .await
-        .expect("queue");
+    let queue = queue(&service, &database).await;
     queue
         .fired("night", Timestamp::UNIX_EPOCH)
         .await
@@ -301,12 +301,7 @@ async fn the_service_works_itself_and_finishes_what_runs_when_it_is_told_to_end(
     let ended = running.terminate();
     let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert!(ended.status.success(), "{errors}");
-    let opened = Database::open(&service.folder, Some(&database))
-        .await
-        .expect("open");
-    let queue = Queue::open(opened, Duration::from_secs(30))
-        .await
-        .expect("queue");
+    let queue = queue(&service, &database).await;
     let progress = queue.progress(&id).await.expect("read");
     assert_eq!(
         (progress.done, progress.running),

@@ -4,20 +4,19 @@
 //!
 //! The images must be there (`remint images build`); `.ci/test` sees to it.
 
-#[path = "support/git.rs"]
-mod git;
+#[path = "support/crates.rs"]
+mod crates;
 #[path = "support/https.rs"]
 mod https;
 #[path = "support/project.rs"]
 mod project;
-#[path = "support/registry.rs"]
-mod registry;
 
 use std::process::Command;
 
-use git::Content;
+use crates::git::Content;
+use crates::{manifest, package, remint};
 use https::HttpsGit;
-use project::{MANIFEST, PURL, World, package, remint, run};
+use project::{PURL, World, run};
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +144,7 @@ async fn a_moved_tag_and_a_commit_that_upstream_dropped_are_refused() {
     let other = world.repository.commit_on(
         None,
         &[
-            ("Cargo.toml", Content::Text(MANIFEST)),
+            ("Cargo.toml", Content::Text(&manifest("demo"))),
             ("src/lib.rs", Content::Text("pub fn other() {}\n")),
         ],
     );
@@ -429,7 +428,7 @@ async fn a_crate_that_names_a_forks_commit_has_no_source() {
     let evil = world.repository.commit_on(
         None,
         &[
-            ("Cargo.toml", Content::Text(MANIFEST)),
+            ("Cargo.toml", Content::Text(&manifest("demo"))),
             ("src/lib.rs", Content::Text("pub fn evil() {}\n")),
         ],
     );

@@ -2,18 +2,13 @@
 //! registry on loopback, with a place to verify it. Not every test uses all of it.
 #![allow(dead_code)]
 
-use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::git::{Content, GitServer, TestRepository};
-use crate::registry::FakeRegistry;
-
-/// The project's manifest.
-pub const MANIFEST: &str = "[package]\nname = \"demo\"\nversion = \"1.0.0\"\nedition = \"2021\"\ndescription = \"d\"\nlicense = \"MIT\"\nrepository = \"https://git.example/o/demo\"\n";
-/// Its only source file.
-pub const LIBRARY: &str = "pub fn one() -> u32 {\n    1\n}\n";
+use crate::crates::git::{GitServer, TestRepository};
+use crate::crates::registry::FakeRegistry;
+use crate::crates::{package, remint, upstream};
 
 /// A project with its published crate, its upstream, and a place to verify it.
 pub struct World {
@@ -28,17 +23,11 @@ impl World {
     /// The project is tagged and packaged, and nothing is published yet.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let upstream = folder.path().join("upstream");
-        let mut repository = TestRepository::create(&upstream.join("o/demo"));
-        let commit = repository.commit(&[
-            ("Cargo.toml", Content::Text(MANIFEST)),
-            ("src/lib.rs", Content::Text(LIBRARY)),
-        ]);
-        repository.set("refs/heads/main", commit);
-        repository.tag("v1.0.0", commit);
-        let crate_bytes = package(&upstream.join("o/demo"), folder.path(), &[]);
+        let base = folder.path().join("upstream");
+        let repository = upstream(&base, "demo");
+        let crate_bytes = package(&repository.path, folder.path(), &[]);
         Self {
-            server: GitServer::serve(&upstream),
+            server: GitServer::serve(&base),
             registry: FakeRegistry::start().await,
             repository,
             crate_bytes,
@@ -162,47 +151,11 @@ impl World {
     }
 }
 
-/// The command, with its folders below `folder`.
-pub fn remint(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_remint"));
-    command
-        .env("REMINT_DATA_DIR", folder.join("data"))
-        .env("REMINT_RESULTS_DIR", folder.join("results"))
-        .env(
-            "REMINT_IMAGES_DIR",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/images"),
-        );
-    command
-}
-
 /// Runs a command beside the test's own servers.
 pub async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().expect("remint runs"))
         .await
         .expect("no panic")
-}
-
-/// What the project's author does: `cargo package` in a clean checkout, which git made
-/// with these settings.
-pub fn package(upstream: &Path, folder: &Path, settings: &[&str]) -> Vec<u8> {
-    let work = folder.join("author");
-    let _ = std::fs::remove_dir_all(&work);
-    let cloned = Command::new("git")
-        .args(["clone", "-q", "--branch", "main"])
-        .args(settings.iter().flat_map(|setting| ["-c", setting]))
-        .args([upstream, &work])
-        .status()
-        .expect("git runs");
-    assert!(cloned.success(), "git clone");
-    let target = folder.join("author-target");
-    let packaged = Command::new("cargo")
-        .args(["package", "-q", "--no-verify"])
-        .current_dir(&work)
-        .env("CARGO_TARGET_DIR", &target)
-        .status()
-        .expect("cargo runs");
-    assert!(packaged.success(), "cargo package");
-    std::fs::read(target.join("package/demo-1.0.0.crate")).expect("the crate")
 }
 
 /// Its release.
