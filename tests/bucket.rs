@@ -7,12 +7,16 @@ mod registry;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use registry::FakeRegistry;
-use remint::model::{BucketConfig, Config, Ecosystem, RegistryConfig, Sha256Digest};
+use remint::model::{Config, Ecosystem, RegistryConfig, Sha256Digest};
 use remint::registry::Registries;
 use remint::store::{Blobs, Bucket, Error};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// How long a server may take to start, or a failure to be told.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -72,22 +76,78 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn config(&self) -> BucketConfig {
-        let text = format!(
-            "[store]\nbucket = \"s3://farm/remint/one\"\nendpoint = \"{}\"\nregion = \"eu-central-1\"\nallow_http = true\n",
-            self.address()
-        );
-        let config = Config::parse(&text, "test").expect("valid");
-        config.store.bucket.expect("a bucket")
-    }
-
     fn bucket(&self) -> Bucket {
-        let credentials = [
-            ("AWS_ACCESS_KEY_ID", "farm"),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ];
-        let variables = credentials.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Bucket::open(&self.config(), variables).expect("opens")
+        bucket_at(self.port)
+    }
+}
+
+fn bucket_at(port: u16) -> Bucket {
+    let text = format!(
+        "[store]\nbucket = \"s3://farm/remint/one\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
+         region = \"eu-central-1\"\nallow_http = true\n"
+    );
+    let config = Config::parse(&text, "test").expect("valid");
+    let credentials = [
+        ("AWS_ACCESS_KEY_ID", "farm"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let variables = credentials.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Bucket::open(&config.store.bucket.expect("a bucket"), variables).expect("opens")
+}
+
+/// A wire to a server that lets so many bytes through, and then is dead.
+struct Wire {
+    port: u16,
+    left: Arc<AtomicI64>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Wire {
+    async fn to(server: u16, bytes: i64) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        let left = Arc::new(AtomicI64::new(bytes));
+        let budget = left.clone();
+        let task = tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                if budget.load(Ordering::SeqCst) > 0 {
+                    tokio::spawn(carry(near, server, budget.clone()));
+                }
+            }
+        });
+        Self { port, left, task }
+    }
+}
+
+/// Carries both ways until one side ends, or the wire is dead.
+async fn carry(near: TcpStream, server: u16, left: Arc<AtomicI64>) {
+    let far = TcpStream::connect(("127.0.0.1", server))
+        .await
+        .expect("the server");
+    let (mut from_near, mut to_near) = near.into_split();
+    let (mut from_far, mut to_far) = far.into_split();
+    let out = async {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(count @ 1..) = from_near.read(&mut buffer).await {
+            if left.fetch_sub(count as i64, Ordering::SeqCst) <= 0
+                || to_far.write_all(&buffer[..count]).await.is_err()
+            {
+                return;
+            }
+        }
+    };
+    let back = tokio::io::copy(&mut from_far, &mut to_near);
+    tokio::select! {
+        () = out => {}
+        _ = back => {}
     }
 }
 
@@ -212,4 +272,23 @@ async fn a_server_that_is_gone_is_the_farms_fault_and_all_goes_on_when_it_is_bac
         .release(&purl)
         .await
         .expect("reads");
+}
+
+#[tokio::test]
+async fn a_server_that_is_lost_in_the_middle_of_a_large_blob_has_nothing_of_it() {
+    let server = Server::start(free_port()).await;
+    let wire = Wire::to(server.port, 12 << 20).await;
+    let (_folder, [one, _]) = machines(&bucket_at(wire.port));
+    let (_elsewhere, [other, _]) = machines(&server.bucket());
+    let large: Vec<u8> = (0_u32..8_000_000).flat_map(u32::to_le_bytes).collect();
+    let digest = Sha256Digest::of(&large);
+    let error = one.put(&large).await.expect_err("the wire is dead");
+    assert!(matches!(error, Error::Bucket { .. }), "{error}");
+    assert!(one.things().expect("lists").is_empty(), "it is not stored");
+    assert!(!other.has(&digest).await.expect("asks"), "nor half of it");
+
+    wire.left.store(i64::MAX, Ordering::SeqCst);
+    one.put(&large).await.expect("put");
+    let found = other.get(&digest).await.expect("gets").expect("there");
+    assert!(std::fs::read(found).expect("read") == large);
 }

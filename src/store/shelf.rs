@@ -112,23 +112,29 @@ pub fn things_in(folder: &Path) -> Result<Vec<Thing>, Error> {
 
 /// Takes a thing away, unless it was used since it was listed. Returns whether it is gone.
 ///
-/// It is renamed first, then looked at once more. Who uses it notes so and then looks
+/// It is looked at, renamed, and looked at once more. Who uses it notes so and then looks
 /// whether it is there: either the use came before the renaming, and is seen here, or it
-/// came after, and finds nothing. A crash in between leaves the thing aside; the next
-/// listing puts it back.
+/// came after, and finds nothing. Only who noted a use between the two looks can miss the
+/// thing for the moment until it has its name back. A crash in between leaves it aside; the
+/// next listing puts it back.
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be removed.
 pub fn remove_unused(listed: &Thing) -> Result<bool, Error> {
     let path = &listed.path;
     let aside = beside(path, ASIDE);
+    let is_unused = |metadata: &Metadata| metadata.modified().ok() == Some(listed.used);
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if is_unused(&metadata) => {}
+        _ => return Ok(false),
+    }
     match fs::rename(path, &aside) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         other => other.map_err(|error| Error::io("set aside", path, error))?,
     }
     let metadata =
         fs::symlink_metadata(&aside).map_err(|error| Error::io("look at", &aside, error))?;
-    if metadata.modified().ok() != Some(listed.used) {
+    if !is_unused(&metadata) {
         put_back(&aside, path)?;
         return Ok(false);
     }
@@ -279,6 +285,53 @@ mod tests {
             assert!(!remove_unused(&now).expect("another was quicker"));
         }
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 0);
+    }
+
+    #[test]
+    fn a_thing_whose_use_was_noted_survives_a_collection_at_the_same_moment() {
+        const ROUNDS: usize = 1000;
+        let folder = tempfile::tempdir().expect("temp");
+        let path = folder.path().join("thing");
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let ordering = std::sync::atomic::Ordering::SeqCst;
+        // It comes to its place with an old time, as if nobody had used it for long.
+        let make = || {
+            let new = folder.path().join("new");
+            fs::write(&new, "x").expect("write");
+            age(&new, LONG_AGO);
+            fs::rename(&new, &path).expect("rename");
+        };
+        let (mut used, mut gone) = (0, 0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(ordering) {
+                    let metadata = fs::symlink_metadata(&path).ok();
+                    let is_old = |metadata: &Metadata| {
+                        let used = metadata.modified().expect("a time");
+                        used.elapsed().is_ok_and(|passed| passed > NOTED_EVERY)
+                    };
+                    if let Some(metadata) = metadata.filter(is_old) {
+                        remove_unused(&thing(path.clone(), &metadata)).expect("looks");
+                    }
+                }
+            });
+            for _ in 0..ROUNDS {
+                make();
+                if note_use(&path) {
+                    used += 1;
+                    // It may be aside for a moment, and then is back.
+                    let begun = std::time::Instant::now();
+                    while fs::read(&path).is_err() {
+                        assert!(begun.elapsed() < Duration::from_secs(10), "it is lost");
+                    }
+                } else {
+                    gone += 1;
+                }
+            }
+            over.store(true, ordering);
+        });
+        assert_eq!(used + gone, ROUNDS);
+        assert!(used > 0, "a use was noted at least once");
     }
 
     #[test]

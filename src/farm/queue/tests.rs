@@ -122,6 +122,26 @@ impl Farm {
 }
 
 #[tokio::test]
+async fn every_record_is_handed_over_once_however_many_there_are() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 2)).await;
+        // More than are read at once, and more than one job's.
+        for count in [450, 3] {
+            let leased = farm.one("w").await;
+            let own = record(&leased.purl.to_string(), unsupported());
+            farm.finish(&leased, &vec![own; count]).await;
+        }
+        let mut seen = 0;
+        let mut visit = |body: &str| {
+            assert!(body.contains("unsupported"), "{body}");
+            seen += 1;
+        };
+        farm.queue.every_record(&mut visit).await.expect("reads");
+        assert_eq!(seen, 453);
+    }
+}
+
+#[tokio::test]
 async fn a_job_goes_from_the_queue_to_its_record_once() {
     for farm in both().await {
         farm.add("night", &jobs("a", 2)).await;
