@@ -13,7 +13,7 @@ use bollard::query_parameters::{
     RemoveVolumeOptionsBuilder,
 };
 
-use super::{Engine, EngineError, Error};
+use super::{Engine, EngineError, Error, scratch};
 
 /// Which run something belongs to.
 const RUN_LABEL: &str = "remint.run";
@@ -176,15 +176,15 @@ pub(super) async fn remove_run(engine: &Engine, run: &RunId, keep: bool) -> Resu
 }
 
 /// Removes what runs left behind that are over, and says how much that was: those of
-/// processes that are gone, and those of this one that are not under way any more.
+/// processes that are gone, and those of this one that are not under way any more; and
+/// folders on this machine that nobody holds.
 /// Kept containers name no owner, so they stay, and so do their volumes.
 ///
 /// # Errors
 /// [`Error::Engine`] where the engine does not answer.
 pub async fn sweep(engine: &Engine) -> Result<usize, Error> {
-    remove(engine, OWNER_LABEL, &is_left_over)
-        .await
-        .map(|removal| removal.removed)
+    let removal = remove(engine, OWNER_LABEL, &is_left_over).await?;
+    Ok(removal.removed + scratch::sweep())
 }
 
 fn is_left_over(labels: &Labels) -> bool {

@@ -7,6 +7,7 @@ mod cleanup;
 mod container;
 mod error;
 mod keeper;
+mod scratch;
 mod steps;
 mod transfer;
 
@@ -24,6 +25,7 @@ use crate::store;
 pub use crate::image::{Engine, EngineError};
 pub use cleanup::sweep;
 pub use error::Error;
+pub use scratch::Scratch;
 
 use cleanup::RunId;
 use container::Container;

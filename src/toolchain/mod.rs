@@ -16,7 +16,7 @@ use crate::mirror::{self, Mirror, View};
 use crate::model::{Digest, FetchedArtifact, Sha256Digest};
 use crate::plan::{CargoHome, CargoToolchain};
 use crate::registry::{self, Registries};
-use crate::sandbox::{self, Engine, EngineError, Job};
+use crate::sandbox::{self, Engine, EngineError, Job, Scratch};
 use crate::source;
 use crate::store::{self, Blobs};
 
@@ -134,7 +134,7 @@ pub struct Workshop<'a> {
 struct Built {
     pin: Pin,
     program: PathBuf,
-    _scratch: tempfile::TempDir,
+    _scratch: Scratch,
 }
 
 impl Workshop<'_> {
@@ -189,11 +189,7 @@ impl Workshop<'_> {
         let published = self.crate_of(version).await?;
         let image = self.images.ensure(engine, builder).await?;
         let relay = self.images.ensure(engine, RELAY_IMAGE).await?;
-        // In the system's temporary folder: a socket's path must be short (unix(7)).
-        let scratch = tempfile::Builder::new()
-            .prefix("remint-")
-            .tempdir()
-            .map_err(|e| store::Error::io("create a folder in", &std::env::temp_dir(), e))?;
+        let scratch = Scratch::make()?;
         let tree = scratch.path().join("tree");
         source::unpack_sdist(&published.path, &tree)?;
         let view = View {

@@ -15,7 +15,7 @@ use crate::model::{
     ResultRecord, Station, Verdict,
 };
 use crate::plan::{self, GzipMarks};
-use crate::sandbox::{Engine, EngineError};
+use crate::sandbox::{Engine, EngineError, Scratch};
 use crate::source;
 use crate::store::archive::{self, MemberContent, MemberStamp};
 use crate::trust::{self, Ledger};
@@ -216,7 +216,7 @@ impl Line {
             request,
             learnt: learnt.as_ref(),
         };
-        let scratch = self.scratch()?;
+        let scratch = Scratch::make()?;
         let mut reasons = Vec::new();
         for (number, origin) in tree::origins(release, None).into_iter().enumerate() {
             let folder = scratch.path().join(number.to_string());

@@ -248,7 +248,7 @@ impl Line {
             let removed = sandbox::sweep(engine).await?;
             if removed > 0 {
                 self.events.emit(Event::Notice(format!(
-                    "removed {removed} containers and volumes that a killed run had left"
+                    "removed {removed} containers, volumes and folders that a killed run had left"
                 )));
             }
         }

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use super::artifact::Subject;
 use super::prepare::Prepared;
-use super::{Error, Line, failure, judge, lock, on_a_thread, prepare, tree};
+use super::{Error, Line, failure, judge, lock, on_a_thread, prepare};
 use crate::mirror::View;
 use crate::model::{
     Artifact, BuildFailure, BuildStage, Event, EvidenceKind, Learnt, Network, PhaseName,
     PhaseReport, Plan, Rebuild, Recipe, ServedFile, Source, Station, Verdict,
 };
 use crate::plan::{self, Candidate};
-use crate::sandbox::{self, Engine, Job};
+use crate::sandbox::{self, Engine, Job, Scratch};
 
 /// What one try was made of, and what it left.
 pub(super) struct Try {
@@ -74,7 +74,7 @@ impl Line {
             millis: 0,
         });
         let clock = Instant::now();
-        let scratch = self.scratch()?;
+        let scratch = Scratch::make()?;
         let outcome = self
             .rebuild(
                 engine,
@@ -244,10 +244,6 @@ impl Line {
             std::fs::read(log).map_err(|error| crate::store::Error::io("read", log, error))?;
         crate::store::write_durably(&kept, &bytes)?;
         Ok(Some(kept))
-    }
-
-    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
-        tree::scratch().map_err(Error::from)
     }
 }
 

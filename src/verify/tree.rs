@@ -12,7 +12,6 @@ use crate::model::{
 };
 use crate::plan::{self, Candidate, FileEnds, GzipMarks};
 use crate::replay;
-use crate::store;
 use crate::store::archive::{LineEnds, MemberContent};
 
 /// The largest manifest or lock file that inference reads.
@@ -190,16 +189,6 @@ fn head(path: &Path) -> Option<[u8; 10]> {
     let mut head = [0; 10];
     std::fs::File::open(path).ok()?.read_exact(&mut head).ok()?;
     Some(head)
-}
-
-/// A folder for one try, removed with it. In the system's temporary folder: a
-/// unix socket's path is limited to 107 bytes (unix(7)), and data folders may
-/// be deep.
-pub(super) fn scratch() -> Result<tempfile::TempDir, store::Error> {
-    tempfile::Builder::new()
-        .prefix("remint-")
-        .tempdir()
-        .map_err(|error| store::Error::io("create a folder in", &std::env::temp_dir(), error))
 }
 
 #[cfg(test)]

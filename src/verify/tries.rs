@@ -19,7 +19,7 @@ use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::{Error, Line, failure, tree};
 use crate::model::{Plan, Recipe, TryLimits, Verdict};
-use crate::sandbox::{Engine, EngineError};
+use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
 /// a third would mostly do work that is thrown away.
@@ -123,7 +123,7 @@ impl Line {
         let mut begun = Instant::now();
         let mut tries = Tries::default();
         for origin in tree::origins(subject.release, recipe.as_ref()) {
-            let scratch = self.scratch()?;
+            let scratch = Scratch::make()?;
             let prepared = self
                 .prepare(subject, &origin, recipe.as_ref(), scratch.path())
                 .await;

@@ -127,6 +127,8 @@ pub async fn all_are_reproduced(crates: &Crates, count: usize, said: &str) {
     for record in &records {
         assert_eq!(record.verdict.kind(), VerdictKind::Reproduced, "{state}");
     }
+    let folders = std::fs::read_dir(crates.temporary()).expect("it is there");
+    assert_eq!(folders.count(), 0, "no run's folder is left: {said}");
     let spool = crates.folder.path().join("data/spool");
     let left = std::fs::read_dir(spool).into_iter().flatten();
     assert_eq!(left.count(), 0, "no report is left on its way: {said}");

@@ -168,8 +168,10 @@ fn there([container, volume]: &[String; 2]) -> [bool; 2] {
 #[tokio::test]
 async fn what_an_ended_process_left_is_swept_and_nothing_else_is() {
     let bench = Bench::open().await;
-    let this = std::process::id();
-    let alive = format!("{}:{this}:{}", boot_id(), start_time(this));
+    // Another process that lives: the one that started this one.
+    let [this, other] = [std::process::id(), std::os::unix::process::parent_id()];
+    let owner = |process| format!("{}:{process}:{}", boot_id(), start_time(process));
+    let alive = owner(other);
     let elsewhere = format!("another-boot:{this}:1");
     let ended = ended_owner();
     let theirs = [
@@ -179,15 +181,18 @@ async fn what_an_ended_process_left_is_swept_and_nothing_else_is() {
         leave(&bench, &ended, "kept", true),
     ];
     let gone = leave(&bench, &ended, "ended", false);
+    // Nothing of this name is under way in this process.
+    let over = leave(&bench, &owner(this), "over", false);
     let removed = sandbox::sweep(&bench.engine).await;
     // Others that share the engine may sweep, or leave something to sweep, too.
     let again = sandbox::sweep(&bench.engine).await;
-    let (swept, spared) = (there(&gone), theirs.each_ref().map(there));
+    let swept = [there(&gone), there(&over)];
+    let spared = theirs.each_ref().map(there);
     for [container, volume] in &theirs {
         docker(&["rm", "-f", container]);
         docker(&["volume", "rm", "-f", volume]);
     }
-    assert_eq!(swept, [false, false]);
+    assert_eq!(swept, [[false, false]; 2]);
     assert_eq!(spared, [[true, true]; 4]);
     assert!(removed.is_ok(), "{removed:?}");
     assert_eq!(again.expect("sweeps"), 0, "what is in use was not removed");

@@ -112,6 +112,7 @@ impl Crates {
 
     /// remint, told where the registry and the upstream are, and `more`.
     pub fn remint(&self, more: &str) -> Command {
+        std::fs::create_dir_all(self.temporary()).expect("a folder");
         let config = format!(
             "[registry]\ncargo = \"{}\"\n{more}\n[source.mirror]\n\"https://git.example/\" = \"{}\"\n[toolchains]\non_demand = false\n",
             self.registry.index(),
@@ -121,7 +122,13 @@ impl Crates {
         std::fs::write(&file, config).expect("write");
         let mut command = remint(self.folder.path());
         command.arg("--config").arg(file);
+        command.env("TMPDIR", self.temporary());
         command
+    }
+
+    /// Where remint puts what it needs for a while only.
+    pub fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
     }
 
     /// A list of them all.
