@@ -152,12 +152,20 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
             public.display()
         ),
     );
+    // Both know the password of a role that may use the tables and no more.
+    let queue = queue(&service, &database).await;
+    let name = database.rsplit('/').next().expect("a name");
+    postgres::server().sql(
+        name,
+        "CREATE ROLE builder LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO builder",
+    );
+    let as_builder = database.replace("//remint@", "//builder@");
     let worker = |name: &str, key: &str| {
         let credential = format!(
             "[farm]\njobs = 1\ngrace = 60\n[farm.credential]\nname = \"build-1\"\nkey = \"{}\"\n",
             folder.join(key).display()
         );
-        Machine::new(&world, &database, name, &credential)
+        Machine::new(&world, &as_builder, name, &credential)
     };
 
     // What the configuration names is not there yet: nothing is started.
@@ -177,7 +185,6 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     );
 
     // The schedule was fired long ago, so last night was missed.
-    let queue = queue(&service, &database).await;
     queue
         .fired("night", Timestamp::UNIX_EPOCH)
         .await

@@ -1,9 +1,10 @@
 //! What the service knows of itself, for the status page and the metrics: the queue's
 //! own tables, and what happened since it began.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -18,6 +19,10 @@ use crate::report::farm::{BatchStatus, Happened, Running, ScheduleStatus, Status
 /// Happenings that are kept for the page; older ones are in the process's log.
 const KEPT: usize = 50;
 
+/// How long a line is not said again: a database that is down for an hour would else
+/// fill the log with itself.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
+
 /// Batches on the page.
 const BATCHES: u32 = 20;
 
@@ -30,6 +35,8 @@ pub(super) struct Board {
 #[derive(Default)]
 struct Inner {
     happened: VecDeque<Happened>,
+    /// What was said within [`SAID_AGAIN`], and when.
+    said: HashMap<String, Instant>,
     counts: Counts,
     /// Where jobs of this process are.
     stations: BTreeMap<String, &'static str>,
@@ -44,8 +51,14 @@ impl Board {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn say(&self, what: &str) {
+    /// Keeps a line for the page; whether it is news, and not the same as a moment ago.
+    pub(super) fn say(&self, what: &str) -> bool {
         let mut inner = self.lock();
+        inner.said.retain(|_, at| at.elapsed() < SAID_AGAIN);
+        if inner.said.contains_key(what) {
+            return false;
+        }
+        inner.said.insert(what.to_owned(), Instant::now());
         if inner.happened.len() == KEPT {
             inner.happened.pop_back();
         }
@@ -53,6 +66,13 @@ impl Board {
             at: Timestamp::now(),
             what: printable(what, false),
         });
+        true
+    }
+
+    /// Counts a trouble and keeps its line; whether it is news.
+    pub(super) fn trouble(&self, what: &str) -> bool {
+        self.lock().counts.trouble();
+        self.say(what)
     }
 
     pub(super) fn worker(&self, event: &WorkerEvent) {
@@ -70,10 +90,7 @@ impl Board {
             WorkerEvent::Left(purl) => {
                 self.lock().stations.remove(&purl.to_string());
             }
-            WorkerEvent::Trouble(text) => {
-                self.lock().counts.trouble();
-                self.say(text);
-            }
+            WorkerEvent::Trouble(_) => {}
         }
     }
 
@@ -175,5 +192,23 @@ impl Board {
             batches,
             happened: inner.happened.iter().cloned().collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_on_happening_is_counted_each_time_and_said_once_a_minute() {
+        let board = Board::default();
+        assert!(board.trouble("the database is down"));
+        for _ in 0..100 {
+            assert!(!board.trouble("the database is down"));
+        }
+        assert!(board.trouble("something else"));
+        let inner = board.lock();
+        assert_eq!(inner.happened.len(), 2);
+        assert_eq!(inner.counts.troubles(), 102);
     }
 }

@@ -72,6 +72,11 @@ impl Counts {
     pub(super) fn trouble(&mut self) {
         self.troubles += 1;
     }
+
+    #[cfg(test)]
+    pub(super) const fn troubles(&self) -> u64 {
+        self.troubles
+    }
 }
 
 /// The text that a scrape gets.

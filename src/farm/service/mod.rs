@@ -132,7 +132,9 @@ impl Stations {
         EventSink::new(move |event| match event {
             Event::Entered { subject, station } => board.station(&subject, station.name()),
             Event::Finished { .. } => {}
-            Event::Notice(text) => board.say(&text),
+            Event::Notice(text) => {
+                board.say(&text);
+            }
         })
     }
 }
@@ -207,13 +209,15 @@ struct Chores<E> {
 
 impl<E: Executor> Chores<E> {
     fn say(&self, what: &str) {
-        self.board.say(what);
-        (self.service.listener)(what);
+        if self.board.say(what) {
+            (self.service.listener)(what);
+        }
     }
 
     fn trouble(&self, what: &str) {
-        self.board.worker(&WorkerEvent::Trouble(what.to_owned()));
-        (self.service.listener)(what);
+        if self.board.trouble(what) {
+            (self.service.listener)(what);
+        }
     }
 
     fn watcher(self: &Arc<Self>) -> Watcher {
@@ -221,7 +225,7 @@ impl<E: Executor> Chores<E> {
         Arc::new(move |event: WorkerEvent| {
             chores.board.worker(&event);
             match event {
-                WorkerEvent::Trouble(text) => (chores.service.listener)(&text),
+                WorkerEvent::Trouble(text) => chores.trouble(&text),
                 WorkerEvent::Ended { records, .. } => {
                     for record in records {
                         (chores.service.listener)(&format!(

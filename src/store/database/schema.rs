@@ -4,7 +4,7 @@
 //! by itself and `BYTES` for a string of bytes, which the two databases spell
 //! differently. Statements end with `;`.
 
-use sqlx::Row as _;
+use sqlx::{Any, Row as _};
 
 use super::{Backend, Database, DatabaseError};
 use crate::model::Sha256Digest;
@@ -41,6 +41,12 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7236838691746)";
 
 pub(super) async fn migrate(database: &Database, schema: &Schema) -> Result<(), DatabaseError> {
     let doing = || DatabaseError::query("bring its tables up to date");
+    // A role that may use the tables and make none finds everything done already.
+    if let Ok(applied) = applied(database.pool(), schema).await
+        && left(schema, &applied)?.is_empty()
+    {
+        return Ok(());
+    }
     let mut transaction = database.write().await?;
     if database.backend() == Backend::Postgres {
         // Two processes that start together must not both make a table.
@@ -53,40 +59,8 @@ pub(super) async fn migrate(database: &Database, schema: &Schema) -> Result<(), 
         .execute(&mut *transaction)
         .await
         .map_err(doing())?;
-    let applied = sqlx::query(
-        "SELECT version, digest FROM remint_migration WHERE room = $1 ORDER BY version",
-    )
-    .bind(schema.room)
-    .fetch_all(&mut *transaction)
-    .await
-    .map_err(doing())?;
-    let newer = applied.len().saturating_sub(schema.migrations.len());
-    if newer > 0 {
-        return Err(DatabaseError::Schema {
-            room: schema.room,
-            what: format!(
-                "are {newer} steps ahead of this remint; use the newer remint that wrote them"
-            ),
-        });
-    }
-    for (number, migration) in schema.migrations.iter().enumerate() {
-        let digest = Sha256Digest::of(migration.sql).to_string();
-        if let Some(row) = applied.get(number) {
-            let (version, was): (i64, String) = (
-                row.try_get(0).map_err(doing())?,
-                row.try_get(1).map_err(doing())?,
-            );
-            if version != i64::from(migration.version) || was != digest {
-                return Err(DatabaseError::Schema {
-                    room: schema.room,
-                    what: format!(
-                        "were made by another step {} (`{}`); use the remint that made them, or another database",
-                        migration.version, migration.name
-                    ),
-                });
-            }
-            continue;
-        }
+    let applied = applied(&mut *transaction, schema).await.map_err(doing())?;
+    for migration in left(schema, &applied)? {
         sqlx::raw_sql(sqlx::AssertSqlSafe(spelled(
             migration.sql,
             database.backend(),
@@ -100,12 +74,55 @@ pub(super) async fn migrate(database: &Database, schema: &Schema) -> Result<(), 
         .bind(schema.room)
         .bind(i64::from(migration.version))
         .bind(migration.name)
-        .bind(digest)
+        .bind(digest(migration))
         .execute(&mut *transaction)
         .await
         .map_err(doing())?;
     }
     transaction.commit().await.map_err(doing())
+}
+
+/// Steps that were applied, in order: their versions and digests.
+async fn applied<'c>(
+    executor: impl sqlx::Executor<'c, Database = Any>,
+    schema: &Schema,
+) -> Result<Vec<(i64, String)>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT version, digest FROM remint_migration WHERE room = $1 ORDER BY version",
+    )
+    .bind(schema.room)
+    .fetch_all(executor)
+    .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
+}
+
+fn digest(migration: &Migration) -> String {
+    Sha256Digest::of(migration.sql).to_string()
+}
+
+/// Steps that are left to apply, where those that were applied are the first of them.
+fn left(schema: &Schema, applied: &[(i64, String)]) -> Result<&'static [Migration], DatabaseError> {
+    let wrong = |what: String| DatabaseError::Schema {
+        room: schema.room,
+        what,
+    };
+    let Some(left) = schema.migrations.get(applied.len()..) else {
+        return Err(wrong(format!(
+            "are {} steps ahead of this remint; use the newer remint that wrote them",
+            applied.len() - schema.migrations.len()
+        )));
+    };
+    for ((version, was), migration) in applied.iter().zip(schema.migrations) {
+        if *version != i64::from(migration.version) || *was != digest(migration) {
+            return Err(wrong(format!(
+                "were made by another step {} (`{}`); use the remint that made them, or another database",
+                migration.version, migration.name
+            )));
+        }
+    }
+    Ok(left)
 }
 
 /// A step's statements as a database spells them.
