@@ -3,97 +3,21 @@
 
 #[path = "support/registry.rs"]
 mod registry;
+#[path = "support/s3.rs"]
+mod s3;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use registry::FakeRegistry;
-use remint::model::{Config, Ecosystem, RegistryConfig, Sha256Digest};
+use remint::model::{Ecosystem, RegistryConfig, Sha256Digest};
 use remint::registry::Registries;
 use remint::store::{Blobs, Bucket, Error};
+use s3::{PATIENCE, Server, bucket_at, free_port};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-/// How long a server may take to start, or a failure to be told.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server that keeps its objects in memory.
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Server {
-    /// A server with one empty bucket.
-    async fn start(port: u16) -> Self {
-        let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/verifiers/python");
-        assert!(
-            modules.join("moto").is_dir(),
-            "the S3 server is not installed; run `bash .ci/verifiers`"
-        );
-        let process = Command::new("python3")
-            .args([
-                "-m",
-                "moto.server",
-                "-H",
-                "127.0.0.1",
-                "-p",
-                &port.to_string(),
-            ])
-            .env("PYTHONPATH", modules)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("python3");
-        let server = Self { process, port };
-        let begun = Instant::now();
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::new();
-        while !client
-            .put(format!("{}/farm", server.address()))
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
-        {
-            assert!(begun.elapsed() < PATIENCE, "the S3 server does not start");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        server
-    }
-
-    fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    fn bucket(&self) -> Bucket {
-        bucket_at(self.port)
-    }
-}
-
-fn bucket_at(port: u16) -> Bucket {
-    let text = format!(
-        "[store]\nbucket = \"s3://farm/remint/one\"\nendpoint = \"http://127.0.0.1:{port}\"\n\
-         region = \"eu-central-1\"\nallow_http = true\n"
-    );
-    let config = Config::parse(&text, "test").expect("valid");
-    let credentials = [
-        ("AWS_ACCESS_KEY_ID", "farm"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ];
-    let variables = credentials.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Bucket::open(&config.store.bucket.expect("a bucket"), variables).expect("opens")
-}
 
 /// A wire to a server that lets so many bytes through, and then is dead.
 struct Wire {
@@ -149,12 +73,6 @@ async fn carry(near: TcpStream, server: u16, left: Arc<AtomicI64>) {
         () = out => {}
         _ = back => {}
     }
-}
-
-fn free_port() -> u16 {
-    // Nobody else gets it before the server does, as a rule; the server says so otherwise.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("bound").port()
 }
 
 /// Two machines of a fleet, and a folder beside them.

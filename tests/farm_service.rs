@@ -7,6 +7,8 @@ mod crates;
 mod postgres;
 #[path = "support/project.rs"]
 mod project;
+#[path = "support/s3.rs"]
+mod s3;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -16,6 +18,7 @@ use jiff::Timestamp;
 use project::{PURL, World, run};
 use remint::farm::Queue;
 use remint::store::Database;
+use s3::free_port;
 use serde_json::Value;
 
 /// How long anything here may take, on a busy machine.
@@ -74,6 +77,7 @@ impl Machine {
     fn remint(&self, arguments: &[&str]) -> Command {
         let mut command = crates::remint(&self.folder);
         command.arg("--config").arg(&self.config).args(arguments);
+        command.envs(s3::CREDENTIALS);
         command
     }
 
@@ -110,11 +114,6 @@ async fn key(folder: &Path, name: &str) -> PathBuf {
     public
 }
 
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    socket.local_addr().expect("bound").port()
-}
-
 async fn get(port: u16, path: &str) -> Option<String> {
     let answer = reqwest::get(format!("http://127.0.0.1:{port}{path}"))
         .await
@@ -140,15 +139,17 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     let database = postgres::server().new_database();
     let (public, stranger) = (key(folder, "build-1").await, key(folder, "stranger").await);
     drop(stranger);
-    let port = free_port();
+    let (port, bucket) = (free_port(), free_port());
+    let _server = s3::Server::start(bucket).await;
     let service = Machine::new(
         &world,
         &database,
         "service",
         &format!(
-            "[farm]\nlisten = \"127.0.0.1:{port}\"\njobs = 0\n\
+            "{}[farm]\nlisten = \"127.0.0.1:{port}\"\njobs = 0\n\
              [[farm.schedule]]\nname = \"night\"\ncron = \"0 2 * * *\"\nfiles = [\"list.txt\"]\n\
              [[farm.worker]]\nname = \"build-1\"\nkey = \"{}\"\n",
+            s3::config(bucket),
             public.display()
         ),
     );
@@ -162,7 +163,8 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     let as_builder = database.replace("//remint@", "//builder@");
     let worker = |name: &str, key: &str| {
         let credential = format!(
-            "[farm]\njobs = 1\ngrace = 60\n[farm.credential]\nname = \"build-1\"\nkey = \"{}\"\n",
+            "{}[farm]\njobs = 1\ngrace = 60\n[farm.credential]\nname = \"build-1\"\nkey = \"{}\"\n",
+            s3::config(bucket),
             folder.join(key).display()
         );
         Machine::new(&world, &as_builder, name, &credential)
@@ -219,7 +221,7 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     }
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 
-    // The verdict is the worker's, and the signature the service's.
+    // The verdict is the worker's, its log too, and the signature the service's.
     let batches = queue.batches().await.expect("read");
     assert!(batches[0].id.ends_with("-night"), "{}", batches[0].id);
     let report = service.folder.join("results").join(&batches[0].id);
@@ -242,6 +244,9 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     let json: Value = serde_json::from_str(&text).expect("JSON");
     let result = &json["results"][0];
     assert_eq!(result["verdict"], "reproduced", "{json:#}");
+    let log = result["log"].as_str().expect("a log");
+    let log = std::fs::read_to_string(report.join(log)).expect("it came through the bucket");
+    assert!(log.contains("cargo package"), "{log}");
     let path = result["attestation"].as_str().expect("attested");
     let data = service.folder.join("data");
     let key = std::fs::read_to_string(data.join("keys/attest.pub")).expect("the public key");
