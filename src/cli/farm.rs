@@ -13,13 +13,14 @@ use super::batch::{Shelf, capacity, credential, of_queue};
 use super::out::{say, say_as_is};
 use super::{Error, Global, Outcome, open};
 use crate::farm::credential::Credential;
-use crate::farm::disk::Places;
+use crate::farm::disk::{self, Places};
 use crate::farm::queue::{AtOnce, Holder};
 use crate::farm::service::{self, Checked, Service, Stations};
 use crate::farm::{LineExecutor, Reservation, Until, Worker, WorkerEvent, process};
 use crate::model::{Config, EventSink, printable};
 use crate::sandbox::Engine;
 use crate::store::make_folder;
+use crate::verify::Line;
 
 /// How often `drain --wait` looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -114,14 +115,7 @@ async fn serve(global: &Global) -> Result<Outcome, Error> {
     let job_limits = Reservation::of_limits(&opened.line.limits);
     let ending = Ending::on_signals(config.farm.grace)?;
     make_folder(&global.results_dir).map_err(|error| Error::farm(&error))?;
-    let places = Places {
-        data: shelf.data.clone(),
-        results: global.results_dir.clone(),
-        blobs: opened.line.blobs.clone(),
-        images: opened.line.images.clone(),
-        queue: shelf.queue.clone(),
-        engine: Engine::connect().await.ok(),
-    };
+    let places = places(global, &shelf, &opened.line).await;
     let service = Service {
         queue: shelf.queue.believing(Arc::new(checked.believed.clone())),
         checked,
@@ -162,6 +156,13 @@ async fn work(global: &Global) -> Result<Outcome, Error> {
     opened.line.cores = open::cores(slots(config), &opened.line.limits);
     let limits = Reservation::of_limits(&opened.line.limits);
     let ending = Ending::on_signals(config.farm.grace)?;
+    make_folder(&global.results_dir).map_err(|error| Error::farm(&error))?;
+    let over = CancellationToken::new();
+    let _guard = over.clone().drop_guard();
+    if config.disk.is_limited() {
+        let places = places(global, &shelf, &opened.line).await;
+        tokio::spawn(keep_disk(places, config.clone(), over));
+    }
     let worker = Worker {
         queue: shelf.queue.clone().deferring(),
         holder: holder(config, limits),
@@ -189,6 +190,33 @@ async fn work(global: &Global) -> Result<Outcome, Error> {
     };
     worker.run(&Until::Stopped).await.map_err(of_queue)?;
     Ok(Outcome::Good)
+}
+
+/// Where everything is that has a limit.
+async fn places(global: &Global, shelf: &Shelf, line: &Line) -> Places {
+    Places {
+        data: shelf.data.clone(),
+        results: global.results_dir.clone(),
+        blobs: line.blobs.clone(),
+        images: line.images.clone(),
+        queue: shelf.queue.clone(),
+        engine: Engine::connect().await.ok(),
+    }
+}
+
+/// Keeps a worker's disk within its limits, and says what came of it.
+async fn keep_disk(places: Places, config: Config, over: CancellationToken) {
+    let tell = |collected: Result<Vec<disk::Outcome>, disk::Error>| match collected {
+        Ok(outcomes) => {
+            for outcome in outcomes {
+                let lines = outcome.freed_line().into_iter().chain(outcome.above_line());
+                lines.for_each(|line| eprintln!("remint: {line}"));
+            }
+        }
+        Err(error) => eprintln!("remint: {}", printable(&error.to_string(), true)),
+    };
+    let every = Duration::from_secs(config.farm.tidy);
+    disk::keep_within(&places, &config.disk, every, &over, tell).await;
 }
 
 fn slots(config: &Config) -> usize {

@@ -72,15 +72,8 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             shown(outcome.freed),
         );
     }
-    for outcome in outcomes.iter().filter(|outcome| outcome.above_limit() > 0) {
-        say!(
-            "{}: {} above the limit stay: records refer to {}, and {} were used in the last {} hours",
-            outcome.kind.name(),
-            size(outcome.above_limit()),
-            size(outcome.live.bytes),
-            size(outcome.in_use.bytes),
-            config.disk.unused.as_hours(),
-        );
+    for line in outcomes.iter().filter_map(disk::Outcome::above_line) {
+        say!("{line}");
     }
     Ok(Outcome::Good)
 }

@@ -47,6 +47,17 @@ impl Default for DiskConfig {
     }
 }
 
+impl DiskConfig {
+    /// Whether anything has a limit.
+    pub const fn is_limited(&self) -> bool {
+        self.blobs.is_some()
+            || self.metadata.is_some()
+            || self.git.is_some()
+            || self.images.is_some()
+            || self.logs.is_some()
+    }
+}
+
 fn unused<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
     let duration = SignedDuration::deserialize(deserializer)?;
     if duration < SHORTEST {
@@ -60,6 +71,7 @@ fn unused<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, 
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::Config;
 
     #[test]
@@ -70,6 +82,7 @@ mod tests {
         assert_eq!(disk.logs.map(|size| size.as_u64()), Some(1_610_612_736));
         assert_eq!(disk.unused.as_hours(), 48);
         assert_eq!(disk.git, None);
+        assert!(disk.is_limited() && !DiskConfig::default().is_limited());
     }
 
     #[test]

@@ -22,7 +22,10 @@ mod tests;
 mod texts;
 
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use bytesize::ByteSize;
+use tokio_util::sync::CancellationToken;
 
 use super::queue::{self, Queue};
 use crate::image::{self, Engine, Images};
@@ -170,6 +173,46 @@ impl Outcome {
     pub fn above_limit(&self) -> u64 {
         let stays = self.there.bytes.saturating_sub(self.freed.bytes);
         self.limit.map_or(0, |limit| stays.saturating_sub(limit))
+    }
+
+    /// What was freed, in a line; none where nothing was.
+    pub fn freed_line(&self) -> Option<String> {
+        let freed = ByteSize(self.freed.bytes).display().si();
+        let line = || format!("{}: freed {freed}, unused the longest", self.kind.name());
+        (self.freed.count > 0).then(line)
+    }
+
+    /// What stays above the limit and why, in a line; none where nothing does.
+    pub fn above_line(&self) -> Option<String> {
+        let size = |bytes| ByteSize(bytes).display().si();
+        let above = self.above_limit();
+        let line = || {
+            format!(
+                "{}: {} above the limit stay: records refer to {}, and {} were used a short while ago",
+                self.kind.name(),
+                size(above),
+                size(self.live.bytes),
+                size(self.in_use.bytes)
+            )
+        };
+        (above > 0).then(line)
+    }
+}
+
+/// Collects now and then until it is `over`, for a process that runs for long; `tell`
+/// takes what came of each time.
+pub async fn keep_within(
+    places: &Places,
+    config: &DiskConfig,
+    every: Duration,
+    over: &CancellationToken,
+    tell: impl Fn(Result<Vec<Outcome>, Error>),
+) {
+    loop {
+        tokio::select! {
+            () = over.cancelled() => return,
+            () = tokio::time::sleep(every) => tell(collect(places, config, false).await),
+        }
     }
 }
 

@@ -16,7 +16,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytesize::ByteSize;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -437,27 +436,21 @@ impl<E: Executor> Chores<E> {
 
     async fn look_after_disks(self: Arc<Self>, over: CancellationToken) {
         let (places, config) = &self.service.disk;
-        while pause(self.service.tidy, &over).await {
-            match disk::collect(places, config, false).await {
-                Ok(outcomes) => {
-                    for outcome in &outcomes {
-                        let kind = outcome.kind.name();
-                        if outcome.freed.count > 0 {
-                            let freed = ByteSize(outcome.freed.bytes);
-                            self.say(&format!("{kind}: freed {freed}, unused the longest"));
-                        }
-                        if outcome.above_limit() > 0 {
-                            let above = ByteSize(outcome.above_limit());
-                            self.trouble(&format!(
-                                "{kind}: {above} above the limit stay, which records refer to or which are in use"
-                            ));
-                        }
+        let tell = |collected: Result<Vec<disk::Outcome>, disk::Error>| match collected {
+            Ok(outcomes) => {
+                for outcome in &outcomes {
+                    if let Some(line) = outcome.freed_line() {
+                        self.say(&line);
                     }
-                    self.board.disks(outcomes);
+                    if let Some(line) = outcome.above_line() {
+                        self.trouble(&line);
+                    }
                 }
-                Err(error) => self.trouble(&error.to_string()),
+                self.board.disks(outcomes);
             }
-        }
+            Err(error) => self.trouble(&error.to_string()),
+        };
+        disk::keep_within(places, config, self.service.tidy, &over, tell).await;
     }
 }
 
