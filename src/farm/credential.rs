@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -37,6 +38,11 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Anybody can read the private key. A group may: so are secrets mounted in a pod.
+    #[error(
+        "everybody may read the private key {0}; run `chmod o= {0}`, and make another if somebody did"
+    )]
+    Open(String),
     /// There is one already.
     #[error("{0} is there already; remove it first if it is to be replaced")]
     Exists(String),
@@ -121,6 +127,10 @@ impl Credential {
             reason,
         };
         let text = zeroize::Zeroizing::new(text_of(path)?);
+        let metadata = std::fs::metadata(path);
+        if metadata.is_ok_and(|metadata| metadata.mode() & 0o007 != 0) {
+            return Err(Error::Open(path.display().to_string()));
+        }
         let key = Ed25519Key::from_pem(&text).map_err(no_key)?;
         Ok(Self {
             name: name.to_owned(),
@@ -305,6 +315,11 @@ mod tests {
             .mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(matches!(Credential::make(&path), Err(Error::Exists(_))));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
+        let error = Credential::read("a", &path)
+            .expect_err("open to all")
+            .to_string();
+        assert!(error.contains("chmod o="), "{error}");
         let public = folder.path().join("public");
         std::fs::write(&public, "x").expect("write");
         let error = Believed::default().add("a", &public).expect_err("no key");
