@@ -10,8 +10,8 @@ use std::time::Duration;
 use crate::model::{BuildFailure, ResultRecord, Verdict};
 
 /// Tries of a job that ends with the farm's fault. With the back-off below they
-/// span about half an hour: longer than a restart, shorter than a night.
-pub const MAX_INFRA_TRIES: u32 = 6;
+/// span a quarter to half an hour: longer than a restart, shorter than a night.
+pub const MAX_INFRA_TRIES: u32 = 8;
 
 /// Workers that a job may take with it before it is given up.
 pub const MAX_LOSSES: u32 = 3;

@@ -30,15 +30,25 @@ const LANES: &str = "SELECT l.id, l.batch, l.ecosystem, l.host, l.memory_mib, l.
     (SELECT COUNT(*) FROM farm_lease e WHERE e.lane = l.id AND e.machine = $1), \
     (SELECT COALESCE(MAX(w.memory_mib), 0) FROM farm_worker w WHERE w.draining = 0) \
     FROM farm_lane l JOIN farm_batch b ON b.id = l.batch \
-    WHERE b.state = 'open' OR l.id IN (SELECT lane FROM farm_lease)";
+    WHERE b.state = 'open' OR EXISTS (SELECT 1 FROM farm_lease e WHERE e.lane = l.id)";
 
-/// Ranks of a lane's jobs behind its first.
-const RANKS: &str = "SELECT rank FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 \
-    ORDER BY rank, id LIMIT $2 OFFSET 1";
+/// Ranks of a lane's jobs behind its first. The limit stands in the text, as below: for one
+/// that is a parameter PostgreSQL makes a new plan each time, which takes longer than the
+/// statement (PostgreSQL 15 documentation, PREPARE: a generic plan that looks dearer).
+fn ranks_statement(most: usize) -> String {
+    format!(
+        "SELECT rank FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 \
+         ORDER BY rank, id LIMIT {most} OFFSET 1"
+    )
+}
 
-const TAKE: &str = "UPDATE farm_job SET state = 'leased' WHERE state = 'queued' AND live = 1 AND id IN \
-    (SELECT id FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 ORDER BY rank, id LIMIT $2) \
-    RETURNING id, purl";
+fn take_statement(count: usize) -> String {
+    format!(
+        "UPDATE farm_job SET state = 'leased' WHERE state = 'queued' AND live = 1 AND id IN \
+         (SELECT id FROM farm_job WHERE lane = $1 AND state = 'queued' AND live = 1 \
+         ORDER BY rank, id LIMIT {count}) RETURNING id, purl"
+    )
+}
 
 /// Parameters of a lease's row.
 const COLUMNS: usize = 8;
@@ -230,7 +240,7 @@ pub(super) async fn end_lease(
 /// What is to be taken from a lane.
 struct Chosen {
     lane: Lane,
-    count: i64,
+    count: usize,
     /// Ranks of the jobs behind the last that was chosen.
     behind: VecDeque<i64>,
 }
@@ -244,9 +254,9 @@ async fn ranks(
     if most == 0 {
         return Ok(VecDeque::new());
     }
-    let rows = sqlx::query(RANKS)
+    // Only a number is put into the text.
+    let rows = sqlx::query(AssertSqlSafe(ranks_statement(most)))
         .bind(lane)
-        .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .fetch_all(&mut **transaction)
         .await
         .map_err(failed("list what waits"))?;
@@ -257,9 +267,8 @@ async fn take(
     transaction: &mut Transaction<'static, Any>,
     chosen: &Chosen,
 ) -> Result<Vec<Leased>, Error> {
-    let rows = sqlx::query(TAKE)
+    let rows = sqlx::query(AssertSqlSafe(take_statement(chosen.count)))
         .bind(chosen.lane.id)
-        .bind(chosen.count)
         .fetch_all(&mut **transaction)
         .await
         .map_err(failed("take jobs"))?;
