@@ -18,6 +18,7 @@ import io
 import lzma
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tarfile
@@ -184,8 +185,7 @@ def main():
                 print(f"| {title} | {weight / 1e6:.1f} MB | {variant} | {ours_s:.3f} | {ours_m:.0f} "
                       f"| {shown} | {theirs_m:.0f} | {ratio:.0f} | 1/{theirs_m / ours_m:.0f} | {sums} |",
                       flush=True)
-    ratios.sort()
-    print(f"\nmedian: {ratios[len(ratios) // 2]:.0f} times faster; least: {ratios[0]:.1f}")
+    print(f"\nmedian: {statistics.median(ratios):.0f} times faster; least: {min(ratios):.1f}")
 
 
 if __name__ == "__main__":

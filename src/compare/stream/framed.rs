@@ -156,7 +156,11 @@ impl Read for FramedReader {
         .map_err(|error| {
             io::Error::new(
                 error.kind(),
-                format!("the {} stream is damaged: {error}", self.format.name()),
+                format!(
+                    "the {} stream is damaged, or asks for a window of more than {} MiB: {error}",
+                    self.format.name(),
+                    MAX_WINDOW >> 20
+                ),
             )
         })?;
         self.ended |= count == 0;
