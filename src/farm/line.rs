@@ -10,6 +10,7 @@ use super::outputs::Outputs;
 use super::queue::Leased;
 use super::worker::{Executed, Executor, Interrupted};
 use crate::model::{Event, EventSink, ResultRecord};
+use crate::sandbox::Engine;
 use crate::verify::{self, Line};
 
 /// Runs each job through the line, with its log in its batch's folder.
@@ -60,6 +61,11 @@ fn events_of(events: &EventSink, subject: String) -> EventSink {
 
 #[async_trait]
 impl Executor for LineExecutor {
+    async fn ready(&self) -> Result<(), String> {
+        let engine = Engine::connect().await;
+        engine.map(|_| ()).map_err(|error| error.to_string())
+    }
+
     async fn run(&self, job: &Leased, cancel: CancellationToken) -> Result<Executed, Interrupted> {
         let started = Timestamp::now();
         let mut line = self.line.clone();

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
@@ -22,6 +22,9 @@ use crate::verify;
 
 /// How often a worker with a free slot asks again when nothing was to be had.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// How often a worker looks whether jobs could be run.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The longest pause between two tries to deliver a report.
 const MAX_DELIVERY_PAUSE: Duration = Duration::from_secs(10);
@@ -45,6 +48,12 @@ pub struct Executed {
 /// What runs a job.
 #[async_trait]
 pub trait Executor: Send + Sync + 'static {
+    /// Whether a job could be run now; why not, else. A worker of a service takes
+    /// nothing then: an engine that is down for an hour must not cost every job a try.
+    async fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Runs one job to its end, or stops when `cancel` says so.
     async fn run(&self, job: &Leased, cancel: CancellationToken) -> Result<Executed, Interrupted>;
 }
@@ -149,13 +158,14 @@ impl<E: Executor> Worker<E> {
 
     async fn work(&self, until: &Until, held: &Held) -> Result<(), queue::Error> {
         let mut running = JoinSet::new();
+        let mut readiness = Readiness::default();
         loop {
             let stopping = self.stop.is_cancelled();
             let taking = !stopping && !self.drain.is_cancelled();
             if stopping {
                 lock(held).values().for_each(CancellationToken::cancel);
             }
-            if taking && running.len() < self.slots {
+            if taking && running.len() < self.slots && readiness.allows(self, until).await {
                 for job in self.take(until, self.slots - running.len()).await? {
                     self.start(job, held, &mut running);
                 }
@@ -267,6 +277,33 @@ impl<E: Executor> Worker<E> {
 
     fn trouble(&self, error: &dyn std::error::Error) {
         (self.watcher)(WorkerEvent::Trouble(error.to_string()));
+    }
+}
+
+/// What is known of whether jobs could be run.
+#[derive(Default)]
+struct Readiness {
+    looked: Option<Instant>,
+    why_not: Option<String>,
+}
+
+impl Readiness {
+    /// Looks now and then. Whoever waits for one batch is told by its jobs instead.
+    async fn allows<E: Executor>(&mut self, worker: &Worker<E>, until: &Until) -> bool {
+        if matches!(until, Until::Complete(_)) {
+            return true;
+        }
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            self.looked = Some(Instant::now());
+            let found = worker.executor.ready().await.err();
+            if found.is_some() && found != self.why_not {
+                let why = found.as_deref().unwrap_or_default();
+                let text = format!("nothing is taken until this is over: {why}");
+                (worker.watcher)(WorkerEvent::Trouble(text));
+            }
+            self.why_not = found;
+        }
+        self.why_not.is_none()
     }
 }
 
