@@ -12,6 +12,7 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
     RemoveVolumeOptionsBuilder,
 };
+use futures_util::future::join_all;
 
 use super::{Engine, EngineError, Error, scratch};
 
@@ -238,14 +239,14 @@ async fn remove(
         .await
         .map_err(EngineError::api("list containers"))?;
     let mut removal = Removal::default();
-    for container in containers {
-        let (Some(id), Some(labels)) = (container.id, container.labels) else {
-            continue;
-        };
-        if chosen(&labels) {
-            let result = force_removal(engine, &id).await;
-            removal.count(result, "remove a container")?;
-        }
+    // The engine takes most of a tenth of a second for each, and waits most of it.
+    let leaving = containers.into_iter().filter_map(|container| {
+        let is_chosen = container.labels.as_ref().is_some_and(chosen);
+        container.id.filter(|_| is_chosen)
+    });
+    let results = join_all(leaving.map(async |id| force_removal(engine, &id).await)).await;
+    for result in results {
+        removal.count(result, "remove a container")?;
     }
     let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
     let volumes = docker

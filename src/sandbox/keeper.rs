@@ -50,8 +50,8 @@ const RESERVE_KIB: u64 = 1 << 20;
 pub(super) struct Keeper(Container);
 
 impl Keeper {
-    /// Starts it.
-    pub(super) async fn start(
+    /// Makes it; it relays and watches once it is [started](Self::start).
+    pub(super) async fn make(
         engine: &Engine,
         run: &RunId,
         job: &Job<'_>,
@@ -94,9 +94,12 @@ impl Keeper {
             host_config: Some(host),
             ..Default::default()
         };
-        let container = Container::from_body(engine, run, body).await?;
-        container.start().await?;
-        Ok(Self(container))
+        Ok(Self(Container::from_body(engine, run, body).await?))
+    }
+
+    /// Starts it. Before that no container can start that joins its network.
+    pub(super) async fn start(&self) -> Result<(), Error> {
+        self.0.start().await
     }
 
     pub(super) fn id(&self) -> &str {

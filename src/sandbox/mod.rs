@@ -90,7 +90,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn go(&self) -> Result<Rebuild, Error> {
         let volumes = container::make_volumes(self.engine, self.id).await?;
-        let keeper = Keeper::start(self.engine, self.id, self.job, &volumes).await?;
+        let keeper = Keeper::make(self.engine, self.id, self.job, &volumes).await?;
         let mut log = Log::create(
             &self.job.scratch.join("build.log"),
             self.job.plan.limits.log_kib,
@@ -102,7 +102,10 @@ impl Run<'_> {
             network = Network::Mirror;
         }
         let mut container = self.container(&volumes, network, &keeper).await?;
-        self.upload(&container).await?;
+        // Neither needs the other, and the engine takes a while for both.
+        let (started, uploaded) = tokio::join!(keeper.start(), self.upload(&container));
+        started?;
+        uploaded?;
         for (phase, steps) in [
             (PhaseName::Prepare, &plan.prepare),
             (PhaseName::Build, &plan.build),
