@@ -147,7 +147,9 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
 
 pub(super) fn of_queue(error: queue::Error) -> Error {
     match error {
-        queue::Error::NoBatch { .. } | queue::Error::NoWorker { .. } => Error::usage(&error),
+        queue::Error::NoBatch { .. }
+        | queue::Error::NoWorker { .. }
+        | queue::Error::NotBelieved { .. } => Error::usage(&error),
         error => Error::farm(&error),
     }
 }
@@ -208,7 +210,11 @@ impl Shelf {
     /// Writes a batch's reports and says what came out.
     async fn finish(&self, global: &Global, row: &BatchRow) -> Result<Outcome, Error> {
         let (results, bucket) = (&global.results_dir, open::bucket(&self.config)?);
-        let reported = reports::write(&self.queue, &row.id, results, &self.data, bucket.as_ref())
+        let others = !self.config.farm.worker.is_empty();
+        let trusted = others.then(|| Reader::open(Folders::below(&self.data)));
+        let trusted = trusted.transpose().map_err(|error| Error::usage(&error))?;
+        let (bucket, trusted) = (bucket.as_ref(), trusted.as_ref());
+        let reported = reports::write(&self.queue, &row.id, results, &self.data, bucket, trusted)
             .await
             .map_err(|error| Error::farm(&error))?;
         say_as_is!("{}", reported.summary);
@@ -307,8 +313,7 @@ async fn start(global: &Global, options: &RunOptions) -> Result<Outcome, Error> 
         &opened.line.registries,
         &shelf.queue,
         request,
-        // What cannot be read answers nothing.
-        &|record| reader.says(record).unwrap_or(false),
+        &reader,
     )
     .await
     .map_err(|error| match &error {

@@ -130,7 +130,7 @@ async fn serve(global: &Global) -> Result<Outcome, Error> {
         results: global.results_dir.clone(),
         disk: (places, config.disk),
         tidy: Duration::from_secs(config.farm.tidy),
-        listener: Arc::new(|line: &str| eprintln!("remint: {}", printable(line, true))),
+        listener: Arc::new(|line: &str| eprintln!("remint: {}", printable(line, false))),
         drain: ending.drain,
         stop: ending.stop,
     };
@@ -183,7 +183,7 @@ async fn work(global: &Global) -> Result<Outcome, Error> {
                 }
             }
             WorkerEvent::Left(purl) => eprintln!("remint: handed back {purl}"),
-            WorkerEvent::Trouble(text) => eprintln!("remint: {}", printable(&text, true)),
+            WorkerEvent::Trouble(text) => eprintln!("remint: {}", printable(&text, false)),
         }),
         stop: ending.stop,
         drain: ending.drain,

@@ -166,6 +166,11 @@ impl Credential {
         &self.name
     }
 
+    /// The identity of its key.
+    pub(super) fn key_id(&self) -> Sha256Digest {
+        self.key.public_key().id()
+    }
+
     pub(super) fn sign(&self, said: Said<'_>) -> Signed {
         Signed {
             worker: self.name.clone(),
@@ -217,6 +222,11 @@ impl Believed {
     /// Whether nobody is.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Each one's name, and the identity of its key.
+    pub(super) fn key_ids(&self) -> impl Iterator<Item = (&str, Sha256Digest)> {
+        self.0.iter().map(|(name, key)| (name.as_str(), key.id()))
     }
 
     /// Whether one of them said this; why not, else.

@@ -10,6 +10,7 @@ use super::queue::{self, JobId, NewJob, Queue};
 use super::resource::Usage;
 use crate::model::{Purl, ResultRecord, VerdictKind, Version};
 use crate::registry::{self, Registries};
+use crate::trust::Reader;
 
 /// Between two ranks there is room for every length of a job, in seconds.
 const RANK: i64 = 1 << 32;
@@ -44,7 +45,7 @@ pub enum Error {
 }
 
 /// Finds out what has to run. A record counts as an answer where the trust store says
-/// the same, which `is_trusted` tells: a row of the queue alone answers nothing.
+/// the same: a row of the queue alone answers nothing.
 ///
 /// # Errors
 /// [`Error`] where a pattern cannot be looked up; nothing is queued then.
@@ -53,7 +54,7 @@ pub async fn select(
     registries: &Registries,
     queue: &Queue,
     request: Request,
-    is_trusted: &(dyn Fn(&ResultRecord) -> bool + Sync),
+    trusted: &Reader,
 ) -> Result<Selection, Error> {
     let mut selection = Selection::default();
     let mut seen = BTreeSet::new();
@@ -70,9 +71,7 @@ pub async fn select(
             let known = queue.answer(&purl).await?;
             let records: Vec<_> = known.iter().map(|ended| &ended.record).collect();
             let said = match standing(&records) {
-                Standing::Stands if !records.iter().all(|record| is_trusted(record)) => {
-                    Standing::Unknown
-                }
+                Standing::Stands if !are_trusted(&records, trusted) => Standing::Unknown,
                 standing => standing,
             };
             match (said, known.first()) {
@@ -94,6 +93,12 @@ pub async fn select(
         }
     }
     Ok(selection)
+}
+
+/// Whether the trust store says so too. What cannot be read there answers nothing.
+fn are_trusted(records: &[&ResultRecord], trusted: &Reader) -> bool {
+    let mut said = records.iter().map(|record| trusted.says(record));
+    said.all(|says| says.unwrap_or(false))
 }
 
 /// A job's place in its batch: releases that were never looked at go first, those whose

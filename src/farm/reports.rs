@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use super::input::Settings;
 use super::outputs::Outputs;
 use super::queue::{self, BatchRow, Queue};
-use crate::model::{Batch, ResultRecord};
+use crate::model::{Batch, ResultRecord, Verdict};
 use crate::report::batch::{self as report, Report};
 use crate::store::{self, Bucket};
+use crate::trust::Reader;
 
 /// Why a batch could not be reported.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,8 @@ pub struct Reported {
 }
 
 /// Writes a batch's reports below `results`, as far as it is; `data` is where
-/// attestations are. What other machines put into the `bucket` is fetched first.
+/// attestations are. What other machines put into the `bucket` is fetched first. Where
+/// others write rows, what counts is what the `trusted` store says too.
 ///
 /// # Errors
 /// [`Error`] where they cannot be made or written.
@@ -56,16 +58,18 @@ pub async fn write(
     results: &Path,
     data: &Path,
     bucket: Option<&Bucket>,
+    trusted: Option<&Reader>,
 ) -> Result<Reported, Error> {
     let row = queue.batch(id).await?;
     let left = queue.progress(id).await?.left();
-    let records = queue.records(id).await?;
+    let records = queue.records(id).await?.into_iter();
+    let records = records.map(|ended| confirmed(ended.record, trusted));
     let batch = Batch {
         format: Batch::FORMAT,
         id: row.id.clone(),
         started: row.created,
         finished: row.ended.unwrap_or_else(Timestamp::now),
-        results: records.into_iter().map(|ended| ended.record).collect(),
+        results: records.collect(),
     };
     if let Some(bucket) = bucket {
         let outputs = Outputs {
@@ -102,6 +106,22 @@ pub async fn write(
         summary,
         folder,
     })
+}
+
+/// The record; or that nothing is known, where the store does not say what it says.
+fn confirmed(record: ResultRecord, trusted: Option<&Reader>) -> ResultRecord {
+    let is_good = |trusted: &Reader| trusted.says(&record).unwrap_or(false);
+    if !record.verdict.kind().is_signed() || trusted.is_none_or(is_good) {
+        return record;
+    }
+    let reason = format!(
+        "the trust store does not say `{}`; whoever may write to the queue put it there",
+        record.verdict.kind()
+    );
+    ResultRecord {
+        verdict: Verdict::InfraError { reason },
+        ..record
+    }
 }
 
 /// What a batch was told beside its packages.

@@ -121,6 +121,7 @@ impl<E: Executor> Worker<E> {
     /// # Errors
     /// [`queue::Error`] where the queue cannot be used, and not for a moment only.
     pub async fn run(&self, until: &Until) -> Result<(), queue::Error> {
+        self.queue.would_count().await?;
         self.queue.join(&self.holder).await?;
         self.deliver_kept().await?;
         let held: Held = Arc::default();
@@ -441,6 +442,11 @@ pub(super) async fn tend(queue: Queue, holder: Holder, watcher: Watcher, over: C
                 for purl in tended.requeued {
                     watcher(WorkerEvent::Trouble(format!(
                         "the worker that ran {purl} was lost; it is queued again"
+                    )));
+                }
+                for purl in tended.unbelieved {
+                    watcher(WorkerEvent::Trouble(format!(
+                        "a worker took {purl} whose key no [[farm.worker]] has; it is queued again"
                     )));
                 }
                 for purl in tended.given_up {

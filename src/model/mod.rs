@@ -5,12 +5,10 @@
 //! clock: whoever needs one of those is a room above.
 
 mod artifact;
-mod bucket;
 mod cause;
 mod comparison;
 mod config;
 mod digest;
-mod disk;
 mod event;
 mod learnt;
 mod plan;
@@ -23,19 +21,18 @@ mod text;
 mod verdict;
 
 pub use artifact::{Artifact, ArtifactKind, FetchedArtifact, PublishedAt, Release, TimeSource};
-pub use bucket::{BucketAddress, BucketConfig, StoreConfig};
 pub use cause::Cause;
 pub use comparison::{
     CauseCount, Comparison, Difference, DifferenceKind, Differs, Equivalence, NESTED,
     Normalization, Severity,
 };
 pub use config::{
-    BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError, CredentialConfig,
-    DatabaseConfig, FarmConfig, FarmLimits, LogConfig, RegistryConfig, ScheduleConfig,
-    SigningConfig, SourceConfig, TokenConfig, ToolchainConfig, TryLimits, WorkerConfig,
+    BucketAddress, BucketConfig, BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError,
+    CredentialConfig, DatabaseConfig, DiskConfig, FarmConfig, FarmLimits, LogConfig,
+    RegistryConfig, ScheduleConfig, SigningConfig, SourceConfig, StoreConfig, TokenConfig,
+    ToolchainConfig, TryLimits, WorkerConfig,
 };
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
-pub use disk::DiskConfig;
 pub use event::{Event, EventSink, Station};
 pub use learnt::Learnt;
 pub use plan::{

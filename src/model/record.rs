@@ -1,5 +1,7 @@
 //! What is kept of one verification, and of a batch of them.
 
+use std::path::{Component, Path};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -144,12 +146,74 @@ impl ResultRecord {
         }
     }
 
+    /// The build's log as a path below its batch's folder, where it is one. A record may
+    /// be another machine's, and then anything stands there.
+    pub fn log_path(&self) -> Option<&str> {
+        let name = self.log.as_deref()?.strip_prefix("logs/")?;
+        // A browser must never take one for a page, so its name ends as remint's do.
+        (is_file_name(name) && name.ends_with(".log")).then_some(self.log.as_deref()?)
+    }
+
+    /// The attestation as a path below the data folder, where it is one.
+    pub fn attestation_path(&self) -> Option<&str> {
+        let attestation = self.attestation.as_deref();
+        attestation.filter(|path| is_below(path, ATTESTATIONS))
+    }
+
+    /// What makes it no answer about a release, whoever gave it: another release, a file
+    /// that has no file's name, or a verdict on other bytes than it says were published.
+    pub fn contradiction(&self, asked: &Purl) -> Option<String> {
+        if self.purl != *asked {
+            return Some(format!("it is about {}, and {asked} was asked", self.purl));
+        }
+        let Some(artifact) = &self.artifact else {
+            let is_signed = self.verdict.kind().is_signed();
+            return is_signed.then(|| "its verdict is about no file".to_owned());
+        };
+        if !is_file_name(&artifact.name) {
+            return Some(format!("`{}` is no file's name", artifact.name));
+        }
+        let about = match &self.verdict {
+            Verdict::Reproduced { sha256, .. } => sha256,
+            Verdict::Equivalent { comparison } | Verdict::Different { comparison } => {
+                &comparison.published
+            }
+            Verdict::BuildFailed { .. }
+            | Verdict::SourceNotFound { .. }
+            | Verdict::Unsupported { .. }
+            | Verdict::InfraError { .. } => return None,
+        };
+        (*about != artifact.sha256).then(|| {
+            format!(
+                "its verdict is on a file of SHA-256 {about}, and {} was published",
+                artifact.sha256
+            )
+        })
+    }
+
     /// The artifact's name, or the package URL where there is none.
     pub fn subject(&self) -> String {
         self.artifact
             .as_ref()
             .map_or_else(|| self.purl.to_string(), |artifact| artifact.name.clone())
     }
+}
+
+/// The folder of attestations in the data folder.
+const ATTESTATIONS: &str = "attestations";
+
+/// Whether a text is one plain file's name, and no path to elsewhere.
+fn is_file_name(text: &str) -> bool {
+    let mut parts = Path::new(text).components();
+    matches!(parts.next(), Some(Component::Normal(name)) if name == text) && parts.next().is_none()
+}
+
+/// Whether a path is one of a file in a folder, whatever the folder is in.
+fn is_below(path: &str, folder: &str) -> bool {
+    let mut components = Path::new(path).components();
+    components.next() == Some(Component::Normal(folder.as_ref()))
+        && components.clone().next().is_some()
+        && components.all(|component| matches!(component, Component::Normal(_)))
 }
 
 #[expect(
@@ -211,5 +275,73 @@ mod tests {
             batch
         );
         assert!(text.contains("\"verdict\":\"source-not-found\""), "{text}");
+    }
+
+    fn record() -> ResultRecord {
+        let file = b"published";
+        let verdict = Verdict::Reproduced {
+            sha256: Sha256Digest::of(file),
+            recovered: vec![],
+            replayed: vec![],
+        };
+        let started = "2026-01-02T03:04:05Z".parse().expect("valid");
+        let mut record =
+            ResultRecord::new("pkg:npm/a@1.0.0".parse().expect("valid"), verdict, started);
+        record.artifact = Some(ArtifactSummary {
+            name: "a-1.0.0.tgz".into(),
+            kind: ArtifactKind::NpmTarball,
+            sha256: Sha256Digest::of(file),
+            sha512: Sha512Digest::of(file),
+            size: 9,
+            published_at: None,
+        });
+        record
+    }
+
+    #[test]
+    fn a_path_that_leads_out_of_its_folder_is_none() {
+        let mut record = record();
+        record.log = Some("logs/a-1.0.0.tgz.1.log".into());
+        assert_eq!(record.log_path(), record.log.as_deref());
+        record.attestation = Some("attestations/a/b.json".into());
+        assert_eq!(record.attestation_path(), record.attestation.as_deref());
+        for path in [
+            "logs/index.html",
+            "logs/deep/a.log",
+            "logs",
+            "logs/../a",
+            "../logs/a",
+            "/logs/a",
+            "keys/passphrase",
+            "",
+        ] {
+            record.log = Some(path.into());
+            record.attestation = Some(path.into());
+            assert_eq!(
+                (record.log_path(), record.attestation_path()),
+                (None, None),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_record_is_no_answer_about_another_release_another_file_or_with_a_path_for_a_name() {
+        let asked: Purl = "pkg:npm/a@1.0.0".parse().expect("valid");
+        assert_eq!(record().contradiction(&asked), None);
+        let other = "pkg:npm/a@1.0.1".parse().expect("valid");
+        assert!(record().contradiction(&other).is_some());
+        let with = |change: &dyn Fn(&mut ArtifactSummary)| {
+            let mut record = record();
+            record.artifact.as_mut().map(change);
+            record.contradiction(&asked)
+        };
+        assert!(with(&|artifact| artifact.sha256 = Sha256Digest::of(b"rebuilt")).is_some());
+        for name in ["../a", "/a", "a/b", "a/", ".", "..", ""] {
+            assert!(
+                with(&|artifact| artifact.name = name.into()).is_some(),
+                "{name}"
+            );
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::sync::{PoisonError, RwLock};
 
+use serde_json::{Value, json};
+
 use super::Error;
 use super::claim::Claim;
 use super::folders::Folders;
@@ -12,7 +14,7 @@ use super::log::{Checkpoint, LogFiles, TILE_WIDTH};
 use super::records::{Lines, Position, Record, Records};
 use super::verified::{SignedCheckpoints, TrustedKeys, VerifiedRecord, verify_one_of};
 use crate::attest::REBUILD_RESULT;
-use crate::model::ResultRecord;
+use crate::model::{ResultRecord, Verdict};
 
 /// The store, open for reading.
 pub struct Reader {
@@ -185,20 +187,28 @@ impl Reader {
             .collect()
     }
 
-    /// Whether the store holds this very verdict of ours on the record's artifact. One
-    /// that is never signed, or is about no artifact, needs no such proof.
+    /// Whether this very verdict, with its grade, is the last that the store holds of ours
+    /// on the record's artifact as that release. Of what is never signed it holds nothing.
     ///
     /// # Errors
     /// [`Error`] where a record cannot be read or does not hold.
     pub fn says(&self, record: &ResultRecord) -> Result<bool, Error> {
-        let kind = record.verdict.kind();
-        let Some(artifact) = record.artifact.as_ref().filter(|_| kind.is_signed()) else {
-            return Ok(true);
+        let Some(artifact) = &record.artifact else {
+            return Ok(false);
         };
         let found = self.find(Key::artifact(&artifact.sha256))?;
-        Ok(found.iter().any(|found| {
-            found.statement.predicate_type == REBUILD_RESULT
-                && found.statement.predicate["verdict"] == kind.name()
+        let purl = json!(record.purl);
+        let ours = found
+            .iter()
+            .map(|found| &found.statement)
+            .rfind(|said| said.predicate_type == REBUILD_RESULT && said.predicate["purl"] == purl);
+        let replayed = match &record.verdict {
+            Verdict::Reproduced { replayed, .. } => json!(replayed),
+            _ => Value::Null,
+        };
+        Ok(ours.is_some_and(|said| {
+            said.predicate["verdict"] == record.verdict.kind().name()
+                && said.predicate["replayed"] == replayed
         }))
     }
 

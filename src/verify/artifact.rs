@@ -235,6 +235,7 @@ impl Line {
 
 /// Signs what a record says, where it says something, and stores it.
 pub(super) fn attest(record: &mut ResultRecord, ledger: &Ledger, data: &Path) -> Result<(), Error> {
+    record.attestation = None;
     if record.verdict.kind().is_signed() && record.artifact.is_some() {
         let stored = ledger.attest(record)?;
         record.attestation = Some(trust::keep_copies(record, &stored, data)?);

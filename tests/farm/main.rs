@@ -17,6 +17,10 @@ mod engine;
 mod farm;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/project.rs"]
+mod project;
+#[path = "../support/s3.rs"]
+mod s3;
 
 mod batches;
 mod clocks;
@@ -25,6 +29,7 @@ mod disks;
 mod engines;
 mod kills;
 mod registries;
+mod service;
 mod side_by_side;
 mod small;
 mod stops;

@@ -32,6 +32,10 @@ pub use witness::{WITNESS, Witness, WitnessFormat};
 /// record names no published file.
 pub fn statements(record: &ResultRecord) -> Result<Vec<Statement>, Error> {
     let artifact = record.artifact.as_ref().ok_or(Error::NoSubject)?;
+    // Whatever the record came from: this is where it is signed.
+    if let Some(why) = record.contradiction(&record.purl) {
+        return Err(Error::Invalid(why));
+    }
     let own = result::statement(record, artifact);
     Ok(match &record.verdict {
         Verdict::Reproduced {

@@ -5,7 +5,9 @@ use sqlx::AnyPool;
 
 use super::AtOnce;
 use super::report::usage;
-use super::{Error, JobId, Queue, column, failed, now_millis, purl_of, record_of, time_of};
+use super::{
+    Error, JobId, Queue, column, failed, is_batch_name, now_millis, purl_of, record_of, time_of,
+};
 use crate::farm::input::Settings;
 use crate::farm::resource::Usage;
 use crate::model::{Purl, ResultRecord, VerdictKind};
@@ -119,6 +121,13 @@ pub struct Ended {
 
 const BATCH: &str = "SELECT id, title, created, ended, state, settings, schedule FROM farm_batch";
 
+/// Rows of batches; what has no batch's name is passed over.
+fn batches(rows: &[sqlx::any::AnyRow]) -> Result<Vec<BatchRow>, Error> {
+    let mut batches = rows.iter().map(batch).collect::<Result<Vec<_>, _>>()?;
+    batches.retain(|batch| is_batch_name(&batch.id));
+    Ok(batches)
+}
+
 fn batch(row: &sqlx::any::AnyRow) -> Result<BatchRow, Error> {
     let time = |millis: i64| time_of(millis, "batch");
     Ok(BatchRow {
@@ -148,7 +157,7 @@ impl Queue {
         .fetch_all(self.pool())
         .await
         .map_err(failed("list batches"))?;
-        rows.iter().map(batch).collect()
+        batches(&rows)
     }
 
     /// The newest batches.
@@ -163,21 +172,23 @@ impl Queue {
         .fetch_all(self.pool())
         .await
         .map_err(failed("list batches"))?;
-        rows.iter().map(batch).collect()
+        batches(&rows)
     }
 
-    /// Batches that have ended and whose reports are not written yet.
+    /// Batches that have ended and have everything settled, and whose reports are not
+    /// written yet.
     ///
     /// # Errors
     /// [`Error`] where they cannot be read.
     pub async fn unreported(&self) -> Result<Vec<BatchRow>, Error> {
         let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "{BATCH} WHERE state <> 'open' AND reported IS NULL ORDER BY ended"
+            "{BATCH} WHERE state <> 'open' AND reported IS NULL AND NOT EXISTS (SELECT 1 FROM farm_want w \
+             JOIN farm_job j ON j.id = w.job AND j.settled = 0 WHERE w.batch = farm_batch.id) ORDER BY ended"
         )))
         .fetch_all(self.pool())
         .await
         .map_err(failed("list batches without reports"))?;
-        rows.iter().map(batch).collect()
+        batches(&rows)
     }
 
     /// Notes that the reports of a batch that has ended are written.
@@ -242,17 +253,11 @@ impl Queue {
             .map_err(failed("read the batches' limits"))?;
         let mut limits = AtOnce::default();
         for row in &rows {
-            let settings: Settings =
-                serde_json::from_str(&column::<String>(row, 0)?).map_err(|error| Error::Row {
-                    what: "settings".into(),
-                    reason: error.to_string(),
-                })?;
-            limits.lower_to(
-                settings
-                    .limits
-                    .into_iter()
-                    .map(|(e, most)| (e.to_string(), most)),
-            );
+            // What another remint wrote and this one cannot read has no limits here.
+            if let Ok(settings) = serde_json::from_str::<Settings>(&column::<String>(row, 0)?) {
+                let asked = settings.limits.into_iter();
+                limits.lower_to(asked.map(|(ecosystem, most)| (ecosystem.to_string(), most)));
+            }
         }
         Ok(limits)
     }
@@ -268,6 +273,7 @@ impl Queue {
             .await
             .map_err(failed("look a batch up"))?;
         row.as_ref()
+            .filter(|_| is_batch_name(id))
             .map(batch)
             .ok_or_else(|| Error::NoBatch { id: id.to_owned() })?
     }

@@ -7,7 +7,8 @@ use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use super::choose::{AtOnce, Lane, TURN, choose};
 use super::{
-    Error, Holder, JobId, Leased, Queue, Token, column, failed, now_millis, purl_of, rows,
+    Error, Holder, JobId, Leased, Queue, Token, column, failed, is_batch_name, now_millis, purl_of,
+    rows,
 };
 use crate::farm::Reservation;
 use crate::farm::credential::Said;
@@ -317,6 +318,11 @@ async fn lanes(
                 running: count(column(row, 10)?),
                 running_here: count(column(row, 11)?),
             })
+        })
+        // A lane of what has no batch's name is passed over.
+        .filter(|lane: &Result<Lane, Error>| {
+            lane.as_ref()
+                .map_or(true, |lane| is_batch_name(&lane.batch))
         })
         .collect::<Result<_, Error>>()?;
     Ok((lanes, amount(largest.unwrap_or(0))))

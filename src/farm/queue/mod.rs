@@ -39,7 +39,7 @@ pub use choose::AtOnce;
 pub use lease::Heard;
 pub use report::Delivery;
 pub use roster::WorkerRow;
-pub use settle::Unsettled;
+pub use settle::{Refused, Unsettled};
 pub use tend::Tended;
 
 use super::Reservation;
@@ -75,6 +75,15 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
+    /// The service would throw away what this process reports.
+    #[error(
+        "the farm's service does not believe {who}: name its key in a [[farm.worker]] of the service's configuration \
+         and start that again, or queue with --detach"
+    )]
+    NotBelieved {
+        /// Who it is.
+        who: String,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers for a lease's token: {0}")]
     Random(String),
@@ -85,9 +94,11 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Database(error) => error.is_passing(),
-            Self::Row { .. } | Self::NoBatch { .. } | Self::NoWorker { .. } | Self::Random(_) => {
-                false
-            }
+            Self::Row { .. }
+            | Self::NoBatch { .. }
+            | Self::NoWorker { .. }
+            | Self::NotBelieved { .. }
+            | Self::Random(_) => false,
         }
     }
 }
@@ -233,6 +244,12 @@ fn purl_of(text: &str) -> Result<Purl, Error> {
             what: "package URL".into(),
             reason: error.to_string(),
         })
+}
+
+/// Whether a text is a batch's name: it becomes a folder's, and whoever may write rows
+/// may write this one.
+fn is_batch_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// A record as the tables keep it.

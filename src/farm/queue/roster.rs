@@ -30,6 +30,58 @@ pub struct WorkerRow {
 }
 
 impl Queue {
+    /// Tells workers whom the service believes, in the place of what an earlier one told.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn tell_believed(&self) -> Result<(), Error> {
+        let doing = || failed("tell workers who is believed");
+        let mut transaction = self.database.write().await?;
+        sqlx::query("DELETE FROM farm_believed")
+            .execute(&mut *transaction)
+            .await
+            .map_err(doing())?;
+        for (name, key) in self.believed.key_ids() {
+            sqlx::query("INSERT INTO farm_believed (name, key) VALUES ($1, $2)")
+                .bind(name)
+                .bind(key.to_string())
+                .execute(&mut *transaction)
+                .await
+                .map_err(doing())?;
+        }
+        transaction.commit().await.map_err(doing())
+    }
+
+    /// Whether work of this process would count; the service's own does.
+    ///
+    /// # Errors
+    /// [`Error::NotBelieved`] where the service's configuration names others alone.
+    pub(in crate::farm) async fn would_count(&self) -> Result<(), Error> {
+        let rows = sqlx::query("SELECT name, key FROM farm_believed")
+            .fetch_all(self.database.pool())
+            .await
+            .map_err(failed("look who is believed"))?;
+        if rows.is_empty() || !self.believed.is_empty() {
+            return Ok(());
+        }
+        if let Some(credential) = &self.credential {
+            let key = credential.key_id().to_string();
+            for row in &rows {
+                let is_name = column::<String>(row, 0)? == credential.name();
+                if is_name && column::<String>(row, 1)? == key {
+                    return Ok(());
+                }
+            }
+        }
+        let name = self.credential.as_ref().map(|own| own.name().to_owned());
+        Err(Error::NotBelieved {
+            who: name.map_or_else(
+                || "a process without a credential".into(),
+                |name| format!("`{name}` with this key"),
+            ),
+        })
+    }
+
     /// Puts a worker on the roster.
     ///
     /// # Errors

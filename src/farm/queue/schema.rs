@@ -21,6 +21,11 @@ pub(super) const SCHEMA: Schema = Schema {
             name: "leases by lane",
             sql: THIRD,
         },
+        Migration {
+            version: 4,
+            name: "whom the service believes",
+            sql: FOURTH,
+        },
     ],
 };
 
@@ -136,4 +141,13 @@ CREATE TABLE farm_usage (
 /// clears it up: who counts those of a lane must not read it all.
 const THIRD: &str = "
 CREATE INDEX farm_lease_lane ON farm_lease (lane, machine);
+";
+
+/// What the service's configuration says, for those who would work in vain. What counts
+/// is the configuration.
+const FOURTH: &str = "
+CREATE TABLE farm_believed (
+    name TEXT PRIMARY KEY,
+    key TEXT NOT NULL
+);
 ";

@@ -7,26 +7,61 @@ use super::tend::give_up;
 use super::{Error, JobId, Queue, Token, column, failed, purl_of, record_of};
 use crate::farm::credential::{Believed, Said, Signed};
 use crate::farm::retry::MAX_LOSSES;
-use crate::model::ResultRecord;
+use crate::model::{Ecosystem, Purl, ResultRecord};
 
 /// A report that waits for the farm.
 #[derive(Debug)]
 pub struct Unsettled {
     /// The job.
     pub job: JobId,
-    /// What was reported, where a believed worker said it; why it is not believed, else.
-    pub report: Result<Vec<ResultRecord>, String>,
+    /// Whose registry has its release.
+    pub ecosystem: Ecosystem,
+    /// What was reported, where it holds.
+    pub report: Result<Vec<ResultRecord>, Refused>,
+}
+
+/// Why a report does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No believed worker said it. The job is none the worse for it.
+    Unbelieved(String),
+    /// A believed worker said what cannot be. It counts as the loss of a worker.
+    Wrong(String),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Unbelieved(why) | Self::Wrong(why)) = self;
+        f.write_str(why)
+    }
+}
+
+/// A record that is an answer about the release that was leased.
+fn answer(body: &str, asked: &Purl) -> Result<ResultRecord, Refused> {
+    let record = record_of(body).map_err(|error| Refused::Wrong(error.to_string()))?;
+    match record.contradiction(asked) {
+        None => Ok(record),
+        Some(why) => Err(Refused::Wrong(why)),
+    }
 }
 
 impl Queue {
-    /// Reports that wait, the oldest jobs first, each checked against who is believed.
+    /// Reports that wait, the oldest jobs first and those behind `after` alone, each
+    /// checked against who is believed.
     ///
     /// # Errors
     /// [`Error`] where they cannot be read.
-    pub async fn unsettled(&self, believed: &Believed, most: u32) -> Result<Vec<Unsettled>, Error> {
+    pub async fn unsettled(
+        &self,
+        believed: &Believed,
+        after: Option<JobId>,
+        most: u32,
+    ) -> Result<Vec<Unsettled>, Error> {
         let rows = sqlx::query(
-            "SELECT id, ended_by, witness FROM farm_job WHERE settled = 0 AND live = 0 ORDER BY id LIMIT $1",
+            "SELECT id, ended_by, witness, purl FROM farm_job WHERE settled = 0 AND live = 0 AND id > $1 \
+             ORDER BY id LIMIT $2",
         )
+        .bind(after.map_or(i64::MIN, |after| after.0))
         .bind(i64::from(most))
         .fetch_all(self.database.pool())
         .await
@@ -43,14 +78,16 @@ impl Queue {
                 records: &bodies,
             };
             let signed = witness.as_deref().and_then(Signed::parse);
-            let report = match believed.check(signed.as_ref(), said) {
-                Ok(()) => Ok(bodies
-                    .iter()
-                    .map(|body| record_of(body))
-                    .collect::<Result<_, _>>()?),
-                Err(why) => Err(why),
-            };
-            unsettled.push(Unsettled { job, report });
+            let asked = purl_of(&column::<String>(row, 3)?)?;
+            let report = believed
+                .check(signed.as_ref(), said)
+                .map_err(Refused::Unbelieved)
+                .and_then(|()| bodies.iter().map(|body| answer(body, &asked)).collect());
+            unsettled.push(Unsettled {
+                job,
+                ecosystem: asked.ecosystem(),
+                report,
+            });
         }
         Ok(unsettled)
     }
@@ -84,19 +121,20 @@ impl Queue {
             .map_err(failed("settle a report"))
     }
 
-    /// Throws a report away that nobody believed said; the job is queued again, a few
-    /// times at most, as after the loss of a worker.
+    /// Throws a report away; the job is queued again where a batch still waits for it. What
+    /// believed workers say wrongly, they say a few times at most.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn reject(&self, job: JobId) -> Result<(), Error> {
+    pub async fn reject(&self, job: JobId, why: &Refused) -> Result<(), Error> {
         let doing = || failed("throw a report away");
         let mut transaction = self.database.write().await?;
         let row = sqlx::query(
-            "UPDATE farm_job SET settled = 1, losses = losses + 1 WHERE id = $1 AND settled = 0 \
+            "UPDATE farm_job SET settled = 1, losses = losses + $2 WHERE id = $1 AND settled = 0 \
              RETURNING purl, losses, ended_by",
         )
         .bind(job.0)
+        .bind(i64::from(matches!(why, Refused::Wrong(_))))
         .fetch_optional(&mut *transaction)
         .await
         .map_err(doing())?;
@@ -110,7 +148,8 @@ impl Queue {
             sqlx::query(
                 "UPDATE farm_job SET state = 'queued', live = 1, ended = NULL, ended_by = NULL, witness = NULL \
                  WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM farm_job o WHERE o.purl = farm_job.purl \
-                 AND o.live = 1)",
+                 AND o.live = 1) AND EXISTS (SELECT 1 FROM farm_lane l JOIN farm_batch b ON b.id = l.batch \
+                 WHERE l.id = farm_job.lane AND b.state = 'open')",
             )
             .bind(job.0)
             .execute(&mut *transaction)
@@ -123,8 +162,8 @@ impl Queue {
         };
         if !queued {
             let token = Token(column::<Option<String>>(&row, 2)?.unwrap_or_default());
-            let why = "its reports were signed by nobody whom the farm's configuration names";
-            give_up(&mut transaction, job, &token, &purl_of(&purl)?, why).await?;
+            let why = format!("its report was thrown away: {why}");
+            give_up(&mut transaction, job, &token, &purl_of(&purl)?, &why).await?;
         }
         transaction.commit().await.map_err(doing())
     }

@@ -19,10 +19,22 @@ use crate::verify;
 pub struct Tended {
     /// Jobs whose holder was lost and that are queued again.
     pub requeued: Vec<String>,
+    /// Jobs that were taken by somebody whom the configuration does not name, and that
+    /// are queued again.
+    pub unbelieved: Vec<String>,
     /// Jobs that took too many workers with them.
     pub given_up: Vec<String>,
     /// Batches that have everything.
     pub closed: Vec<String>,
+}
+
+/// Why a lease ends that nobody ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Its holder is gone.
+    Lost,
+    /// No believed worker signed for it.
+    Unbelieved,
 }
 
 impl Queue {
@@ -34,8 +46,13 @@ impl Queue {
         self.wake_up().await?;
         self.forget_lost_workers(holder).await?;
         let mut tended = Tended::default();
-        for lease in self.lost(holder).await? {
-            self.revoke(&lease, &mut tended).await?;
+        let (lost, unbelieved) = self.lost(holder).await?;
+        for lease in lost {
+            self.revoke(&lease, Ended::Lost, &mut tended).await?;
+        }
+        // A worker whose key nobody knows must not use up the losses of what it touches.
+        for lease in unbelieved {
+            self.revoke(&lease, Ended::Unbelieved, &mut tended).await?;
         }
         tended.closed = self.close_batches().await?;
         Ok(tended)
@@ -56,15 +73,16 @@ impl Queue {
         Ok(())
     }
 
-    /// Leases whose holder is silent for too long; and at once those of processes of
-    /// this machine that are gone, and those that no believed worker signed for.
-    async fn lost(&self, holder: &Holder) -> Result<Vec<Standing>, Error> {
+    /// Leases whose holder is silent for too long, and those of processes of this machine
+    /// that are gone; then those that no believed worker signed for.
+    async fn lost(&self, holder: &Holder) -> Result<(Vec<Standing>, Vec<Standing>), Error> {
         let rows =
             sqlx::query("SELECT job, token, beat, machine, process, worker, claim FROM farm_lease")
                 .fetch_all(self.database.pool())
                 .await
                 .map_err(failed("look at the leases"))?;
-        let (mut standing, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
+        let mut standing = Vec::with_capacity(rows.len());
+        let (mut lost, mut unbelieved) = (Vec::new(), Vec::new());
         for row in &rows {
             let lease = Standing {
                 job: column(row, 0)?,
@@ -75,8 +93,10 @@ impl Queue {
             let is_dead = here && !process::lives(&column::<String>(row, 4)?);
             let is_own = column::<String>(row, 5)? == holder.worker;
             let claim = column::<Option<String>>(row, 6)?;
-            if is_dead || !(is_own || self.believes_claim(&lease, claim.as_deref())) {
+            if is_dead {
                 lost.push(lease);
+            } else if !is_own && !self.believes_claim(&lease, claim.as_deref()) {
+                unbelieved.push(lease);
             } else {
                 standing.push(lease);
             }
@@ -86,7 +106,7 @@ impl Queue {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         lost.extend(watch.observe(standing, self.deadline, Instant::now()));
-        Ok(lost)
+        Ok((lost, unbelieved))
     }
 
     fn believes_claim(&self, lease: &Standing, claim: Option<&str>) -> bool {
@@ -98,7 +118,7 @@ impl Queue {
         self.believed.is_empty() || self.believed.check(signed.as_ref(), said).is_ok()
     }
 
-    async fn revoke(&self, lease: &Standing, tended: &mut Tended) -> Result<(), Error> {
+    async fn revoke(&self, lease: &Standing, why: Ended, tended: &mut Tended) -> Result<(), Error> {
         let mut transaction = self.database.write().await?;
         // Only as it was seen: a holder that beats again keeps its lease.
         let ended =
@@ -113,9 +133,10 @@ impl Queue {
             return Ok(());
         }
         let row = sqlx::query(
-            "UPDATE farm_job SET state = 'queued', losses = losses + 1 WHERE id = $1 RETURNING purl, losses",
+            "UPDATE farm_job SET state = 'queued', losses = losses + $2 WHERE id = $1 RETURNING purl, losses",
         )
         .bind(lease.job)
+        .bind(i64::from(why == Ended::Lost))
         .fetch_one(&mut *transaction)
         .await
         .map_err(failed("queue a lost job again"))?;
@@ -131,6 +152,8 @@ impl Queue {
             )
             .await?;
             tended.given_up.push(purl);
+        } else if why == Ended::Unbelieved {
+            tended.unbelieved.push(purl);
         } else {
             tended.requeued.push(purl);
         }

@@ -10,7 +10,7 @@ mod checked;
 mod metrics;
 mod serve;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::board::Board;
 use super::disk::{self, Places};
-use super::queue::{self, AtOnce, Firing, Holder, NewBatch, Queue, Urgency};
+use super::queue::{self, AtOnce, Firing, Holder, NewBatch, Queue, Refused, Urgency};
 use super::worker::{Executor, Until, Watcher, Worker, WorkerEvent, tend};
 use super::{Reservation, input, plan, reports};
-use crate::model::{DiskConfig, Event, EventSink, ResultRecord};
-use crate::registry::Registries;
+use crate::model::{DiskConfig, Event, EventSink, FetchedArtifact, Purl, ResultRecord};
+use crate::registry::{self, Registries};
 use crate::trust::{self, Folders, Ledger, Reader};
 use crate::verify;
 
@@ -150,6 +150,7 @@ impl<E: Executor> Service<E> {
             address,
             reason: error.to_string(),
         };
+        self.queue.tell_believed().await?;
         let socket = tokio::net::TcpListener::bind(address)
             .await
             .map_err(failed)?;
@@ -318,8 +319,7 @@ impl<E: Executor> Chores<E> {
             &service.registries,
             &service.queue,
             request,
-            // What cannot be read answers nothing.
-            &|record| reader.says(record).unwrap_or(false),
+            &reader,
         )
         .await?;
         let waiting = service.queue.waiting_of(planned.name()).await?;
@@ -367,28 +367,80 @@ impl<E: Executor> Chores<E> {
     async fn settle(&self) -> Result<(), queue::Error> {
         let queue = &self.service.queue;
         let believed = &self.service.checked.believed;
-        for unsettled in queue.unsettled(believed, SETTLE_AT_ONCE).await? {
-            match unsettled.report {
-                Ok(records) => match self.attested(records).await {
-                    Ok(records) => queue.settle(unsettled.job, &records).await?,
+        // One registry that is away holds up its own reports alone.
+        let mut away = BTreeSet::new();
+        let mut after = None;
+        loop {
+            let waiting = queue.unsettled(believed, after, SETTLE_AT_ONCE).await?;
+            let Some(last) = waiting.last() else {
+                return Ok(());
+            };
+            after = Some(last.job);
+            for unsettled in waiting {
+                let report = match unsettled.report {
+                    Ok(_) if away.contains(&unsettled.ecosystem) => continue,
+                    Ok(records) => self.attested(records).await,
+                    Err(why) => Ok(Err(why)),
+                };
+                match report {
+                    Ok(Ok(records)) => queue.settle(unsettled.job, &records).await?,
+                    Ok(Err(why)) => {
+                        self.trouble(&format!("a report was thrown away: {why}"));
+                        queue.reject(unsettled.job, &why).await?;
+                    }
                     Err(error) => {
                         self.trouble(&format!("a report cannot be attested yet: {error}"));
-                        return Ok(());
+                        away.insert(unsettled.ecosystem);
                     }
-                },
-                Err(why) => {
-                    self.trouble(&format!("a report was thrown away: {why}"));
-                    queue.reject(unsettled.job).await?;
                 }
             }
         }
-        Ok(())
     }
 
+    /// What keeps a record from being about what the registry publishes: a worker says
+    /// what a build came to, and never which bytes it was held against.
+    async fn unpublished(&self, record: &ResultRecord) -> Result<Option<String>, verify::Error> {
+        let Some(artifact) = &record.artifact else {
+            return Ok(None);
+        };
+        match self.published(&record.purl, &artifact.name).await {
+            Err(error) if error.is_upstream_fault() => Err(error.into()),
+            Err(error) => Ok(Some(error.to_string())),
+            // Both digests: a statement is found under either.
+            Ok(Some(file)) if (file.sha256, file.sha512) == (artifact.sha256, artifact.sha512) => {
+                Ok(None)
+            }
+            Ok(_) => Ok(Some(format!(
+                "{} publishes no {} of SHA-256 {} and SHA-512 {}",
+                record.purl, artifact.name, artifact.sha256, artifact.sha512
+            ))),
+        }
+    }
+
+    /// A published file, whole: what its digests are is for nobody else to say.
+    async fn published(
+        &self,
+        purl: &Purl,
+        name: &str,
+    ) -> Result<Option<FetchedArtifact>, registry::Error> {
+        let registries = &self.service.registries;
+        let release = registries.of(purl.ecosystem()).release(purl).await?;
+        match release.artifacts.iter().find(|file| file.name == name) {
+            Some(file) => registries.fetch(file).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The records, attested; or why they never will be.
     async fn attested(
         &self,
         mut records: Vec<ResultRecord>,
-    ) -> Result<Vec<ResultRecord>, verify::Error> {
+    ) -> Result<Result<Vec<ResultRecord>, Refused>, verify::Error> {
+        for record in &records {
+            if let Some(why) = self.unpublished(record).await? {
+                return Ok(Err(Refused::Wrong(why)));
+            }
+        }
         let (ledger, data) = (self.service.ledger.clone(), self.service.data.clone());
         let signing = tokio::task::spawn_blocking(move || {
             for record in &mut records {
@@ -397,15 +449,29 @@ impl<E: Executor> Chores<E> {
             Ok(records)
         });
         match signing.await {
-            Ok(signed) => signed,
+            Ok(signed) => signed.map(Ok),
             // It is never aborted, so only a panic ends it so.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
+    /// What confirms the rows that others write, where others do.
+    fn confirms(&self) -> Result<Option<Reader>, trust::Error> {
+        let others = !self.service.checked.believed.is_empty();
+        let open = || Reader::open(Folders::below(&self.service.data));
+        others.then(open).transpose()
+    }
+
     async fn write_reports(self: Arc<Self>, over: CancellationToken) {
         let service = &self.service;
         while pause(REPORT, &over).await {
+            let trusted = match self.confirms() {
+                Ok(trusted) => trusted,
+                Err(error) => {
+                    self.trouble(&error.to_string());
+                    continue;
+                }
+            };
             let batches = match service.queue.unreported().await {
                 Ok(batches) => batches,
                 Err(error) => {
@@ -420,6 +486,7 @@ impl<E: Executor> Chores<E> {
                     &service.results,
                     &service.data,
                     service.disk.0.blobs.bucket(),
+                    trusted.as_ref(),
                 );
                 match written.await {
                     Ok(reported) => self.say(&format!(

@@ -19,6 +19,7 @@ use super::checked::Planned;
 use super::metrics;
 use crate::farm::queue::{self, Queue};
 use crate::report::farm::{Status, to_status};
+use crate::trust::serve::OPEN_METRICS;
 
 /// How long an answer is given again: many who look cost the database no more than one.
 const FRESH: Duration = Duration::from_secs(1);
@@ -27,9 +28,6 @@ const FRESH: Duration = Duration::from_secs(1);
 /// section 6.1).
 const NOTHING_ACTIVE: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
-
-/// OpenMetrics 1.0.0, section "Overall Structure".
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What answers are made of.
 pub(super) struct Desk {
@@ -62,7 +60,7 @@ impl Desk {
 type Shared = State<Arc<Desk>>;
 
 pub(super) fn router(desk: Arc<Desk>) -> Router {
-    // What builds printed is among the files: nothing of it is ever taken for a page.
+    // What builds printed is among the files, under names that no browser takes for pages.
     let reports = ServeDir::new(&desk.results).append_index_html_on_directories(false);
     let reports = SetResponseHeader::overriding(
         reports,

@@ -1,5 +1,7 @@
 //! What an operator may configure, parsed from TOML and checked whole.
 
+mod bucket;
+mod disk;
 mod farm;
 
 use std::collections::BTreeMap;
@@ -8,8 +10,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::{DiskConfig, Limits, StoreConfig};
+use super::Limits;
 
+pub use bucket::{BucketAddress, BucketConfig, StoreConfig};
+pub use disk::DiskConfig;
 pub use farm::{CredentialConfig, FarmConfig, FarmLimits, ScheduleConfig, WorkerConfig};
 
 /// Why a configuration cannot be used.

@@ -106,12 +106,12 @@ pub fn write(report: &Report<'_>, results: &Path, data: &Path) -> Result<PathBuf
     let folder = results.join(&report.batch.id);
     let put = |name: &str, text: &str| store::write_durably(&folder.join(name), text.as_bytes());
     for record in &report.batch.results {
-        let attestation = match &record.attestation {
+        let attestation = match record.attestation_path() {
             Some(path) => copy_attestation(&data.join(path), &folder, record)?,
             None => None,
         };
-        let log = record.log.clone().filter(|log| folder.join(log).is_file());
-        let page = to_package(report, record, log.as_deref(), attestation.as_deref());
+        let log = record.log_path().filter(|log| folder.join(log).is_file());
+        let page = to_package(report, record, log, attestation.as_deref());
         put(&format!("packages/{}.html", page_name(record)), &page)?;
     }
     put("results.json", &super::to_json(report.batch))?;

@@ -27,6 +27,8 @@ use self::metrics::Metrics;
 use super::{Error, Reader};
 use crate::model::Purl;
 
+pub use metrics::OPEN_METRICS;
+
 /// How often the index is looked at for what was added; an answer is never older.
 const REFRESH: Duration = Duration::from_millis(500);
 /// The API's description.
@@ -181,7 +183,7 @@ async fn metrics(State(server): Shared) -> Response {
         .ok()
         .flatten()
         .map_or(0, |c| c.size);
-    http::plain("text/plain; version=0.0.4", &server.metrics.text(size))
+    http::plain(OPEN_METRICS, &server.metrics.text(size))
 }
 
 async fn checkpoint(State(server): Shared) -> Response {

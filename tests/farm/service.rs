@@ -1,25 +1,23 @@
 //! `remint farm` as an operator runs it: real processes, a real engine, PostgreSQL, a
 //! project of our own on loopback. The images must be there; `.ci/test` sees to it.
 
-#[path = "support/crates.rs"]
-mod crates;
-#[path = "support/postgres.rs"]
-mod postgres;
-#[path = "support/project.rs"]
-mod project;
-#[path = "support/s3.rs"]
-mod s3;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use project::{PURL, World, run};
 use remint::farm::Queue;
+use remint::farm::credential::Credential;
+use remint::farm::queue::AtOnce;
+use remint::model::{
+    ArtifactKind, ArtifactSummary, ResultRecord, Sha256Digest, Sha512Digest, Verdict,
+};
 use remint::store::Database;
-use s3::free_port;
 use serde_json::Value;
+
+use super::project::{PURL, World, run};
+use super::s3::free_port;
+use super::{crates, farm, postgres, s3};
 
 /// How long anything here may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -121,6 +119,28 @@ async fn get(port: u16, path: &str) -> Option<String> {
     answer.error_for_status().ok()?.text().await.ok()
 }
 
+/// A record that agrees with itself, on bytes that nobody published.
+fn forged() -> ResultRecord {
+    let bytes = b"evil";
+    let verdict = Verdict::Reproduced {
+        sha256: Sha256Digest::of(bytes),
+        recovered: vec![],
+        replayed: vec![],
+    };
+    ResultRecord {
+        artifact: Some(ArtifactSummary {
+            name: "demo-1.0.0.crate".into(),
+            kind: ArtifactKind::Crate,
+            sha256: Sha256Digest::of(bytes),
+            sha512: Sha512Digest::of(bytes),
+            size: 4,
+            published_at: None,
+        }),
+        recipe: Some("recipe".into()),
+        ..ResultRecord::new(PURL.parse().expect("valid"), verdict, Timestamp::now())
+    }
+}
+
 /// Asks again until the answer is what it should come to be.
 async fn until(what: &str, mut look: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
@@ -195,13 +215,43 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
     // Somebody who has the database's password and another key says "build-1".
     let stranger = worker("stranger", "stranger.key");
     let mut impostor = stranger.start(&["farm", "work"]);
+    until("the impostor is there first", async || {
+        !queue.workers().await.expect("read").is_empty()
+    })
+    .await;
     let mut running = service.start(&["farm"]);
     until("the impostor's lease is ended", async || {
         let page = get(port, "/").await.unwrap_or_default();
-        page.contains("it is queued again")
+        page.contains("whose key no [[farm.worker]] has")
     })
     .await;
     impostor.terminate();
+    // From now on it is told at once that it would work in vain.
+    let refused = run(stranger.remint(&["farm", "work"])).await;
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("[[farm.worker]]"), "{errors}");
+
+    // A worker that was taken over says of bytes of its own that they are the release.
+    let credential = Credential::read("build-1", &folder.join("build-1.key")).expect("a key");
+    let taken_over = queue.clone().with_credential(credential.into()).deferring();
+    let mut leased = Vec::new();
+    until("the job is free again", async || {
+        let holder = farm::holder("taken over".into());
+        let taken = taken_over.lease(&holder, 1, None, &AtOnce::default()).await;
+        leased = taken.expect("lease");
+        !leased.is_empty()
+    })
+    .await;
+    taken_over
+        .finish(&leased[0], &[forged()], true, 0.5)
+        .await
+        .expect("it is signed");
+    until("the forged report is thrown away", async || {
+        let page = get(port, "/").await.unwrap_or_default();
+        page.contains("publishes no demo-1.0.0.crate of SHA-256")
+    })
+    .await;
 
     let build_1 = worker("build-1", "build-1.key");
     let mut working = build_1.start(&["farm", "work"]);
