@@ -210,11 +210,9 @@ impl Shelf {
     /// Writes a batch's reports and says what came out.
     async fn finish(&self, global: &Global, row: &BatchRow) -> Result<Outcome, Error> {
         let (results, bucket) = (&global.results_dir, open::bucket(&self.config)?);
+        let bucket = bucket.as_ref();
         let others = !self.config.farm.worker.is_empty();
-        let trusted = others.then(|| Reader::open(Folders::below(&self.data)));
-        let trusted = trusted.transpose().map_err(|error| Error::usage(&error))?;
-        let (bucket, trusted) = (bucket.as_ref(), trusted.as_ref());
-        let reported = reports::write(&self.queue, &row.id, results, &self.data, bucket, trusted)
+        let reported = reports::write(&self.queue, &row.id, results, &self.data, bucket, others)
             .await
             .map_err(|error| Error::farm(&error))?;
         say_as_is!("{}", reported.summary);

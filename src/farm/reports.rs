@@ -11,7 +11,7 @@ use super::queue::{self, BatchRow, Queue};
 use crate::model::{Batch, ResultRecord, Verdict};
 use crate::report::batch::{self as report, Report};
 use crate::store::{self, Bucket};
-use crate::trust::Reader;
+use crate::trust::{self, Folders, Reader};
 
 /// Why a batch could not be reported.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum Error {
     /// The folder.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The trust store.
+    #[error(transparent)]
+    Trust(#[from] trust::Error),
     /// What the batch was told cannot be read.
     #[error("the settings of {id} cannot be read: {reason}; they were written by another remint")]
     Settings {
@@ -48,7 +51,7 @@ pub struct Reported {
 
 /// Writes a batch's reports below `results`, as far as it is; `data` is where
 /// attestations are. What other machines put into the `bucket` is fetched first. Where
-/// others write rows, what counts is what the `trusted` store says too.
+/// `others` write rows, what counts is what the trust store says too.
 ///
 /// # Errors
 /// [`Error`] where they cannot be made or written.
@@ -58,12 +61,14 @@ pub async fn write(
     results: &Path,
     data: &Path,
     bucket: Option<&Bucket>,
-    trusted: Option<&Reader>,
+    others: bool,
 ) -> Result<Reported, Error> {
+    let trusted = others.then(|| Reader::open(Folders::below(data)));
+    let trusted = trusted.transpose()?;
     let row = queue.batch(id).await?;
     let left = queue.progress(id).await?.left();
     let records = queue.records(id).await?.into_iter();
-    let records = records.map(|ended| confirmed(ended.record, trusted));
+    let records = records.map(|ended| confirmed(ended.record, trusted.as_ref()));
     let batch = Batch {
         format: Batch::FORMAT,
         id: row.id.clone(),

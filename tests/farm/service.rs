@@ -309,6 +309,18 @@ async fn a_schedule_is_run_by_a_worker_elsewhere_and_attested_by_the_service() {
         "a worker has no signing key"
     );
 
+    // A row that somebody changed afterwards is no verdict.
+    let sha256 = result["sha256"].as_str().expect("a digest");
+    let other = Sha256Digest::of(b"evil");
+    postgres::server().sql(
+        name,
+        &format!("UPDATE farm_record SET body = REPLACE(body, '{sha256}', '{other}')"),
+    );
+    run(service.remint(&["batch", "show"])).await;
+    let text = std::fs::read_to_string(report.join("results.json")).expect("a report");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["results"][0]["verdict"], "infra-error", "{json:#}");
+
     // A worker is drained by its name, and the service ends on SIGTERM.
     let drained = run(service.remint(&["farm", "drain", "build-1", "--wait"])).await;
     assert!(
