@@ -5,14 +5,14 @@ mod git;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use git::{Content, Content::Text, TestRepository};
 use git2::Oid;
 use remint::model::{CrlfCheckout, GitSource, SdistSource, Sha256Digest, Source, SourceConfig};
-use remint::source::{Error, Sources};
+use remint::source::{Error, Sources, Style};
 
 /// A farm whose mirror of `https://git.example/` is a folder.
 struct Farm {
@@ -488,9 +488,13 @@ fn crlf_is_written_as_git_writes_it_and_git_sees_no_change() {
     let crlf = CrlfCheckout {
         except: BTreeSet::from(["excepted".to_owned(), "absent".to_owned()]),
     };
+    let style = Style {
+        crlf: Some(&crlf),
+        plain_modes: false,
+    };
     let out = farm.dir.path().join("crlf");
     farm.sources
-        .checkout_with(&farm.source("o/r", commit), &out, &crlf)
+        .checkout_with(&farm.source("o/r", commit), &out, style)
         .expect("checkout");
     let read = |name: &str| fs::read_to_string(out.join(name)).expect("a file");
     assert_eq!(read("a"), "1\r\n2\r\n");
@@ -500,4 +504,34 @@ fn crlf_is_written_as_git_writes_it_and_git_sees_no_change() {
     let made = git2::Repository::open(&out).expect("a repository");
     let statuses = made.statuses(None).expect("statuses");
     assert!(statuses.is_empty(), "{} changed", statuses.len());
+}
+
+#[test]
+fn a_checkout_as_on_windows_has_no_executable_bits_and_git_sees_no_change() {
+    let farm = Farm::new();
+    let mut upstream = farm.repository("o/r");
+    let commit = upstream.commit(&[
+        ("run", Content::Script("#!/bin/sh\n")),
+        ("plain", Text("1\n")),
+    ]);
+    let mode_of = |plain_modes: bool| {
+        let out = farm.dir.path().join(format!("modes-{plain_modes}"));
+        let style = Style {
+            crlf: None,
+            plain_modes,
+        };
+        farm.sources
+            .checkout_with(&farm.source("o/r", commit), &out, style)
+            .expect("checkout");
+        let made = git2::Repository::open(&out).expect("a repository");
+        let statuses = made.statuses(None).expect("statuses");
+        assert!(statuses.is_empty(), "{} changed", statuses.len());
+        fs::metadata(out.join("run"))
+            .expect("a file")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode_of(false), 0o755);
+    assert_eq!(mode_of(true), 0o644);
 }

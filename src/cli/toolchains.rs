@@ -8,7 +8,7 @@ use crate::image;
 use crate::model::EventSink;
 use crate::plan::CargoHome;
 use crate::sandbox::Engine;
-use crate::toolchain;
+use crate::toolchain::{self, Precise, PreciseVersion};
 
 /// Options of `remint toolchains`.
 #[derive(Args, Debug)]
@@ -24,7 +24,7 @@ enum Action {
     /// Build the cargos that toolchains.lock pins, in the sandbox, and keep them
     Add(Versions),
     /// Build cargos in the sandbox, keep them and pin what came out in toolchains.lock
-    Lock(Versions),
+    Lock(Lock),
 }
 
 #[derive(Args, Debug)]
@@ -32,6 +32,16 @@ struct Versions {
     /// Releases of cargo, such as 1.82.0
     #[arg(required = true, value_name = "VERSION")]
     versions: Vec<semver::Version>,
+}
+
+#[derive(Args, Debug)]
+struct Lock {
+    #[command(flatten)]
+    versions: Versions,
+    /// Build with this version of a dependency in place of the one in the crate's lock file,
+    /// such as tar@0.4.33
+    #[arg(long, value_name = "NAME@VERSION")]
+    precise: Vec<PreciseVersion>,
 }
 
 /// Carries out one action on the toolchains.
@@ -65,17 +75,19 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             }
             return Ok(Outcome::Good);
         }
-        Action::Add(versions) => (&versions.versions, false),
-        Action::Lock(versions) => (&versions.versions, true),
+        Action::Add(versions) => (&versions.versions, None),
+        Action::Lock(lock) => {
+            let precise: Precise = lock.precise.iter().cloned().collect();
+            (&lock.versions.versions, Some(precise))
+        }
     };
     let engine = Engine::connect().await.map_err(|e| Error::farm(&e))?;
     let workshop = line.workshop();
     for version in versions {
         eprintln!("building cargo {version} from its crate");
-        let kept = if pin {
-            workshop.lock(&engine, version).await
-        } else {
-            workshop.add(&engine, version).await
+        let kept = match &pin {
+            Some(precise) => workshop.lock(&engine, version, precise).await,
+            None => workshop.add(&engine, version).await,
         };
         let kept = kept.map_err(|error| of_toolchain(&error))?;
         say!("cargo {version} kept as sha256:{kept}");

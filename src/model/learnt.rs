@@ -1,5 +1,7 @@
 //! What a package's last exact rebuild taught about its publisher.
 
+use std::mem::discriminant;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -37,10 +39,10 @@ impl Learnt {
             | RecoveredFact::TimeZone { .. }
             | RecoveredFact::System { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
-            RecoveredFact::LineEndings { .. } => self
+            RecoveredFact::PlainModes { .. } | RecoveredFact::LineEndings { .. } => self
                 .recovered
                 .iter()
-                .any(|known| matches!(known, RecoveredFact::LineEndings { .. })),
+                .any(|known| discriminant(known) == discriminant(fact)),
             RecoveredFact::SourceDateEpoch { .. }
             | RecoveredFact::CheckoutTime { .. }
             | RecoveredFact::BuildClock { .. }

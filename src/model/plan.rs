@@ -169,6 +169,11 @@ pub enum RecoveredFact {
         /// How many kept the source's LF.
         lf: usize,
     },
+    /// The publisher's checkout had no executable bits, as on Windows.
+    PlainModes {
+        /// How many files of the artifact lack the bit that they have in the source.
+        files: usize,
+    },
     /// What the build needs beyond its lock files was resolved as of the day of the rebuild,
     /// since the registry's times are not those of its releases: some of it may be newer
     /// than the release. Nothing is read out of the artifact for it; it stands here so that
@@ -251,6 +256,12 @@ impl fmt::Display for RecoveredFact {
             Self::LineEndings { crlf, lf } => {
                 write!(f, "CRLF in {crlf} file(s), LF kept in {lf}")
             }
+            Self::PlainModes { files } => {
+                write!(
+                    f,
+                    "a checkout without executable bits ({files} file(s) had one)"
+                )
+            }
             Self::Undated => f.write_str("dependencies as of the day of the rebuild"),
             Self::LockFile { entries, .. } => {
                 write!(f, "the publisher's lock file of {entries} package(s)")
@@ -327,6 +338,10 @@ pub struct Plan {
     /// How text files are checked out, where not as they are in the commit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub crlf: Option<CrlfCheckout>,
+    /// Whether files are checked out without their executable bits, as git does on
+    /// Windows (git-config(1), `core.fileMode`).
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub plain_modes: bool,
     /// What the containers may use.
     #[serde(default)]
     pub limits: Limits,
@@ -536,6 +551,7 @@ mod tests {
                 crlf: Some(CrlfCheckout {
                     except: BTreeSet::from(["Cargo.toml".into()]),
                 }),
+                plain_modes: true,
                 limits: Limits::default(),
             },
             reasons: BTreeMap::from([("plan.image".into(), "because\nof this".into())]),

@@ -9,6 +9,7 @@
 
 mod cargo;
 mod endings;
+mod modes;
 mod npm;
 mod pypi;
 mod recipes;
@@ -26,6 +27,7 @@ use crate::store::archive::MemberStamp;
 
 pub use cargo::{LockEntry, LockError, registry_entries};
 pub use endings::{FileEnds, source_of_member};
+pub use modes::FileModes;
 pub use recipes::{
     RecipeFileError, load as load_recipe, lookup as lookup_recipe, path_of as recipe_path,
 };
@@ -131,6 +133,8 @@ pub struct Facts<'a> {
     pub tree: &'a BTreeMap<String, Vec<u8>>,
     /// Line ends of the artifact's texts beside those of the checkout's.
     pub ends: &'a [FileEnds],
+    /// Executable bits of the artifact's files beside those of the checkout's.
+    pub modes: &'a [FileModes],
     /// Lines of the registry's index as of the release, because [`wanted_index`] asked.
     pub index: &'a [IndexLine],
     /// What an earlier version of the package taught.

@@ -35,7 +35,7 @@ const MAX_SUBMODULE_DEPTH: usize = 8;
 const CONFIG: &str = "\
 [core]
 \trepositoryformatversion = 0
-\tfilemode = true
+\tfilemode = {filemode}
 \tbare = false
 \tlogallrefupdates = false
 \tsymlinks = true
@@ -51,10 +51,19 @@ struct Budget<'a> {
     /// The time of every file: the commit's.
     time: i64,
     deadline: Deadline,
-    /// How text files are written, where not as they are in the commit.
-    crlf: Option<&'a CrlfCheckout>,
+    style: Style<'a>,
     /// Files of the commit that the copy lacks.
     missing: Vec<String>,
+}
+
+/// How a checkout differs from the commit where git still calls it unchanged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style<'a> {
+    /// Text files have CRLF at the ends of lines, but for those that are excepted
+    /// (`core.autocrlf`).
+    pub crlf: Option<&'a CrlfCheckout>,
+    /// No file has its executable bit (`core.fileMode=false`).
+    pub plain_modes: bool,
 }
 
 impl Sources {
@@ -66,11 +75,10 @@ impl Sources {
     /// [`Error::UnsafeTree`], [`Error::Limit`] and [`Error::Submodule`] are facts
     /// about the commit; the others are the farm's.
     pub fn checkout(&self, source: &Source, dest: &Path) -> Result<Vec<String>, Error> {
-        self.lay_out_source(source, dest, None)
+        self.checkout_with(source, dest, Style::default())
     }
 
-    /// The same with CRLF at the ends of lines, but for the files that `crlf` excepts.
-    /// To git the tree is unchanged, as it is where `core.autocrlf` is set.
+    /// The same in the style of another system's checkout. To git the tree is unchanged.
     ///
     /// # Errors
     /// As [`Sources::checkout`].
@@ -78,16 +86,7 @@ impl Sources {
         &self,
         source: &Source,
         dest: &Path,
-        crlf: &CrlfCheckout,
-    ) -> Result<Vec<String>, Error> {
-        self.lay_out_source(source, dest, Some(crlf))
-    }
-
-    fn lay_out_source(
-        &self,
-        source: &Source,
-        dest: &Path,
-        crlf: Option<&CrlfCheckout>,
+        style: Style<'_>,
     ) -> Result<Vec<String>, Error> {
         let git = match source {
             Source::Git { git, .. } => git,
@@ -115,7 +114,7 @@ impl Sources {
             entries: 0,
             time,
             deadline: Deadline::of_checkout(),
-            crlf,
+            style,
             missing: Vec::new(),
         };
         self.lay_out(&upstream.git, id, &target, dest, &mut budget, 0)?;
@@ -170,12 +169,12 @@ impl Sources {
         budget.deadline.check()?;
         write_files(&made, root, &missing)?;
         // A path names a file of the repository itself; its submodules have their own.
-        if let (Some(crlf), 0) = (budget.crlf, depth) {
+        if let (Some(crlf), 0) = (budget.style.crlf, depth) {
             write_as_committed(&made, dest, &entries, &crlf.except)?;
         }
         budget.deadline.check()?;
         self.lay_out_submodules(&made, &entries, target, dest, budget, depth)?;
-        set_stamps(dest, &entries, budget.time)?;
+        set_stamps(dest, &entries, budget)?;
         refresh_index(&made, dest)?;
         stamp::set_plain_modes(&dest.join(".git"))?;
         // Last, since writing inside moved it.
@@ -213,14 +212,9 @@ impl Sources {
         for (name, text) in [
             (
                 "config",
-                CONFIG.replace(
-                    "{autocrlf}",
-                    if budget.crlf.is_some() {
-                        "true"
-                    } else {
-                        "false"
-                    },
-                ),
+                CONFIG
+                    .replace("{autocrlf}", &budget.style.crlf.is_some().to_string())
+                    .replace("{filemode}", &(!budget.style.plain_modes).to_string()),
             ),
             ("HEAD", format!("{id}\n")),
             ("packed-refs", history.packed_refs()),
@@ -357,13 +351,14 @@ fn read_gitmodules(
 
 /// Modes and times of everything in the tree; folders last and the deepest
 /// first, since writing into one moves its time.
-fn set_stamps(dest: &Path, entries: &[Entry], time: i64) -> Result<(), Error> {
+fn set_stamps(dest: &Path, entries: &[Entry], budget: &Budget<'_>) -> Result<(), Error> {
+    let time = budget.time;
     let mut folders = Vec::new();
     for entry in entries {
         let path = dest.join(&entry.path);
         match entry.kind {
             EntryKind::File { executable } => {
-                let mode = if executable {
+                let mode = if executable && !budget.style.plain_modes {
                     stamp::EXECUTABLE_MODE
                 } else {
                     stamp::FILE_MODE

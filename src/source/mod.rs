@@ -32,6 +32,7 @@ mod tags;
 mod tree;
 
 pub use cached::{forget, things};
+pub use checkout::Style;
 pub use error::Error;
 pub use hints::{hints_from, wanted_member};
 pub use locate::Sources;

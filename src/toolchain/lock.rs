@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::recipe::Precise;
 use crate::image::ImageId;
 use crate::model::Sha256Digest;
 use crate::store;
@@ -32,6 +33,9 @@ pub(super) struct Pin {
     /// SHA-256 of the crate that it is built from.
     #[serde(rename = "crate")]
     pub(super) source: Sha256Digest,
+    /// What takes the place of versions in the crate's lock file.
+    #[serde(default, skip_serializing_if = "Precise::is_empty")]
+    pub(super) precise: Precise,
     /// The image that it is built in.
     pub(super) builder: ImageId,
     /// The plan that builds it.
@@ -48,7 +52,13 @@ impl Lock {
             reason,
         };
         match std::fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| shape(error.to_string())),
+            Ok(text) => {
+                let lock: Self = toml::from_str(&text).map_err(|error| shape(error.to_string()))?;
+                match lock.cargo.values().find_map(|pin| pin.precise.misnamed()) {
+                    Some(name) => Err(shape(format!("`{name}` is no package's name"))),
+                    None => Ok(lock),
+                }
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(shape(error.to_string())),
         }
@@ -88,6 +98,7 @@ mod tests {
         let zeros = "0".repeat(64);
         Pin {
             source: Sha256Digest::of("crate"),
+            precise: Precise::default(),
             builder: zeros.parse().expect("valid"),
             plan: Sha256Digest::of("plan"),
             program: Sha256Digest::of(program),
@@ -100,12 +111,26 @@ mod tests {
         let path = folder.path().join("toolchains.lock");
         assert_eq!(Lock::load(&path).expect("absent is empty"), Lock::default());
         let lock = Lock {
-            cargo: BTreeMap::from([(semver::Version::new(1, 82, 0), pin("a"))]),
+            cargo: BTreeMap::from([
+                (semver::Version::new(1, 82, 0), pin("a")),
+                (semver::Version::new(1, 53, 0), {
+                    let mut pin = pin("b");
+                    pin.precise = ["tar@0.4.33".parse().expect("valid")].into_iter().collect();
+                    pin
+                }),
+            ]),
         };
         lock.save(&path).expect("writes");
         assert_eq!(Lock::load(&path).expect("reads"), lock);
         std::fs::write(&path, "[cargo.x]\n").expect("write");
         assert!(Lock::load(&path).is_err());
+        lock.save(&path).expect("writes");
+        let text = std::fs::read_to_string(&path).expect("read");
+        std::fs::write(&path, text.replace("tar = ", "--config = ")).expect("write");
+        assert!(
+            Lock::load(&path).is_err(),
+            "a name that cargo takes for an option"
+        );
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::source;
 use crate::store::{self, Blobs};
 
 use lock::{Lock, Pin};
+pub use recipe::{NotPrecise, Precise, PreciseVersion};
 
 /// The image of the container that relays to the mirror and watches the disk.
 const RELAY_IMAGE: &str = "relay";
@@ -36,13 +37,15 @@ pub enum Error {
     NotLocked(semver::Version),
     /// What is pinned is not what came out.
     #[error(
-        "cargo {version} was not kept: {what} is not the pinned one; run `remint toolchains lock {version}` to pin it anew"
+        "cargo {version} was not kept: {what} is not the pinned one; `remint toolchains lock {version}{precise}` pins it anew"
     )]
     NotTheSame {
         /// The release.
         version: semver::Version,
         /// What differs first.
         what: &'static str,
+        /// What was built with other versions than its crate locks.
+        precise: Precise,
     },
     /// The lock file is not one.
     #[error("{path}: {reason}")]
@@ -152,17 +155,19 @@ impl Workshop<'_> {
             .cargo
             .remove(version)
             .ok_or_else(|| Error::NotLocked(version.clone()))?;
-        let built = self.build(engine, version).await?;
+        let built = self.build(engine, version, &pinned.precise).await?;
         if let Err(what) = built.pin.held_against(&pinned) {
             return Err(Error::NotTheSame {
                 version: version.clone(),
                 what,
+                precise: pinned.precise,
             });
         }
         Ok(image::keep_cargo(self.blobs, self.data, version, &built.program).await?)
     }
 
-    /// Builds a release, pins what came out in the lock file, and keeps it.
+    /// Builds a release, pins what came out in the lock file, and keeps it. Its crate's
+    /// own lock file holds but for what is named `precise`.
     ///
     /// # Errors
     /// [`Error`] where it cannot be built or the lock file cannot be written.
@@ -170,8 +175,9 @@ impl Workshop<'_> {
         &self,
         engine: &Engine,
         version: &semver::Version,
+        precise: &Precise,
     ) -> Result<Sha256Digest, Error> {
-        let built = self.build(engine, version).await?;
+        let built = self.build(engine, version, precise).await?;
         let kept = image::keep_cargo(self.blobs, self.data, version, &built.program).await?;
         let path = self.images.toolchains_lock();
         // Read just before writing: another release may have been pinned since.
@@ -181,11 +187,16 @@ impl Workshop<'_> {
         Ok(kept)
     }
 
-    async fn build(&self, engine: &Engine, version: &semver::Version) -> Result<Built, Error> {
+    async fn build(
+        &self,
+        engine: &Engine,
+        version: &semver::Version,
+        precise: &Precise,
+    ) -> Result<Built, Error> {
         let builder = recipe::builder_of(version)
             .filter(|_| version.pre.is_empty() && version.build.is_empty())
             .ok_or_else(|| Error::NoBuilder(version.clone()))?;
-        let plan = recipe::plan(builder);
+        let plan = recipe::plan(builder, precise);
         let published = self.crate_of(version).await?;
         let image = self.images.ensure(engine, builder).await?;
         let relay = self.images.ensure(engine, RELAY_IMAGE).await?;
@@ -231,6 +242,7 @@ impl Workshop<'_> {
         Ok(Built {
             pin: Pin {
                 source: published.sha256,
+                precise: precise.clone(),
                 builder: image,
                 plan: plan.hash(),
                 program: rebuild.file.sha256,

@@ -1,6 +1,10 @@
 //! The plan that builds one cargo from its crate. Pure; imports `model` alone.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Limits, Network, Plan, Purl, RELAY_PORT, Step, WORK_DIR};
 
@@ -27,6 +31,85 @@ const FIRST: u64 = 37;
 /// which OpenSSL takes for none.
 const BUILD_TIME: &str = "1577836800";
 
+/// Versions that take the place of what the crate's lock file names, by the package's name.
+///
+/// Rust's releases are built with a lock file of their own, which is in no crate
+/// (Rust's `Cargo.lock` at the release's tag) and at times names other versions than
+/// cargo's: of `tar`, which writes the members' times, and of `libz-sys`, which compresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Precise(BTreeMap<String, semver::Version>);
+
+/// One of them, as `NAME@VERSION` (package ID specification, Cargo reference).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreciseVersion {
+    name: String,
+    version: semver::Version,
+}
+
+/// A text that is no `NAME@VERSION`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not of the form NAME@VERSION, such as tar@0.4.33")]
+pub struct NotPrecise(String);
+
+impl FromStr for PreciseVersion {
+    type Err = NotPrecise;
+
+    fn from_str(text: &str) -> Result<Self, NotPrecise> {
+        let not = || NotPrecise(text.to_owned());
+        let (name, version) = text.split_once('@').ok_or_else(not)?;
+        if !is_package_name(name) {
+            return Err(not());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            version: version.parse().map_err(|_| not())?,
+        })
+    }
+}
+
+/// Package names are letters, digits, `-` and `_`, and begin with no dash, which cargo
+/// would take for an option (Cargo reference, "The `name` field").
+fn is_package_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+impl FromIterator<PreciseVersion> for Precise {
+    fn from_iter<I: IntoIterator<Item = PreciseVersion>>(versions: I) -> Self {
+        let pairs = versions.into_iter().map(|one| (one.name, one.version));
+        Self(pairs.collect())
+    }
+}
+
+impl Precise {
+    /// Whether the crate's own lock file holds as it is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first name that is none, in a file that a person may have written.
+    pub(super) fn misnamed(&self) -> Option<&str> {
+        self.0
+            .keys()
+            .map(String::as_str)
+            .find(|name| !is_package_name(name))
+    }
+}
+
+/// As they follow a command, each after a space.
+impl fmt::Display for Precise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, version) in &self.0 {
+            write!(f, " --precise {name}@{version}")?;
+        }
+        Ok(())
+    }
+}
+
 /// The image in which a release is built; nothing where no image is known to do it.
 pub(super) fn builder_of(release: &semver::Version) -> Option<&'static str> {
     match (release.major, release.minor) {
@@ -46,20 +129,32 @@ pub(super) fn crate_of(release: &semver::Version) -> Purl {
         .expect("a package URL of numbers is one")
 }
 
-/// Fetches exactly what the crate's own lock file names, then builds it without
-/// any network. What cargo links to is built from its crates' sources, as for
+/// Fetches exactly what the crate's own lock file names, but for what is to take its
+/// place, then builds it without any network. What cargo links to is built from its crates' sources, as for
 /// Rust's own releases: with the system's zlib it would compress as that does.
-pub(super) fn plan(builder: &str) -> Plan {
+pub(super) fn plan(builder: &str, precise: &Precise) -> Plan {
     let step = |run: &[&str]| Step {
         run: run.iter().map(|&word| word.to_owned()).collect(),
         cwd: "src".into(),
     };
+    let replace = |(name, version): (&String, &semver::Version)| {
+        step(&[
+            "cargo",
+            "update",
+            "--package",
+            name,
+            "--precise",
+            &version.to_string(),
+        ])
+    };
+    let mut prepare: Vec<_> = precise.0.iter().map(replace).collect();
+    prepare.push(step(&["cargo", "fetch", "--locked"]));
     Plan {
         image: builder.to_owned(),
         cutoff: None,
         build_network: Network::None,
         output: "target/release/cargo".into(),
-        prepare: vec![step(&["cargo", "fetch", "--locked"])],
+        prepare,
         build: vec![step(&[
             "cargo",
             "build",
@@ -93,6 +188,7 @@ pub(super) fn plan(builder: &str) -> Plan {
         inputs: vec![],
         recovered: vec![],
         crlf: None,
+        plain_modes: false,
         limits: Limits {
             memory_mib: 8192,
             seconds: 7200,
@@ -126,8 +222,47 @@ mod tests {
 
     #[test]
     fn the_compiler_runs_without_any_network() {
-        let plan = plan(OLD_BUILDER);
+        let plan = plan(OLD_BUILDER, &Precise::default());
         assert_eq!(plan.build_network, Network::None);
         assert!(plan.build[0].run.contains(&"--offline".to_owned()));
+    }
+
+    #[test]
+    fn what_the_release_was_built_with_takes_the_place_of_what_the_crate_locks() {
+        let precise: Precise = ["tar@0.4.33", "libz-sys@1.1.8"]
+            .map(|text| text.parse::<PreciseVersion>().expect("valid"))
+            .into_iter()
+            .collect();
+        let plan = plan(OLD_BUILDER, &precise);
+        let steps: Vec<_> = plan.prepare.iter().map(|step| step.run.join(" ")).collect();
+        assert_eq!(
+            steps,
+            [
+                "cargo update --package libz-sys --precise 1.1.8",
+                "cargo update --package tar --precise 0.4.33",
+                "cargo fetch --locked",
+            ]
+        );
+        assert_eq!(
+            precise.to_string(),
+            " --precise libz-sys@1.1.8 --precise tar@0.4.33"
+        );
+    }
+
+    #[test]
+    fn a_precise_version_is_a_package_name_and_a_whole_version() {
+        for bad in [
+            "tar",
+            "tar@",
+            "@1.0.0",
+            "tar@0.4",
+            "-p@1.0.0",
+            "a b@1.0.0",
+            "tar@1.0.0 x",
+        ] {
+            assert!(bad.parse::<PreciseVersion>().is_err(), "{bad}");
+        }
+        let good: PreciseVersion = "_a-1@1.0.0-rc.1".parse().expect("valid");
+        assert_eq!(good.version.to_string(), "1.0.0-rc.1");
     }
 }

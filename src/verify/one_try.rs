@@ -14,6 +14,7 @@ use crate::model::{
 };
 use crate::plan::{self, Candidate};
 use crate::sandbox::{self, Engine, Job, Scratch};
+use crate::source::Style;
 
 /// What one try was made of, and what it left.
 pub(super) struct Try {
@@ -176,15 +177,22 @@ impl Line {
         plan: &Plan,
         scratch: &Path,
     ) -> Result<PathBuf, Stopped> {
-        let Some(crlf) = plan.crlf.clone() else {
+        if plan.crlf.is_none() && !plan.plain_modes {
             return Ok(prepared.tree.clone());
-        };
-        let tree = scratch.join("crlf");
+        }
+        let tree = scratch.join("styled");
+        let (crlf, plain_modes) = (plan.crlf.clone(), plan.plain_modes);
         let (sources, source) = (self.sources.clone(), prepared.source.clone());
         let dest = tree.clone();
-        on_a_thread(move || sources.checkout_with(&source, &dest, &crlf))
-            .await
-            .map_err(|error| Stopped::Decided(failure::of_source(error)))?;
+        on_a_thread(move || {
+            let style = Style {
+                crlf: crlf.as_ref(),
+                plain_modes,
+            };
+            sources.checkout_with(&source, &dest, style)
+        })
+        .await
+        .map_err(|error| Stopped::Decided(failure::of_source(error)))?;
         Ok(tree)
     }
 

@@ -134,6 +134,7 @@ impl Line {
             }
         }
         let ends = tree::file_ends(source, tree, release.purl.ecosystem(), &published.contents);
+        let modes = tree::file_modes(source, tree, release.purl.ecosystem(), &published.stamps);
         let mut facts = Facts {
             release,
             artifact: subject.artifact(),
@@ -144,6 +145,7 @@ impl Line {
             source,
             tree: &files,
             ends: &ends,
+            modes: &modes,
             index: &[],
             learnt: subject.learnt,
             cargos: &self.cargos,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::{
@@ -10,9 +11,9 @@ use crate::model::{
     FetchedArtifact, PlanSource, Recipe, Release, RepositoryHint, SdistSource, Source, SourceHints,
     Verdict,
 };
-use crate::plan::{self, Candidate, FileEnds, GzipMarks};
+use crate::plan::{self, Candidate, FileEnds, FileModes, GzipMarks};
 use crate::replay;
-use crate::store::archive::{LineEnds, MemberContent};
+use crate::store::archive::{LineEnds, MemberContent, MemberStamp};
 
 /// The largest manifest or lock file that inference reads.
 const MAX_FILE: u64 = 8 << 20;
@@ -143,6 +144,32 @@ pub(super) fn file_ends(
             })
         })
         .collect()
+}
+
+/// The artifact's members with the executable bits of the files that they are copies of.
+pub(super) fn file_modes(
+    source: &Source,
+    tree: &Path,
+    ecosystem: Ecosystem,
+    published: &[MemberStamp],
+) -> Vec<FileModes> {
+    let folder = package_folder(source, tree);
+    published
+        .iter()
+        .filter_map(|member| {
+            let path = plan::source_of_member(ecosystem, &member.name)?;
+            // A link is copied as what it leads to, which may be anywhere.
+            let metadata = folder.join(path).symlink_metadata().ok()?;
+            metadata.is_file().then(|| FileModes {
+                published: is_executable(member.mode),
+                source: is_executable(metadata.permissions().mode()),
+            })
+        })
+        .collect()
+}
+
+const fn is_executable(mode: u32) -> bool {
+    mode & 0o100 != 0
 }
 
 /// The package's folder inside a checkout.

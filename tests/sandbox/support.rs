@@ -152,6 +152,7 @@ pub fn plan(script: &str) -> Plan {
         inputs: vec![],
         recovered: vec![],
         crlf: None,
+        plain_modes: false,
         limits: small(),
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use age::Age;
 use lock::{LockUse, PublishedLock, published_lock};
 
-use super::{Candidate, CargoHome, CargoToolchain, Error, Facts, endings};
+use super::{Candidate, CargoHome, CargoToolchain, Error, Facts, endings, modes};
 use crate::model::{
     Ecosystem, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
     Sha256Digest, Source, Step, WORK_DIR,
@@ -156,6 +156,13 @@ fn candidate(
         );
         checkout
     });
+    let plain_modes = modes::recovered(facts).inspect(|fact| {
+        recovered.push(fact.clone());
+        why(
+            "plan.plain_modes",
+            "the source has executable files and the published crate has none: its checkout was on Windows".into(),
+        );
+    });
     why("plan.cutoff", "the release's publish time".into());
     why(
         "plan.build_network",
@@ -196,6 +203,7 @@ fn candidate(
             inputs,
             recovered,
             crlf,
+            plain_modes: plain_modes.is_some(),
             limits: Limits::default(),
         },
         reasons,

@@ -246,6 +246,7 @@ impl<'a> Packing<'a> {
                 inputs,
                 recovered,
                 crlf: None,
+                plain_modes: false,
                 limits: Limits::default(),
             },
             reasons,

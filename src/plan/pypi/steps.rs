@@ -218,6 +218,7 @@ impl Base<'_> {
                 inputs: vec![],
                 recovered,
                 crlf: None,
+                plain_modes: false,
                 limits: Limits::default(),
             },
             reasons,
