@@ -28,9 +28,9 @@ pub use keyring::{Keyring, Keys, KnownKey, known_keys, write_private};
 pub use link::{Link, LinkClaim, link_key_id, verify_link};
 use passphrase::Passphrase;
 pub use predicate::{
-    BIT_FOR_BIT, EQUIVALENT, Grounds, KEY_EVENT, KeyEvent, KeyEventKind, KeyRole, PROVENANCE,
-    Passed, REBUILD_RESULT, REPLAYED, Resource, ResourceDigest, SVR, Summary, SummaryVerifier,
-    TEST_RESULT, VSA, WITNESS, Witness, WitnessFormat, statements,
+    BIT_FOR_BIT, Basis, EQUIVALENT, Grounds, KEY_EVENT, KeyEvent, KeyEventKind, KeyRole,
+    PROVENANCE, Passed, REBUILD_RESULT, REPLAYED, Resource, ResourceDigest, SVR, Summary,
+    SummaryVerifier, TEST_RESULT, VSA, WITNESS, Witness, WitnessFormat, statements,
 };
 pub use public_key::PublicKey;
 pub use signer::{CommandSigner, KeyFile, PrivateKeyDer, Signer, TokenSigner, decrypt, encrypt};

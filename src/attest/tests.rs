@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::model::{
-    ArtifactKind, ArtifactSummary, BuildFailure, BuildStage, Differs, Equivalence, ReplayedFact,
-    Sha256Digest, Sha512Digest, SigningConfig, Verdict,
+    ArtifactKind, ArtifactSummary, BuildFailure, BuildStage, CommitLink, Differs, Equivalence,
+    ReplayedFact, SdistLink, Sha256Digest, Sha512Digest, SigningConfig, Verdict,
 };
 
 const SCHEMA: &str = include_str!("../../docs/rebuild-result-v1.schema.json");
@@ -134,6 +134,30 @@ fn every_own_result_fits_its_schema() {
         }
         let allowed = properties["verdict"]["enum"].as_array().expect("a list");
         assert!(allowed.contains(&predicate["verdict"]), "{predicate:#}");
+    }
+}
+
+#[test]
+fn a_source_distribution_and_which_link_the_verdict_rests_on_are_signed() {
+    let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let mut record = record(reproduced(vec![]));
+    record.sdist = Some(SdistLink {
+        name: "demo-1.0.0.tar.gz".into(),
+        sha256: None,
+        link: CommitLink::NotHeld {
+            reason: "no tag names it".into(),
+        },
+    });
+    let predicate = &statements(&record).expect("signed")[0].predicate;
+    let basis = predicate["basis"].as_str().expect("a text");
+    assert!(basis.contains("no tag names it"), "{basis}");
+    let fields = schema["properties"]["sdist"]["required"].as_array();
+    for name in fields.expect("a list") {
+        let name = name.as_str().expect("a name");
+        assert!(predicate["sdist"].get(name).is_some(), "{name} is missing");
+    }
+    for name in predicate.as_object().expect("an object").keys() {
+        assert!(schema["properties"].get(name).is_some(), "{name}");
     }
 }
 

@@ -16,6 +16,7 @@ mod purl;
 mod rebuild;
 mod record;
 mod replayed;
+mod sdist;
 mod source;
 mod text;
 mod verdict;
@@ -43,6 +44,7 @@ pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
 pub use record::{ArtifactSummary, Attempt, Batch, Distance, ResultRecord};
 pub use replayed::{Compressor, DeflateFamily, ReplayedFact};
+pub use sdist::{CommitLink, HeldFiles, Packer, PackerCount, SdistLink, StrayFile, Strays};
 pub use source::{
     BlobId, CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint,
     SdistSource, Source, SourceHints,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ArtifactKind, PhaseReport, PublishedAt, Purl, RecoveredFact, ServedFile, Severity,
+    ArtifactKind, PhaseReport, PublishedAt, Purl, RecoveredFact, SdistLink, ServedFile, Severity,
     Sha256Digest, Sha512Digest, Source, Verdict, VerdictKind,
 };
 
@@ -95,6 +95,9 @@ pub struct ResultRecord {
     pub verdict: Verdict,
     /// The source that the plan built from.
     pub source: Option<Source>,
+    /// What ties the release's source distribution to a commit, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sdist: Option<SdistLink>,
     /// The plan's identity.
     pub plan_hash: Option<Sha256Digest>,
     /// The plan with its source as a recipe (TOML) that can be run again.
@@ -131,6 +134,7 @@ impl ResultRecord {
             artifact: None,
             verdict,
             source: None,
+            sdist: None,
             plan_hash: None,
             recipe: None,
             image: None,
@@ -189,6 +193,13 @@ impl ResultRecord {
                 artifact.sha256
             )
         })
+    }
+
+    /// Which link the verdict rests on and what is known of the other one, where the
+    /// release has a source distribution.
+    pub fn basis(&self) -> Option<String> {
+        let sdist = self.sdist.as_ref()?;
+        Some(sdist.basis(self.source.as_ref()))
     }
 
     /// The artifact's name, or the package URL where there is none.

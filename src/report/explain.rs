@@ -1,7 +1,7 @@
 //! The story of one verdict for a person: what was published, what its source is and
 //! why, each plan that was tried with how near it came, and what decided. Pure.
 
-use super::{paint::Paint, seconds, terminal::colour_of};
+use super::{paint::Paint, seconds, strays, terminal::colour_of};
 use crate::model::{Attempt, Distance, ResultRecord, Verdict, printable};
 
 /// The story, as lines for a terminal. Coloured only when told so.
@@ -29,6 +29,7 @@ pub fn to_story(record: &ResultRecord, colour: bool) -> String {
             story.line(1, &format!("- {}", evidence.detail));
         }
     }
+    story.sdist(record);
     story.tries(record);
     story.facts(record);
     story.text.push_str(&format!(
@@ -56,6 +57,26 @@ impl Story {
             self.text.push_str(&"    ".repeat(depth));
             self.text.push_str(line);
             self.text.push('\n');
+        }
+    }
+
+    fn sdist(&mut self, record: &ResultRecord) {
+        let Some(basis) = record.basis() else {
+            return;
+        };
+        self.head("Source distribution, held against the commit");
+        self.line(1, &basis);
+        for (what, strays) in strays(record) {
+            for file in &strays.first {
+                self.line(
+                    1,
+                    &format!("- {what}: {} (SHA-256 {})", file.path, file.sha256),
+                );
+            }
+            let more = strays.count.saturating_sub(strays.first.len());
+            if more > 0 {
+                self.line(1, &format!("- {what}: {more} more"));
+            }
         }
     }
 

@@ -18,7 +18,7 @@ mod terminal;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{Batch, ResultRecord, Verdict, VerdictKind, printable_json};
+use crate::model::{Batch, CommitLink, ResultRecord, Strays, Verdict, VerdictKind, printable_json};
 use crate::store;
 
 pub use explain::to_story;
@@ -64,6 +64,18 @@ fn seconds(millis: u64) -> String {
     format!("{}.{} s", millis / 1000, millis % 1000 / 100)
 }
 
+/// What a source distribution holds and its commit does not, each kind with its name.
+fn strays(record: &ResultRecord) -> Vec<(&'static str, &Strays)> {
+    match record.sdist.as_ref().map(|sdist| &sdist.link) {
+        Some(CommitLink::Held(held)) => vec![
+            ("Not in the commit", &held.unknown),
+            ("Other content than the commit's", &held.changed),
+            ("Made executable", &held.made_executable),
+        ],
+        Some(CommitLink::NotHeld { .. }) | None => vec![],
+    }
+}
+
 /// The facts of a record, each as a name and a value, in the order in which a
 /// person asks for them.
 fn facts(record: &ResultRecord) -> Vec<(&'static str, String)> {
@@ -85,6 +97,15 @@ fn facts(record: &ResultRecord) -> Vec<(&'static str, String)> {
         add("Source", Some(source.summary()));
         for evidence in source.evidence() {
             add("Evidence", Some(evidence.detail.clone()));
+        }
+    }
+    add("Source distribution", record.basis());
+    for (what, strays) in strays(record) {
+        for file in &strays.first {
+            add(
+                what,
+                Some(format!("{} (SHA-256 {})", file.path, file.sha256)),
+            );
         }
     }
     if let Verdict::Reproduced {

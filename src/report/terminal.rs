@@ -3,7 +3,7 @@
 use super::comparison::terminal_causes;
 use super::paint::{Paint, sgr};
 use super::{seconds, tally};
-use crate::model::{Batch, VerdictKind, printable};
+use crate::model::{Batch, SdistLink, VerdictKind, printable};
 
 /// One line an artifact: verdict, name, time, and the reason below it where it is
 /// not plain success. Coloured only when told so.
@@ -26,6 +26,15 @@ pub fn to_terminal(batch: &Batch, colour: bool) -> String {
                 "    source: {}\n",
                 printable(&source.summary(), false)
             ));
+        }
+        if let Some(basis) = record.basis() {
+            let is_broken = record.sdist.as_ref().is_some_and(SdistLink::is_broken);
+            let label = if is_broken {
+                Paint(colour).with(sgr::BOLD_RED, "sdist:")
+            } else {
+                "sdist:".into()
+            };
+            text.push_str(&format!("    {label} {}\n", printable(&basis, false)));
         }
     }
     let tally = tally(batch);

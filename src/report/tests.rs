@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Cause, CauseCount, Difference, DifferenceKind, Differs, Equivalence, Normalization, Severity,
-    Sha256Digest,
+    Cause, CauseCount, Difference, DifferenceKind, Differs, Equivalence, GitSource, HeldFiles,
+    Normalization, SdistLink, SdistSource, Severity, Sha256Digest, Source, StrayFile,
 };
 
 const EVIL: &str = "<script>alert(1)</script>\u{1b}[31m|`[x](y)\u{202e}\n# head";
@@ -75,6 +75,74 @@ fn a_terminal_shows_verdict_time_and_reason_and_colour_only_when_told() {
     0 of 1 reproduced
     ");
     assert!(to_terminal(&batch, true).contains("\u{1b}[1;36m"));
+}
+
+/// A batch whose verdict rests on a source distribution that holds one file too many.
+fn on_a_tampered_sdist() -> Batch {
+    let mut batch = batch(Verdict::Reproduced {
+        sha256: Sha256Digest::of(b"a"),
+        recovered: vec![],
+        replayed: vec![],
+    });
+    let name = "demo-1.0.tar.gz".to_owned();
+    let sha256 = Sha256Digest::of(b"sdist");
+    let git = GitSource {
+        repository: "https://git.example/o/r".into(),
+        read_from_mirror: false,
+        commit: "a".repeat(40).parse().expect("valid"),
+        commit_time: 0,
+        tag: Some("v1.0".into()),
+        directory: String::new(),
+    };
+    let mut held = HeldFiles {
+        files: 9,
+        same: 8,
+        ..HeldFiles::against(&git)
+    };
+    held.unknown.add(StrayFile {
+        path: format!("m4/{EVIL}"),
+        sha256: Sha256Digest::of(b"m4"),
+    });
+    let record = &mut batch.results[0];
+    record.source = Some(Source::Sdist {
+        sdist: SdistSource {
+            name: name.clone(),
+            sha256,
+        },
+        evidence: vec![],
+    });
+    record.sdist = Some(SdistLink {
+        name,
+        sha256: Some(sha256),
+        link: CommitLink::Held(Box::new(held)),
+    });
+    batch
+}
+
+#[test]
+fn what_a_source_distribution_holds_beside_the_commit_is_shown_everywhere_and_acts_nowhere() {
+    let batch = on_a_tampered_sdist();
+    let digest = Sha256Digest::of(b"m4").to_string();
+    let (markdown, html) = (to_markdown(&batch), to_html(&batch));
+    let (terminal, story) = (
+        to_terminal(&batch, false),
+        to_story(&batch.results[0], false),
+    );
+    for (text, has_digest) in [
+        (&markdown, true),
+        (&html, true),
+        (&story, true),
+        (&terminal, false),
+    ] {
+        assert!(text.contains("rests on demo-1.0.tar.gz"), "{text}");
+        assert!(text.contains("are NOT those of tag v1.0"), "{text}");
+        assert!(!has_digest || text.contains(&digest), "{text}");
+    }
+    assert!(!markdown_acts(&markdown), "{markdown}");
+    assert!(!html.contains("<script"), "{html}");
+    assert!(!terminal.contains('\u{1b}') && !story.contains('\u{1b}'));
+    // Loud, although the verdict is a good one.
+    assert!(to_terminal(&batch, true).contains("\u{1b}[1;31msdist:"));
 }
 
 fn equivalent() -> Verdict {

@@ -27,7 +27,7 @@ use super::{Error, commit_id, stamp};
 use crate::model::{CrlfCheckout, Source};
 
 /// How deep submodules may hold submodules.
-const MAX_SUBMODULE_DEPTH: usize = 8;
+pub(super) const MAX_SUBMODULE_DEPTH: usize = 8;
 
 /// The configuration of every checkout. The last two lines make git compare the
 /// size and the whole second of a file's time only, so that a copy of the tree
@@ -122,7 +122,7 @@ impl Sources {
     }
 
     /// Opens a repository that should hold a commit; asks upstream where it does not.
-    fn open_with(&self, target: &Target, commit: Oid) -> Result<Opened, Error> {
+    pub(super) fn open_with(&self, target: &Target, commit: Oid) -> Result<Opened, Error> {
         let opened = open(&self.cache, target, Freshness::Any)?;
         if opened.fresh || opened.git.find_commit(commit).is_ok() {
             return Ok(opened);
@@ -324,7 +324,7 @@ fn write_as_committed(
 }
 
 /// The addresses of the submodules, from the object and not from the disk.
-fn read_gitmodules(
+pub(super) fn read_gitmodules(
     made: &Repository,
     entries: &[Entry],
 ) -> Result<std::collections::BTreeMap<String, String>, Error> {

@@ -16,6 +16,7 @@ mod error;
 mod hints;
 mod history;
 mod ladder;
+mod link;
 mod locate;
 mod manifest;
 mod npm;

@@ -77,7 +77,8 @@ fn is_metadata(name: &str) -> bool {
             .is_some_and(|stem| !stem.is_empty() && !stem.contains('/'))
 }
 
-fn normalized(name: &str) -> String {
+/// PEP 503, "Normalized Names".
+pub(super) fn normalized(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for c in name.chars() {
         match c {

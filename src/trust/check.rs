@@ -215,6 +215,17 @@ fn refusal(claim: &Claim, policy: &Policy, now: Timestamp) -> Option<String> {
     {
         return Some(format!("the recovered fact `{fact}` is not allowed"));
     }
+    if let Some(allowed) = &policy.sources
+        && claim
+            .grounds
+            .basis
+            .is_none_or(|basis| !allowed.contains(&basis))
+    {
+        return Some(match claim.grounds.basis {
+            Some(basis) => format!("it was built from `{}`, which is not allowed", basis.name()),
+            None => "it does not say what it was built from".into(),
+        });
+    }
     if let Some(name) = claim
         .grounds
         .normalizers
@@ -270,7 +281,7 @@ pub(super) fn is_named(purl: &Purl, claims: &[Claim], policy: &Policy) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attest::Grounds;
+    use crate::attest::{Basis, Grounds};
 
     fn now() -> Timestamp {
         "2026-06-01T12:00:00Z".parse().expect("valid")
@@ -388,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn facts_normalizers_grades_ages_operators_and_keys_can_be_refused() {
+    fn facts_sources_normalizers_grades_ages_operators_and_keys_can_be_refused() {
         let mut steered = claim(1, "self", Reproduced);
         steered.grounds.recovered = vec!["lock-file".into()];
         assert!(ask(&[steered.clone()], "").trusted);
@@ -406,6 +417,20 @@ mod tests {
         assert!(!ask(&[equal.clone()], accept).trusted);
         let allowed = format!("{accept}normalizers = [\"tar-mtime/1\"]");
         assert!(ask(&[equal], &allowed).trusted);
+
+        let from = |basis| {
+            let mut built = claim(1, "self", Reproduced);
+            built.grounds.basis = basis;
+            [built]
+        };
+        let linked = "sources = [\"git\", \"linked-sdist\"]";
+        for basis in [Basis::Git, Basis::LinkedSdist] {
+            assert!(ask(&from(Some(basis)), linked).trusted, "{basis:?}");
+        }
+        for basis in [Some(Basis::Sdist), Some(Basis::BrokenSdist), None] {
+            assert!(!ask(&from(basis), linked).trusted, "{basis:?}");
+            assert!(ask(&from(basis), "").trusted, "{basis:?}");
+        }
 
         let plain = [claim(1, "self", Reproduced)];
         assert!(ask(&plain, "max_age_days = 2").trusted);

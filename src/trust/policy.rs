@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use serde::Deserialize;
 
+use crate::attest::Basis;
 use crate::model::{Sha256Digest, VerdictKind};
 
 /// The operator of the store that is asked.
@@ -42,6 +43,8 @@ pub struct Policy {
     pub replayed: bool,
     /// Which recovered facts may have steered the build; all where it is not set.
     pub recovered: Option<BTreeSet<String>>,
+    /// What it may have been built from; anything where it is not set.
+    pub sources: Option<BTreeSet<Basis>>,
     /// Which normalizers may have made files equal, as `name/version`.
     pub normalizers: BTreeSet<String>,
     /// How many independent builders have to agree: operators, not keys.
@@ -81,6 +84,7 @@ impl Default for Policy {
             verdicts: BTreeSet::from([VerdictKind::Reproduced]),
             replayed: true,
             recovered: None,
+            sources: None,
             normalizers: BTreeSet::new(),
             builders: 1,
             operators: None,

@@ -77,7 +77,8 @@ impl Line {
                             request,
                             learnt: learnt.as_ref(),
                         };
-                        let tries = self.try_all(engine, subject, recipe).await?;
+                        let tries = self.try_all(engine, subject, recipe.clone()).await?;
+                        record.sdist = self.link(subject, recipe.as_ref(), tries.commit()).await;
                         self.settle(&mut record, artifact, tries)?;
                         if is_inferred {
                             memory::keep(&self.folders.data, &record)?;

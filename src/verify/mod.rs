@@ -11,6 +11,7 @@ mod cores;
 mod failure;
 mod inputs;
 mod judge;
+mod link;
 mod lock;
 mod memory;
 mod one_try;

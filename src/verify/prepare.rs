@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::artifact::Subject;
 use super::{Line, failure, on_a_thread, tree};
 use crate::model::{
-    Artifact, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe, Source, Station,
-    Verdict,
+    Artifact, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe, Source, SourceHints,
+    Station, Verdict,
 };
 use crate::plan::{self, Candidate, Facts, IndexLine, RegistryTool};
 use crate::registry;
@@ -66,12 +66,7 @@ impl Line {
         recipe: Option<&Recipe>,
         tree: &Path,
     ) -> Result<Source, Verdict> {
-        let mut hints = source::hints_from(subject.release, &subject.published.members)
-            .map_err(failure::of_source)?;
-        hints.files = source_files(subject);
-        if let Some(recipe) = recipe {
-            tree::apply_recipe_source(&mut hints, &recipe.source);
-        }
+        let hints = self.hints(subject, recipe).map_err(failure::of_source)?;
         let (sources, place) = (self.sources.clone(), subject.request.source.clone());
         let tree = tree.to_owned();
         on_a_thread(move || {
@@ -90,6 +85,20 @@ impl Line {
         })
         .await
         .map_err(failure::of_source)
+    }
+
+    /// Everything that points to the release's source.
+    pub(super) fn hints(
+        &self,
+        subject: Subject<'_>,
+        recipe: Option<&Recipe>,
+    ) -> Result<SourceHints, source::Error> {
+        let mut hints = source::hints_from(subject.release, &subject.published.members)?;
+        hints.files = source_files(subject);
+        if let Some(recipe) = recipe {
+            tree::apply_recipe_source(&mut hints, &recipe.source);
+        }
+        Ok(hints)
     }
 
     /// The checkout of a source distribution, with what it says of its members.

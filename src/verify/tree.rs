@@ -46,20 +46,21 @@ pub(super) fn allowed(plans: Vec<Candidate>, recover: bool) -> Result<Vec<Candid
 /// The origins to try: git, then the release's source distribution; only the
 /// one that a recipe fixes, where there is a recipe.
 pub(super) fn origins(release: &Release, recipe: Option<&Recipe>) -> Vec<Origin> {
-    let sdist = |name: Option<&str>| {
-        release
-            .artifacts
-            .iter()
-            .filter(|a| a.kind == ArtifactKind::Sdist)
-            .find(|a| name.is_none_or(|name| a.name == name))
-            .cloned()
-            .map(Origin::Sdist)
-    };
+    let sdist = |name| sdist_of(release, name).cloned().map(Origin::Sdist);
     match recipe.map(|r| &r.source) {
         Some(PlanSource::Git { .. }) => vec![Origin::Git],
         Some(PlanSource::Sdist { name, .. }) => sdist(Some(name)).into_iter().collect(),
         None => std::iter::once(Origin::Git).chain(sdist(None)).collect(),
     }
+}
+
+/// The release's source distribution, of this name where one is given.
+pub(super) fn sdist_of<'a>(release: &'a Release, name: Option<&str>) -> Option<&'a Artifact> {
+    release
+        .artifacts
+        .iter()
+        .filter(|artifact| artifact.kind == ArtifactKind::Sdist)
+        .find(|artifact| name.is_none_or(|name| artifact.name == name))
 }
 
 /// Puts what a recipe fixes in the place of what the metadata hints at.

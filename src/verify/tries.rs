@@ -18,7 +18,7 @@ use super::artifact::Subject;
 use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::{Error, Line, failure, tree};
-use crate::model::{Plan, Recipe, TryLimits, Verdict};
+use crate::model::{Plan, Recipe, Source, TryLimits, Verdict};
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -56,6 +56,14 @@ impl Tries {
         let mut tries = Self::default();
         tries.unmade(verdict);
         tries
+    }
+
+    /// The commit that a try was made from, where one was.
+    pub(super) fn commit(&self) -> Option<&Source> {
+        self.tried
+            .values()
+            .filter_map(|tried| Some(&tried.made()?.source))
+            .find(|source| matches!(source, Source::Git { .. }))
     }
 
     /// All of them, in the plans' order.

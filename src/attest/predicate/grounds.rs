@@ -6,7 +6,49 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::attest::Error;
-use crate::model::{Equivalence, RecoveredFact, ReplayedFact};
+use crate::model::{Equivalence, RecoveredFact, ReplayedFact, SdistLink};
+
+/// What kind of source a result was built from, as far as it is tied to a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// A commit.
+    Git,
+    /// A source distribution of which every file is the commit's or a packer's.
+    LinkedSdist,
+    /// A source distribution that was not held against a commit.
+    Sdist,
+    /// A source distribution that holds what its commit does not.
+    BrokenSdist,
+}
+
+impl Basis {
+    /// The name in policies and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::LinkedSdist => "linked-sdist",
+            Self::Sdist => "sdist",
+            Self::BrokenSdist => "broken-sdist",
+        }
+    }
+
+    /// Reads it from the predicate of a rebuild result; none where no source is named.
+    fn read(predicate: &Value) -> Result<Option<Self>, Error> {
+        let link: Option<SdistLink> = field(predicate, "sdist")?.flatten();
+        let of_sdist = || match link {
+            Some(link) if link.is_whole() => Self::LinkedSdist,
+            Some(link) if link.is_broken() => Self::BrokenSdist,
+            Some(_) | None => Self::Sdist,
+        };
+        let source = &predicate["source"];
+        Ok(if source["git"].is_object() {
+            Some(Self::Git)
+        } else {
+            source["sdist"].is_object().then(of_sdist)
+        })
+    }
+}
 
 /// What a result rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +60,9 @@ pub struct Grounds {
     pub is_replayed: bool,
     /// The normalizers that made the files equal.
     pub normalizers: Vec<String>,
+    /// The source, where the result names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 impl Grounds {
@@ -38,6 +83,7 @@ impl Grounds {
                 .flat_map(|equivalence| equivalence.applied)
                 .map(|applied| applied.normalizer)
                 .collect(),
+            basis: Basis::read(predicate)?,
         })
     }
 }
@@ -77,6 +123,36 @@ mod tests {
             Grounds::read(&json!({})).expect("reads"),
             Grounds::default()
         );
+    }
+
+    #[test]
+    fn a_source_distribution_is_linked_only_where_nothing_in_it_is_strange() {
+        let of = |sdist: Value| {
+            let predicate = json!({"source": {"sdist": {"name": "x"}}, "sdist": sdist});
+            Grounds::read(&predicate).map(|grounds| grounds.basis)
+        };
+        let none = json!({"count": 0, "first": []});
+        let one = json!({"count": 1, "first": [{"path": "m4/x", "sha256": "0".repeat(64)}]});
+        let held = json!({
+            "name": "x", "sha256": null, "link": "held", "repository": "https://git.example/o/r",
+            "commit": "a".repeat(40), "tag": "v1", "directory": "", "files": 3, "same": 3,
+            "line_ends": 0, "generated": [], "changed": none, "unknown": none,
+            "made_executable": none, "left_out": 0,
+        });
+        assert_eq!(of(held.clone()).expect("reads"), Some(Basis::LinkedSdist));
+        for kind in ["changed", "unknown", "made_executable"] {
+            let mut broken = held.clone();
+            broken[kind] = one.clone();
+            assert_eq!(of(broken).expect("reads"), Some(Basis::BrokenSdist));
+        }
+        let not_held = json!({"name": "x", "sha256": null, "link": "not-held", "reason": "y"});
+        assert_eq!(of(not_held).expect("reads"), Some(Basis::Sdist));
+        assert_eq!(of(Value::Null).expect("reads"), Some(Basis::Sdist));
+        assert!(of(json!("whole")).is_err());
+        let git = json!({"source": {"git": {"commit": "a"}}});
+        assert_eq!(Grounds::read(&git).expect("reads").basis, Some(Basis::Git));
+        let none = json!({"source": null});
+        assert_eq!(Grounds::read(&none).expect("reads").basis, None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod witness;
 use super::{Error, Statement};
 use crate::model::{ResultRecord, Verdict};
 
-pub use grounds::Grounds;
+pub use grounds::{Basis, Grounds};
 pub use key_event::{KEY_EVENT, KeyEvent, KeyEventKind, KeyRole};
 pub use provenance::PROVENANCE;
 pub use result::REBUILD_RESULT;

@@ -36,6 +36,10 @@ fn predicate(record: &ResultRecord) -> Value {
         "millis": record.millis,
         "builder": {"id": "urn:remint", "version": record.remint_version},
     });
+    if let Some(sdist) = &record.sdist {
+        predicate["sdist"] = json!(sdist);
+        predicate["basis"] = json!(record.basis());
+    }
     match &record.verdict {
         Verdict::Reproduced {
             recovered,

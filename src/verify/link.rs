@@ -1,0 +1,88 @@
+//! The link from a release's source distribution to the commit that its tag names: held
+//! beside the tries, whatever came of them. It changes no verdict. Imports `source`,
+//! `registry` and `model`.
+
+use super::artifact::Subject;
+use super::{Line, on_a_thread, tree};
+use crate::model::{
+    CommitLink, FetchedArtifact, GitSource, HeldFiles, Recipe, SdistLink, Source, Station,
+};
+use crate::sandbox::Scratch;
+use crate::source;
+
+/// The name of a wheel's metadata ends so (binary distribution format, "The .dist-info
+/// directory").
+const METADATA: &str = ".dist-info/METADATA";
+
+impl Line {
+    /// Holds the release's source distribution against its commit, which `known` is where a
+    /// try has found it; none where the release has no source distribution.
+    pub(super) async fn link(
+        &self,
+        subject: Subject<'_>,
+        recipe: Option<&Recipe>,
+        known: Option<&Source>,
+    ) -> Option<SdistLink> {
+        let sdist = tree::sdist_of(subject.release, None)?;
+        self.enter(&subject.artifact().name, Station::Source);
+        let not_held = |reason: String| CommitLink::NotHeld { reason };
+        let (sha256, link) = match self.registries.fetch(sdist).await {
+            Err(error) => (None, not_held(error.to_string())),
+            Ok(file) => {
+                let held = self.hold(subject, recipe, known, &file).await;
+                let link = held.map_or_else(not_held, |held| CommitLink::Held(Box::new(held)));
+                (Some(file.sha256), link)
+            }
+        };
+        Some(SdistLink {
+            name: sdist.name.clone(),
+            sha256,
+            link,
+        })
+    }
+
+    async fn hold(
+        &self,
+        subject: Subject<'_>,
+        recipe: Option<&Recipe>,
+        known: Option<&Source>,
+        sdist: &FetchedArtifact,
+    ) -> Result<HeldFiles, String> {
+        let git = match known {
+            Some(Source::Git { git, .. }) => git.clone(),
+            Some(Source::Sdist { .. }) | None => self.commit_of(subject, recipe).await?,
+        };
+        let metadata = subject
+            .published
+            .members
+            .iter()
+            .find(|(name, _)| name.ends_with(METADATA))
+            .map(|(_, text)| text.clone())
+            .unwrap_or_default();
+        let scratch = Scratch::make().map_err(|error| error.to_string())?;
+        let (sources, purl) = (self.sources.clone(), subject.release.purl.clone());
+        let archive = sdist.path.clone();
+        on_a_thread(move || sources.hold(&purl, &git, &archive, &metadata, scratch.path()))
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// The commit of a release whose tries found none, or rest on another source.
+    async fn commit_of(
+        &self,
+        subject: Subject<'_>,
+        recipe: Option<&Recipe>,
+    ) -> Result<GitSource, String> {
+        let hints = self
+            .hints(subject, recipe)
+            .map_err(|error: source::Error| error.to_string())?;
+        let (sources, place) = (self.sources.clone(), subject.request.source.clone());
+        let source = on_a_thread(move || sources.locate(&hints, place.as_deref()))
+            .await
+            .map_err(|error| error.to_string())?;
+        match source {
+            Source::Git { git, .. } => Ok(git),
+            Source::Sdist { sdist, .. } => Err(format!("{} is no commit", sdist.name)),
+        }
+    }
+}
