@@ -11,6 +11,7 @@ pub mod lockfile;
 pub mod mirror;
 pub mod model;
 pub mod plan;
+pub mod provenance;
 pub mod registry;
 pub mod replay;
 pub mod report;

@@ -64,6 +64,8 @@ fn hints(purl: &str) -> SourceHints {
     SourceHints {
         purl: purl.parse().expect("a package URL"),
         repositories: vec![hint("https://git.example/o/r")],
+        provenance: None,
+        told: vec![],
         commit: None,
         directory: None,
         dirty: false,
@@ -77,6 +79,7 @@ fn hint(url: &str) -> RepositoryHint {
         directory: None,
         kind: EvidenceKind::ArtifactMetadata,
         detail: "repository".into(),
+        is_claim: true,
     }
 }
 

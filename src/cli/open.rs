@@ -14,6 +14,7 @@ use crate::farm::process;
 use crate::image::{self, Images};
 use crate::mirror::Mirror;
 use crate::model::{Config, EventSink, Limits};
+use crate::provenance::Attestations;
 use crate::registry::Registries;
 use crate::source::Sources;
 use crate::store::{Blobs, Bucket};
@@ -145,6 +146,9 @@ pub(super) async fn open_quietly(
     let registries = Registries::open(&config.registry, blobs.clone(), &data.join("metadata"))
         .map_err(|e| Error::usage(&e))?;
     let registries = Arc::new(registries);
+    let root = config.provenance.trusted_root.as_deref();
+    let root = root.map(|name| beside_config(global, name));
+    let attestations = Attestations::open(root.as_deref()).map_err(|e| Error::usage(&e))?;
     let images = images(global, &data)?;
     let on_demand = config.toolchains.on_demand;
     let mut cargos = image::cargos_of_images(&images, on_demand);
@@ -169,6 +173,7 @@ pub(super) async fn open_quietly(
         line: Line {
             mirror: Mirror::new(registries.clone()),
             registries,
+            attestations: Arc::new(attestations),
             sources: Arc::new(Sources::new(&config.source, data.join("git"))),
             images,
             blobs,

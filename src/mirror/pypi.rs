@@ -145,6 +145,7 @@ mod tests {
                 size: None,
                 published_at: None,
                 yanked: false,
+                provenance: None,
             },
             version: None,
             requires_python: Some(">=3.8, <4".into()),

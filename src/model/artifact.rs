@@ -82,6 +82,10 @@ pub struct Artifact {
     pub published_at: Option<PublishedAt>,
     /// Whether the registry marks it as yanked or deprecated.
     pub yanked: bool,
+    /// Where the registry has its provenance attestations, as the metadata says; like
+    /// `url`, not written into records.
+    #[serde(skip)]
+    pub provenance: Option<Url>,
 }
 
 fn no_url() -> Url {

@@ -12,6 +12,7 @@ mod digest;
 mod event;
 mod learnt;
 mod plan;
+mod provenance;
 mod purl;
 mod rebuild;
 mod record;
@@ -30,8 +31,8 @@ pub use comparison::{
 pub use config::{
     BucketAddress, BucketConfig, BuilderConfig, BuilderFormat, CommandConfig, Config, ConfigError,
     CredentialConfig, DatabaseConfig, DiskConfig, FarmConfig, FarmLimits, LogConfig,
-    RegistryConfig, ScheduleConfig, SigningConfig, SourceConfig, StoreConfig, TokenConfig,
-    ToolchainConfig, TryLimits, WorkerConfig,
+    ProvenanceConfig, RegistryConfig, ScheduleConfig, SigningConfig, SourceConfig, StoreConfig,
+    TokenConfig, ToolchainConfig, TryLimits, WorkerConfig,
 };
 pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};
@@ -40,6 +41,7 @@ pub use plan::{
     CrlfCheckout, Input, InputOrigin, Limits, Network, PackingSystem, Plan, PlanSource, RELAY_PORT,
     Recipe, RecipeError, RecoveredFact, Step, WORK_DIR,
 };
+pub use provenance::{Provenance, ProvenanceFindings};
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
 pub use record::{ArtifactSummary, Attempt, Batch, Distance, ResultRecord};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Purl, Sha256Digest};
+use super::{Provenance, Purl, Sha256Digest};
 
 /// A git commit's object name (SHA-1, 40 hexadecimal digits, or SHA-256, 64).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,6 +80,11 @@ impl BlobId {
 pub enum EvidenceKind {
     /// The person who runs remint named it (`--source`, or a recipe).
     Operator,
+    /// A provenance attestation of the registry, verified.
+    RegistryProvenance,
+    /// A provenance attestation that does not hold, or that says something else than the
+    /// rest of the evidence. Among the first, since a person should read it first.
+    ProvenanceDoubt,
     /// Version control information inside the artifact (`.cargo_vcs_info.json`).
     ArtifactVcsInfo,
     /// The registry's metadata (repository field, npm's `gitHead`).
@@ -102,6 +107,13 @@ pub enum EvidenceKind {
     PartialCopy,
 }
 
+impl EvidenceKind {
+    /// Whether it speaks against the release rather than for its source.
+    pub const fn is_doubt(self) -> bool {
+        matches!(self, Self::ProvenanceDoubt)
+    }
+}
+
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -122,6 +134,9 @@ pub struct RepositoryHint {
     pub kind: EvidenceKind,
     /// Where exactly, such as `Project-URL: Source`.
     pub detail: String,
+    /// Whether that field is for the source's address; a home page or a list of issues may
+    /// lead to a repository too, and claims nothing.
+    pub is_claim: bool,
 }
 
 /// Everything that is known of a release's source before a repository is opened.
@@ -131,6 +146,11 @@ pub struct SourceHints {
     pub purl: Purl,
     /// Repositories to try, best first.
     pub repositories: Vec<RepositoryHint>,
+    /// Where the file was made, as a verified attestation says; it goes before all else that
+    /// names a commit, but for the operator.
+    pub provenance: Option<Provenance>,
+    /// What is told of the provenance whatever the source turns out to be.
+    pub told: Vec<Evidence>,
     /// The commit that the artifact or the registry names, and who did.
     pub commit: Option<(CommitId, EvidenceKind)>,
     /// The sub-directory that the artifact names (`path_in_vcs`).
@@ -237,8 +257,9 @@ mod tests {
     }
 
     #[test]
-    fn evidence_is_ranked_with_the_operator_first() {
-        assert!(EvidenceKind::Operator < EvidenceKind::ArtifactVcsInfo);
+    fn evidence_is_ranked_with_the_operator_first_and_verified_provenance_next() {
+        assert!(EvidenceKind::Operator < EvidenceKind::RegistryProvenance);
+        assert!(EvidenceKind::RegistryProvenance < EvidenceKind::ArtifactVcsInfo);
         assert!(EvidenceKind::RegistryMetadata < EvidenceKind::SourceDistribution);
     }
 }

@@ -36,6 +36,7 @@ impl Situation {
                 source: TimeSource::Registry,
             }),
             yanked: false,
+            provenance: None,
         };
         Self {
             release: Release {

@@ -92,6 +92,7 @@ impl CargoRegistry {
                 source: TimeSource::Registry,
             }),
             yanked: entry.yanked,
+            provenance: None,
         })
     }
 }

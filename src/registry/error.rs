@@ -92,6 +92,14 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// An address that leads away from the registry.
+    #[error(
+        "the metadata names the {what} on another host than the registry's and the file's, where it is not asked for"
+    )]
+    ForeignHost {
+        /// What it is.
+        what: String,
+    },
     /// No HTTP client can be made.
     #[error("cannot set up the HTTP client: {0}")]
     Client(String),
@@ -123,6 +131,7 @@ impl Error {
             | Self::Connect { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
+            | Self::ForeignHost { .. }
             | Self::Client(_)
             | Self::Store(_) => true,
         }

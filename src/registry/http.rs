@@ -81,6 +81,17 @@ impl Http {
         accept: &str,
         what: &str,
     ) -> Result<Bytes, Error> {
+        self.metadata_within(MAX_METADATA, url, accept, what).await
+    }
+
+    /// A metadata document of so many bytes at most.
+    pub(super) async fn metadata_within(
+        &self,
+        limit: u64,
+        url: &Url,
+        accept: &str,
+        what: &str,
+    ) -> Result<Bytes, Error> {
         let place = self.place(url, accept);
         let remembered = self.remembered(&place).await?;
         if let Some((remembered, body)) = &remembered
@@ -89,7 +100,7 @@ impl Http {
             return Ok(body.clone());
         }
         let (mut entry, body) = self
-            .retrying(|| self.ask(url, accept, what, remembered.as_ref()))
+            .retrying(|| self.ask(limit, url, accept, what, remembered.as_ref()))
             .await?;
         entry.asked = Timestamp::now();
         let text = serde_json::to_vec(&entry).expect("plain data serialises");
@@ -119,6 +130,7 @@ impl Http {
 
     async fn ask(
         &self,
+        limit: u64,
         url: &Url,
         accept: &str,
         what: &str,
@@ -151,7 +163,7 @@ impl Http {
                 .map(str::to_owned)
         };
         let (etag, last_modified) = (header(ETAG), header(LAST_MODIFIED));
-        let blob = self.body(response, what, MAX_METADATA).await?;
+        let blob = self.body(response, what, limit).await?;
         let blob = blob.finish().await?;
         let body = std::fs::read(&blob.path)
             .map_err(|error| store::Error::io("read", &blob.path, error))?;

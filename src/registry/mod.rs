@@ -8,6 +8,7 @@ mod cargo;
 mod error;
 mod http;
 mod npm;
+mod provenance;
 mod pypi;
 
 use std::path::Path;
@@ -15,13 +16,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Artifact, Digest, Ecosystem, FetchedArtifact, Purl, RegistryConfig, Release};
+use crate::model::{
+    Artifact, ArtifactKind, Digest, Ecosystem, FetchedArtifact, Purl, RegistryConfig, Release,
+};
 use crate::store::{Blob, Blobs};
 
 pub(crate) use cargo::index_path;
 pub use cargo::{CargoRegistry, IndexEntry, line_as_of};
 pub use error::Error;
 pub use npm::NpmRegistry;
+pub use provenance::{PublishedAttestation, Publisher};
 pub use pypi::{ProjectFile, PypiRegistry};
 
 use http::Http;
@@ -139,6 +143,24 @@ impl Registries {
     /// The npm registry, for the mirror.
     pub fn npm(&self) -> &NpmRegistry {
         &self.npm
+    }
+
+    /// The provenance attestations that the registry has of an artifact, of which nothing is
+    /// verified yet; none where its metadata names none.
+    ///
+    /// # Errors
+    /// What stood in the way of reading those that it names.
+    pub async fn provenance(
+        &self,
+        artifact: &Artifact,
+    ) -> Result<Vec<PublishedAttestation>, Error> {
+        let root = match artifact.kind {
+            ArtifactKind::NpmTarball => self.npm.root(),
+            // Nothing is documented for crates: their index has no such field.
+            ArtifactKind::Crate => None,
+            _ => self.pypi.root(),
+        };
+        provenance::fetch(&self.http, root, artifact).await
     }
 
     /// The bytes of an artifact, checked whole against each of its digests. What

@@ -45,6 +45,11 @@ impl NpmRegistry {
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
     }
 
+    /// The registry's root, where it is known.
+    pub(super) fn root(&self) -> Option<&url::Url> {
+        self.root.as_ref().ok()
+    }
+
     /// The artifact of one version of a packument.
     ///
     /// # Errors
@@ -98,6 +103,9 @@ fn artifact(packument: &Value, version: &str) -> Result<Artifact, Error> {
             source: TimeSource::Registry,
         }),
         yanked: entry["deprecated"].is_string(),
+        provenance: dist["attestations"]["url"]
+            .as_str()
+            .and_then(|text| text.parse().ok()),
     })
 }
 
@@ -143,6 +151,7 @@ fn repository(entry: &Value) -> Option<RepositoryHint> {
         directory: field["directory"].as_str().map(str::to_owned),
         kind: EvidenceKind::RegistryMetadata,
         detail: "the packument's `repository`".into(),
+        is_claim: true,
     })
 }
 

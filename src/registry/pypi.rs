@@ -55,6 +55,8 @@ struct PageFile {
     upload_time: Option<Timestamp>,
     #[serde(default)]
     yanked: Yanked,
+    /// PEP 740, "Index changes"; API version 1.3.
+    provenance: Option<String>,
 }
 
 /// PEP 592: a flag, or a reason.
@@ -74,6 +76,11 @@ impl Default for Yanked {
 impl PypiRegistry {
     pub(super) fn new(http: Arc<Http>, root: Lookup) -> Self {
         Self { http, root }
+    }
+
+    /// The simple API's root, where it is known.
+    pub(super) fn root(&self) -> Option<&Url> {
+        self.root.as_ref().ok()
     }
 
     /// Every file of a project that carries a digest.
@@ -125,6 +132,7 @@ fn project_file(project: &str, page: &Url, file: PageFile) -> Result<ProjectFile
             source: TimeSource::Registry,
         }),
         yanked: !matches!(file.yanked, Yanked::Flag(false)),
+        provenance: file.provenance.and_then(|at| page.join(&at).ok()),
         name,
     };
     Ok(ProjectFile {

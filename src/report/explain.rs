@@ -26,7 +26,8 @@ pub fn to_story(record: &ResultRecord, colour: bool) -> String {
         story.head("Source, with what ties it to the release, strongest first");
         story.line(1, &source.summary());
         for evidence in source.evidence() {
-            story.line(1, &format!("- {}", evidence.detail));
+            let mark = if evidence.kind.is_doubt() { "!" } else { "-" };
+            story.line(1, &format!("{mark} {}", evidence.detail));
         }
     }
     story.sdist(record);
@@ -182,7 +183,10 @@ fn near(attempt: &Attempt) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{RecoveredFact, Severity, Sha256Digest, VerdictKind};
+    use crate::model::{
+        Evidence, EvidenceKind, GitSource, RecoveredFact, Severity, Sha256Digest, Source,
+        VerdictKind,
+    };
 
     fn attempt(version: &str, verdict: VerdictKind, distance: Option<Distance>) -> Attempt {
         Attempt {
@@ -251,5 +255,39 @@ mod tests {
             CRLF in 3 file(s), LF kept in 1
         Verified 2026-01-02T03:04:05Z by remint 0 in 4.0 s
         ");
+    }
+    #[test]
+    fn what_speaks_against_the_source_stands_out_among_what_speaks_for_it() {
+        let evidence = |kind, detail: &str| Evidence {
+            kind,
+            detail: detail.into(),
+        };
+        let source = Source::Git {
+            git: GitSource {
+                repository: "https://git.example/o/r".into(),
+                read_from_mirror: false,
+                commit: "a".repeat(40).parse().expect("valid"),
+                commit_time: 0,
+                tag: None,
+                directory: String::new(),
+            },
+            evidence: vec![
+                evidence(EvidenceKind::ProvenanceDoubt, "they disagree"),
+                evidence(EvidenceKind::TagMatch, "a tag names it"),
+            ],
+        };
+        let record = ResultRecord {
+            source: Some(source),
+            ..ResultRecord::new(
+                "pkg:npm/demo@1.0.0".parse().expect("valid"),
+                Verdict::InfraError { reason: "x".into() },
+                "2026-01-02T03:04:05Z".parse().expect("valid"),
+            )
+        };
+        let story = to_story(&record, false);
+        assert!(
+            story.contains("\n    ! they disagree\n    - a tag names it\n"),
+            "{story}"
+        );
     }
 }

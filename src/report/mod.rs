@@ -96,7 +96,12 @@ fn facts(record: &ResultRecord) -> Vec<(&'static str, String)> {
     if let Some(source) = &record.source {
         add("Source", Some(source.summary()));
         for evidence in source.evidence() {
-            add("Evidence", Some(evidence.detail.clone()));
+            let name = if evidence.kind.is_doubt() {
+                "Doubt"
+            } else {
+                "Evidence"
+            };
+            add(name, Some(evidence.detail.clone()));
         }
     }
     add("Source distribution", record.basis());

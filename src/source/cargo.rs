@@ -50,10 +50,12 @@ impl Packaging for Cargo {
             let manifest: toml::Table = text
                 .parse()
                 .map_err(|e: toml::de::Error| malformed(MANIFEST, e.message().to_owned()))?;
-            for key in ["repository", "homepage"] {
+            for (key, is_claim) in [("repository", true), ("homepage", false)] {
                 if let Some(url) = field(&manifest, "package", key).and_then(|v| v.as_str()) {
                     let detail = format!("package.{key} of the published {MANIFEST}");
-                    hints.repositories.push(artifact_hint(url, None, detail));
+                    hints
+                        .repositories
+                        .push(artifact_hint(url, None, detail, is_claim));
                 }
             }
         }

@@ -107,11 +107,18 @@ pub(crate) fn packaging(ecosystem: Ecosystem) -> &'static dyn Packaging {
 }
 
 /// Makes a hint out of what an artifact's own metadata says.
-pub(crate) fn artifact_hint(url: &str, directory: Option<&str>, detail: String) -> RepositoryHint {
+/// `is_claim` says whether it says so in a field that is for the source's address.
+pub(crate) fn artifact_hint(
+    url: &str,
+    directory: Option<&str>,
+    detail: String,
+    is_claim: bool,
+) -> RepositoryHint {
     RepositoryHint {
         url: url.to_owned(),
         directory: directory.map(str::to_owned),
         kind: EvidenceKind::ArtifactMetadata,
         detail,
+        is_claim,
     }
 }

@@ -1,11 +1,13 @@
 //! Everything that is known of a release's source before a repository is opened.
 //!
-//! Pure over the release's metadata and the bytes of the artifact's members;
-//! reading those out of the archive is the store's work.
+//! Pure over the release's metadata, the bytes of the artifact's members and what its
+//! provenance came to; reading and verifying those is other rooms' work.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Ecosystem, EvidenceKind, Release, SourceHints};
+use crate::model::{
+    Ecosystem, EvidenceKind, ProvenanceFindings, Release, RepositoryHint, SourceHints,
+};
 
 use super::Error;
 use super::ecosystem::packaging;
@@ -16,7 +18,8 @@ pub fn wanted_member(ecosystem: Ecosystem, name: &str) -> bool {
     packaging(ecosystem).is_wanted_member(name)
 }
 
-/// Gathers what the registry and the artifact say, the registry's word first.
+/// Gathers what the registry and the artifact say: verified provenance first, then the
+/// registry's word.
 /// Without an artifact (or without the members) only the registry speaks.
 ///
 /// # Errors
@@ -25,6 +28,7 @@ pub fn wanted_member(ecosystem: Ecosystem, name: &str) -> bool {
 pub fn hints_from(
     release: &Release,
     members: &BTreeMap<String, Vec<u8>>,
+    provenance: &ProvenanceFindings,
 ) -> Result<SourceHints, Error> {
     let own = packaging(release.purl.ecosystem()).hints(members)?;
     let registry_commit = release
@@ -36,11 +40,21 @@ pub fn hints_from(
         .into_iter()
         .flatten()
         .min_by_key(|(_, kind)| *kind);
-    let mut repositories = release.repositories.clone();
+    let attested = provenance.verified.as_ref().map(|verified| RepositoryHint {
+        url: verified.repository.clone(),
+        directory: None,
+        kind: EvidenceKind::RegistryProvenance,
+        detail: "the registry's verified provenance attestation".into(),
+        is_claim: true,
+    });
+    let mut repositories: Vec<_> = attested.into_iter().collect();
+    repositories.extend(release.repositories.iter().cloned());
     repositories.extend(own.repositories);
     Ok(SourceHints {
         purl: release.purl.clone(),
         repositories,
+        provenance: provenance.verified.clone(),
+        told: provenance.evidence(),
         commit,
         directory: own.directory,
         dirty: own.dirty,
@@ -51,7 +65,7 @@ pub fn hints_from(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Purl, RepositoryHint};
+    use crate::model::{Provenance, Purl};
 
     fn release(purl: &str) -> Release {
         Release {
@@ -62,6 +76,7 @@ mod tests {
                 directory: None,
                 kind: EvidenceKind::RegistryMetadata,
                 detail: "repository".into(),
+                is_claim: true,
             }],
             git_head: Some("a".repeat(40).parse().expect("valid")),
             publisher_tools: vec![],
@@ -70,7 +85,12 @@ mod tests {
 
     #[test]
     fn the_registry_speaks_first_and_alone_without_members() {
-        let hints = hints_from(&release("pkg:npm/ms@2.1.3"), &BTreeMap::new()).expect("valid");
+        let hints = hints_from(
+            &release("pkg:npm/ms@2.1.3"),
+            &BTreeMap::new(),
+            &ProvenanceFindings::default(),
+        )
+        .expect("valid");
         assert_eq!(hints.repositories.len(), 1);
         assert_eq!(
             hints.commit.map(|(_, kind)| kind),
@@ -82,10 +102,41 @@ mod tests {
     fn the_stronger_of_two_commits_is_kept() {
         let json = format!(r#"{{"gitHead":"{}","repository":"o/r"}}"#, "b".repeat(40));
         let members = BTreeMap::from([("package.json".to_owned(), json.into_bytes())]);
-        let hints = hints_from(&release("pkg:npm/ms@2.1.3"), &members).expect("valid");
+        let nothing = ProvenanceFindings::default();
+        let hints = hints_from(&release("pkg:npm/ms@2.1.3"), &members, &nothing).expect("valid");
         let (commit, kind) = hints.commit.expect("named");
         assert_eq!(kind, EvidenceKind::RegistryMetadata);
         assert_eq!(commit.as_str(), "a".repeat(40));
         assert_eq!(hints.repositories[1].url, "o/r");
+    }
+
+    #[test]
+    fn verified_provenance_goes_first_and_what_does_not_hold_names_nothing() {
+        let mut provenance = ProvenanceFindings {
+            verified: Some(Provenance {
+                repository: "https://git.example/o/attested".into(),
+                commit: "c".repeat(40).parse().expect("valid"),
+                reference: None,
+                workflow: "https://git.example/o/attested/release.yml".into(),
+                issuer: "https://issuer.example".into(),
+            }),
+            doubts: vec![],
+        };
+        let of = |provenance: &ProvenanceFindings| {
+            hints_from(&release("pkg:npm/ms@2.1.3"), &BTreeMap::new(), provenance).expect("valid")
+        };
+        let hints = of(&provenance);
+        assert_eq!(hints.repositories[0].url, "https://git.example/o/attested");
+        assert_eq!(hints.provenance, provenance.verified);
+        assert_eq!(hints.told[0].kind, EvidenceKind::RegistryProvenance);
+        // What else names a commit is kept, to be held against it.
+        assert_eq!(hints.commit.expect("gitHead").0.as_str(), "a".repeat(40));
+
+        provenance.verified = None;
+        provenance.refuse(&"another key");
+        let hints = of(&provenance);
+        assert_eq!(hints.repositories[0].url, "https://git.example/o/registry");
+        assert_eq!(hints.provenance, None);
+        assert_eq!(hints.told[0].kind, EvidenceKind::ProvenanceDoubt);
     }
 }

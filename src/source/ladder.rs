@@ -50,10 +50,71 @@ pub(super) fn settle(
     at: &Candidate,
 ) -> Result<Settled, Error> {
     let tags = version_tags(opened, hints)?;
-    match &hints.commit {
-        Some((commit, kind)) => settle_commit(opened, hints, at, commit, *kind, &tags),
-        None => settle_tag(opened, hints, at, &tags),
+    let Some(provenance) = &hints.provenance else {
+        return settle_unattested(opened, hints, at, &tags);
+    };
+    let kind = EvidenceKind::RegistryProvenance;
+    match settle_commit(opened, hints, at, &provenance.commit, kind, &tags) {
+        Ok(mut settled) => {
+            settled
+                .evidence
+                .extend(other_words(hints, &provenance.commit, &tags));
+            Ok(settled)
+        }
+        // A workflow may set the version by itself, after the commit that it ran on; then the
+        // release is of a later commit, and what else is known must find it.
+        Err(error @ (Error::ManifestMismatch { .. } | Error::NoManifest { .. })) => {
+            let mut settled = settle_unattested(opened, hints, at, &tags)?;
+            settled.evidence.push(evidence(
+                EvidenceKind::ProvenanceDoubt,
+                format!(
+                    "the verified provenance names commit {}, and that is not this release's manifest: {error}",
+                    provenance.commit
+                ),
+            ));
+            Ok(settled)
+        }
+        Err(error) => Err(error),
     }
+}
+
+/// What the ladder does where no attestation names a commit.
+fn settle_unattested(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tags: &[VersionTag],
+) -> Result<Settled, Error> {
+    match &hints.commit {
+        Some((commit, kind)) => settle_commit(opened, hints, at, commit, *kind, tags),
+        None => settle_tag(opened, hints, at, tags),
+    }
+}
+
+/// What names another commit than the verified provenance does.
+fn other_words(hints: &SourceHints, attested: &CommitId, tags: &[VersionTag]) -> Vec<Evidence> {
+    let other = |who: String, commit: &dyn std::fmt::Display| {
+        evidence(
+            EvidenceKind::ProvenanceDoubt,
+            format!(
+                "the verified provenance names commit {attested}, and {who} another one, {commit}: they disagree on what the release was made from"
+            ),
+        )
+    };
+    let named = hints
+        .commit
+        .iter()
+        .filter(|(commit, _)| commit != attested)
+        .map(|(commit, kind)| other(format!("{} names", who(*kind)), commit));
+    let is_tagged = |tag: &VersionTag| super::commit_id(tag.commit) == *attested;
+    let moved = tags
+        .iter()
+        .filter(|_| !tags.iter().any(is_tagged))
+        .map(|tag| {
+            let name = printable(&tag.name, false);
+            other(format!("tag {name} of the version is"), &tag.commit)
+        });
+    named.chain(moved).collect()
 }
 
 /// The commit was named: it must exist, be vouched for, and hold the package.
@@ -287,10 +348,12 @@ fn no_tag(opened: &Opened, hints: &SourceHints, at: &Candidate) -> Result<Error,
 fn who(kind: EvidenceKind) -> &'static str {
     match kind {
         EvidenceKind::Operator => "the operator",
+        EvidenceKind::RegistryProvenance => "the registry's verified provenance",
         EvidenceKind::RegistryMetadata => "the registry's metadata",
         EvidenceKind::ArtifactVcsInfo => "the artifact's version control information",
         EvidenceKind::ArtifactMetadata => "the artifact's metadata",
-        EvidenceKind::TagMatch
+        EvidenceKind::ProvenanceDoubt
+        | EvidenceKind::TagMatch
         | EvidenceKind::ManifestHistory
         | EvidenceKind::BlobMatch
         | EvidenceKind::ManifestMatch
@@ -310,7 +373,8 @@ pub(super) fn finish(
         .git
         .find_commit(settled.commit)
         .map_err(Error::git("reading a commit"))?;
-    let mut list = at.evidence.clone();
+    let mut list = hints.told.clone();
+    list.extend(at.evidence.iter().cloned());
     list.extend(settled.evidence);
     list.push(evidence(EvidenceKind::ManifestMatch, settled.found.detail));
     if let Some(certain) = &hints.directory {

@@ -29,6 +29,8 @@ pub struct Sources {
 pub(super) struct Candidate {
     pub(super) target: Target,
     pub(super) directory: Option<String>,
+    /// Whether the release's own metadata, or the registry's, says that it is the source.
+    pub(super) is_claimed: bool,
     pub(super) evidence: Vec<Evidence>,
 }
 
@@ -121,6 +123,7 @@ impl Sources {
         Ok(Candidate {
             // The folder is the package's, wherever its repository is read.
             directory: hints.repositories.iter().find_map(|h| h.directory.clone()),
+            is_claimed: false,
             evidence: vec![evidence(EvidenceKind::Operator, detail)],
             target,
         })
@@ -147,19 +150,23 @@ impl Sources {
                 }
             };
             let pointer = evidence(hint.kind, format!("{} names {}", hint.detail, target.shown));
+            let claimed = hint.is_claim && hint.kind != EvidenceKind::RegistryProvenance;
             let directory = hint.directory.clone().or(folder);
             match candidates.iter_mut().find(|c| c.target == target) {
                 Some(known) => {
                     known.evidence.push(pointer);
+                    known.is_claimed |= claimed;
                     known.directory = known.directory.take().or(directory);
                 }
                 None => candidates.push(Candidate {
                     target,
                     directory,
+                    is_claimed: claimed,
                     evidence: vec![pointer],
                 }),
             }
         }
+        tell_disagreement(&mut candidates);
         (candidates, passed_over)
     }
 
@@ -189,5 +196,36 @@ impl Sources {
             (_, error) => error,
         })?;
         finish(&opened, hints, candidate, settled)
+    }
+}
+
+/// Tells where the verified provenance names a repository, and every field of the metadata
+/// that is for it another: the release is then not made from what it claims.
+fn tell_disagreement(candidates: &mut [Candidate]) {
+    let [attested, others @ ..] = candidates else {
+        return;
+    };
+    let is_attested = attested
+        .evidence
+        .iter()
+        .any(|evidence| evidence.kind == EvidenceKind::RegistryProvenance);
+    let claimed: Vec<_> = others
+        .iter()
+        .filter(|candidate| candidate.is_claimed)
+        .map(|candidate| candidate.target.shown.as_str())
+        .collect();
+    if !is_attested || attested.is_claimed || claimed.is_empty() {
+        return;
+    }
+    let told = evidence(
+        EvidenceKind::ProvenanceDoubt,
+        format!(
+            "the verified provenance names the repository {}, and the metadata {}: they disagree on what the release was made from",
+            attested.target.shown,
+            claimed.join(" and ")
+        ),
+    );
+    for candidate in candidates {
+        candidate.evidence.push(told.clone());
     }
 }

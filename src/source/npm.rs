@@ -33,11 +33,11 @@ impl Packaging for Npm {
             reason,
         })?;
         let directory = manifest.pointer("/repository/directory");
-        for (pointer, detail) in [
-            ("/repository", "repository"),
-            ("/repository/url", "repository.url"),
-            ("/homepage", "homepage"),
-            ("/bugs/url", "bugs.url"),
+        for (pointer, detail, is_claim) in [
+            ("/repository", "repository", true),
+            ("/repository/url", "repository.url", true),
+            ("/homepage", "homepage", false),
+            ("/bugs/url", "bugs.url", false),
         ] {
             if let Some(url) = manifest.pointer(pointer).and_then(Value::as_str) {
                 let directory = directory
@@ -46,7 +46,7 @@ impl Packaging for Npm {
                 let detail = format!("{detail} of the published {MANIFEST}");
                 hints
                     .repositories
-                    .push(artifact_hint(url, directory, detail));
+                    .push(artifact_hint(url, directory, detail, is_claim));
             }
         }
         // Old clients wrote the publisher's commit into the file itself. It is

@@ -33,7 +33,7 @@ impl Packaging for Pypi {
         Ok(ArtifactHints {
             repositories: found
                 .into_iter()
-                .map(|(_, url, detail)| artifact_hint(&url, None, detail))
+                .map(|(rank, url, detail)| artifact_hint(&url, None, detail, rank < HOME_PAGE))
                 .collect(),
             ..ArtifactHints::default()
         })
@@ -111,6 +111,9 @@ fn project_urls(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The rank of a home page; what is below it is meant as the source's address.
+const HOME_PAGE: u8 = 3;
+
 /// How likely an address is the repository, by its label; `None` where it is
 /// not worth asking. PEP 753, "Label normalization": punctuation and spaces are
 /// dropped, letters lowered.
@@ -126,7 +129,7 @@ fn rank_of(label: &str, url: &str) -> Option<u8> {
         "github" | "gitlab" | "codeberg" | "bitbucket" | "sourcehut" | "git" | "code" | "scm"
         | "vcs" | "repo" | "githubrepo" | "githubrepository" | "sources" => Some(1),
         label if label.contains("source") || label.contains("repository") => Some(2),
-        "homepage" | "home" | "website" => Some(3),
+        "homepage" | "home" | "website" => Some(HOME_PAGE),
         // Only a page that belongs to a repository tells where the repository is.
         _ if is_page_of_repository(url) => Some(4),
         _ => None,

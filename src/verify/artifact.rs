@@ -11,8 +11,8 @@ use super::one_try::Tried;
 use super::tries::Tries;
 use super::{Error, Line, Request, failure, memory, prepare, settle, tree};
 use crate::model::{
-    Artifact, ArtifactSummary, Attempt, Distance, FetchedArtifact, Learnt, Recipe, Release,
-    ResultRecord, Station, Verdict,
+    Artifact, ArtifactSummary, Attempt, Distance, Event, FetchedArtifact, Learnt,
+    ProvenanceFindings, Recipe, Release, ResultRecord, Station, Verdict,
 };
 use crate::plan::{self, GzipMarks};
 use crate::sandbox::{Engine, EngineError, Scratch};
@@ -27,6 +27,8 @@ pub(super) struct Published {
     pub(super) stamps: Vec<MemberStamp>,
     pub(super) contents: BTreeMap<String, MemberContent>,
     pub(super) gzip: Option<GzipMarks>,
+    /// What the registry's provenance attestations of the file came to.
+    pub(super) provenance: ProvenanceFindings,
 }
 
 /// What is verified: the same for every source, plan and try.
@@ -66,7 +68,7 @@ impl Line {
             Err(verdict) => record.verdict = verdict,
             Ok(file) => {
                 record.artifact = Some(summary(&file));
-                match self.read(release, file) {
+                match self.read(release, file).await {
                     Err(verdict) => record.verdict = verdict,
                     Ok(published) => {
                         let is_inferred = recipe.is_none();
@@ -101,8 +103,9 @@ impl Line {
             .map_err(|error| failure::infra(&error))
     }
 
-    /// What inference reads in an artifact of a kind that can be rebuilt.
-    pub(super) fn read(
+    /// What inference reads in an artifact of a kind that can be rebuilt, and what the
+    /// registry's provenance attestations say of it.
+    pub(super) async fn read(
         &self,
         release: &Release,
         file: FetchedArtifact,
@@ -124,12 +127,27 @@ impl Line {
             read().map_err(|error| failure::unreadable(artifact, &error))?;
         let gzip = tree::gzip_marks(&file);
         Ok(Published {
+            provenance: self.provenance(&file).await,
             file,
             members,
             stamps,
             contents,
             gzip,
         })
+    }
+
+    /// What the registry's provenance attestations of a file come to. Whatever is wrong with
+    /// them is told and stops nothing: without them the file is verified all the same.
+    async fn provenance(&self, file: &FetchedArtifact) -> ProvenanceFindings {
+        let findings = match self.registries.provenance(&file.artifact).await {
+            Ok(published) => self.attestations.examine(&published, file),
+            Err(error) => ProvenanceFindings::unreadable(&error),
+        };
+        for doubt in &findings.doubts {
+            let name = &file.artifact.name;
+            self.events.emit(Event::Notice(format!("{name}: {doubt}")));
+        }
+        findings
     }
 
     /// What an earlier version taught, where facts of artifacts may steer builds.
@@ -205,11 +223,9 @@ impl Line {
         if let Some(recipe) = self.recipe_for(release, artifact, request)? {
             return Ok(recipe);
         }
-        let published = self
-            .fetch(artifact)
-            .await
-            .and_then(|file| self.read(release, file))
-            .map_err(|verdict| Error::NoPlan(verdict.reason()))?;
+        let no_plan = |verdict: Verdict| Error::NoPlan(verdict.reason());
+        let file = self.fetch(artifact).await.map_err(no_plan)?;
+        let published = self.read(release, file).await.map_err(no_plan)?;
         let learnt = self.learnt(release, request);
         let subject = Subject {
             release,

@@ -4,7 +4,9 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Artifact, BuildFailure, BuildStage, Purl, ResultRecord, Verdict};
+use crate::model::{
+    Artifact, BuildFailure, BuildStage, ProvenanceFindings, Purl, ResultRecord, Verdict,
+};
 use crate::plan;
 use crate::source;
 use crate::store::archive;
@@ -42,6 +44,19 @@ pub(super) fn of_source(error: source::Error) -> Verdict {
             reason: error.to_string(),
         }
     }
+}
+
+/// As [`of_source`], with what is known of the artifact's provenance: a person who looks for
+/// the source should know what an attestation says of it.
+pub(super) fn of_attested_source(error: source::Error, findings: &ProvenanceFindings) -> Verdict {
+    let mut verdict = of_source(error);
+    if let Verdict::SourceNotFound { reason } = &mut verdict {
+        for told in findings.evidence() {
+            reason.push_str("; ");
+            reason.push_str(&told.detail);
+        }
+    }
+    verdict
 }
 
 /// An artifact that is not the archive that its name says: a fact about it.

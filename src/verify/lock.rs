@@ -95,6 +95,7 @@ mod tests {
                 source: TimeSource::Registry,
             }),
             yanked: false,
+            provenance: None,
         };
         vouched_for(&entry, Some(&artifact), cutoff.parse().ok())
     }

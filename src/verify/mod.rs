@@ -35,6 +35,7 @@ use crate::model::{
     Verdict,
 };
 use crate::plan::{self, CargoToolchain};
+use crate::provenance::Attestations;
 use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine};
 use crate::source::Sources;
@@ -94,6 +95,8 @@ impl Request {
 pub struct Line {
     /// The registries.
     pub registries: Arc<Registries>,
+    /// What verifies the registries' provenance attestations.
+    pub attestations: Arc<Attestations>,
     /// The mirror that builds see.
     pub mirror: Mirror,
     /// The sources.

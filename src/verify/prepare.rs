@@ -40,7 +40,13 @@ impl Line {
                 let source = self.git_source(subject, recipe, &tree).await?;
                 (source, Vec::new())
             }
-            tree::Origin::Sdist(sdist) => self.sdist_source(sdist, &tree).await?,
+            tree::Origin::Sdist(sdist) => {
+                let (mut source, stamps) = self.sdist_source(sdist, &tree).await?;
+                for told in subject.published.provenance.evidence() {
+                    source.add_evidence(told);
+                }
+                (source, stamps)
+            }
         };
         self.enter(&artifact.name, Station::Plan);
         let candidates = match recipe {
@@ -66,10 +72,11 @@ impl Line {
         recipe: Option<&Recipe>,
         tree: &Path,
     ) -> Result<Source, Verdict> {
+        let published = subject.published;
         let hints = self.hints(subject, recipe).map_err(failure::of_source)?;
         let (sources, place) = (self.sources.clone(), subject.request.source.clone());
         let tree = tree.to_owned();
-        on_a_thread(move || {
+        let source = on_a_thread(move || {
             let mut source = Sources::locate(&sources, &hints, place.as_deref())?;
             let missing = sources.checkout(&source, &tree)?;
             if let Some(first) = missing.first() {
@@ -84,7 +91,15 @@ impl Line {
             Ok(source)
         })
         .await
-        .map_err(failure::of_source)
+        .map_err(|error| failure::of_attested_source(error, &published.provenance))?;
+        let doubts = source.evidence().iter().filter(|told| told.kind.is_doubt());
+        // Those of the attestations by themselves were told when they were read.
+        for told in doubts.filter(|told| !published.provenance.doubts.contains(&told.detail)) {
+            let name = &subject.artifact().name;
+            self.events
+                .emit(Event::Notice(format!("{name}: {}", told.detail)));
+        }
+        Ok(source)
     }
 
     /// Everything that points to the release's source.
@@ -93,7 +108,9 @@ impl Line {
         subject: Subject<'_>,
         recipe: Option<&Recipe>,
     ) -> Result<SourceHints, source::Error> {
-        let mut hints = source::hints_from(subject.release, &subject.published.members)?;
+        let published = subject.published;
+        let mut hints =
+            source::hints_from(subject.release, &published.members, &published.provenance)?;
         hints.files = source_files(subject);
         if let Some(recipe) = recipe {
             tree::apply_recipe_source(&mut hints, &recipe.source);

@@ -62,6 +62,7 @@ mod tests {
                     size: None,
                     published_at: None,
                     yanked: false,
+                    provenance: None,
                 })
                 .collect(),
             repositories: vec![],

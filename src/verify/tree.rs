@@ -23,7 +23,7 @@ pub(super) enum Origin {
     /// A git repository that the hints name.
     Git,
     /// The release's own source distribution.
-    Sdist(Artifact),
+    Sdist(Box<Artifact>),
 }
 
 /// The plans that a request allows: without recovered inputs, only those that need none.
@@ -46,7 +46,7 @@ pub(super) fn allowed(plans: Vec<Candidate>, recover: bool) -> Result<Vec<Candid
 /// The origins to try: git, then the release's source distribution; only the
 /// one that a recipe fixes, where there is a recipe.
 pub(super) fn origins(release: &Release, recipe: Option<&Recipe>) -> Vec<Origin> {
-    let sdist = |name| sdist_of(release, name).cloned().map(Origin::Sdist);
+    let sdist = |name| sdist_of(release, name).map(|a| Origin::Sdist(Box::new(a.clone())));
     match recipe.map(|r| &r.source) {
         Some(PlanSource::Git { .. }) => vec![Origin::Git],
         Some(PlanSource::Sdist { name, .. }) => sdist(Some(name)).into_iter().collect(),
@@ -76,7 +76,10 @@ pub(super) fn apply_recipe_source(hints: &mut SourceHints, source: &PlanSource) 
             directory: Some(directory.clone()),
             kind: EvidenceKind::Operator,
             detail: "the recipe".into(),
+            is_claim: true,
         }];
+        // What was told of the provenance stays told; the operator's word decides.
+        hints.provenance = None;
         hints.commit = Some((commit.clone(), EvidenceKind::Operator));
         hints.directory = Some(directory.clone());
     }

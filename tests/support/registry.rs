@@ -77,6 +77,16 @@ impl FakeRegistry {
         format!("{}/index/", self.address)
     }
 
+    /// The registry's root.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Serves bytes at a path, of whatever protocol.
+    pub fn serve(&self, path: &str, bytes: impl Into<Vec<u8>>) {
+        self.put(path, Served::Whole(bytes.into()));
+    }
+
     /// Publishes a crate whose index line tells the truth about it.
     pub fn publish(&self, name: &str, version: &str, bytes: &[u8]) {
         self.index_line(name, version, &hex::encode(sha2::Sha256::digest(bytes)));

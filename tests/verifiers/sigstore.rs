@@ -2,76 +2,17 @@
 //! bundle has to be about.
 
 use remint::attest::{KeyFile, PublicKey, Signer as _};
-use ring::digest::{self, Context};
-use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey, VerificationAlgorithm};
-use sigstore_verify::crypto::{
-    CryptoProvider, Error, HashContext, Result, SigningScheme, install_default_provider,
-};
+use remint::provenance::use_ring;
 use sigstore_verify::trust_root::TrustedRoot;
-use sigstore_verify::types::{Bundle, DerPublicKey, HashAlgorithm};
+use sigstore_verify::types::{Bundle, DerPublicKey};
 use sigstore_verify::{PublicKeyVerificationPolicy, Verifier};
 
 use crate::store::Store;
 use crate::{changed_entries, changed_envelopes};
 
-/// Its hashes and signatures by ring, since the default's C library would take longer
-/// to build than all else that it needs. Everything above them is its own.
-#[derive(Debug)]
-struct Ring;
-
-struct Hash(Context);
-
-impl HashContext for Hash {
-    fn update(&mut self, data: &[u8]) {
-        self.0.update(data);
-    }
-
-    fn finalize(self: Box<Self>) -> Vec<u8> {
-        self.0.finish().as_ref().to_vec()
-    }
-}
-
-impl CryptoProvider for Ring {
-    fn hash(&self, algorithm: HashAlgorithm) -> Result<Box<dyn HashContext>> {
-        let algorithm = match algorithm {
-            HashAlgorithm::Sha2256 => &digest::SHA256,
-            HashAlgorithm::Sha2512 => &digest::SHA512,
-            other => return Err(Error::UnsupportedAlgorithm(other.to_string())),
-        };
-        Ok(Box::new(Hash(Context::new(algorithm))))
-    }
-
-    fn verify_raw(
-        &self,
-        scheme: SigningScheme,
-        key: &[u8],
-        data: &[u8],
-        signature: &[u8],
-    ) -> Result<()> {
-        let algorithm: &dyn VerificationAlgorithm = match scheme {
-            SigningScheme::EcdsaP256Sha256 => &ECDSA_P256_SHA256_ASN1,
-            SigningScheme::Ed25519 => &ED25519,
-            other => return Err(Error::UnsupportedAlgorithm(other.name().into())),
-        };
-        UnparsedPublicKey::new(algorithm, key)
-            .verify(data, signature)
-            .map_err(|_| Error::Verification("the signature does not hold".into()))
-    }
-
-    fn verify_prehashed(&self, scheme: SigningScheme, _: &[u8], _: &[u8], _: &[u8]) -> Result<()> {
-        // Only for what is signed by its digest, which an envelope is not.
-        Err(Error::UnsupportedAlgorithm(scheme.name().into()))
-    }
-}
-
-fn verify(
-    root: &str,
-    key: &PublicKey,
-    bundle: &str,
-    file: &[u8],
-) -> std::result::Result<(), String> {
-    // Another test of this process may have done it; it is the same.
-    let _ = install_default_provider(&Ring);
+fn verify(root: &str, key: &PublicKey, bundle: &str, file: &[u8]) -> Result<(), String> {
+    // Hashes and signatures are ring's, as remint has them; everything above is its own.
+    use_ring();
     let root = TrustedRoot::from_json(root).expect("reads");
     let verifier = Verifier::new(&root).expect("takes the log's key");
     let bundle = Bundle::from_json(bundle).map_err(|error| error.to_string())?;

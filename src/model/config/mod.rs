@@ -38,6 +38,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Where sources are read from.
     pub source: SourceConfig,
+    /// Whose provenance attestations are believed.
+    pub provenance: ProvenanceConfig,
     /// What a build may use.
     pub limits: Limits,
     /// How long one artifact is tried.
@@ -140,6 +142,15 @@ pub struct SourceConfig {
     /// Upstream prefixes and the git locations (addresses or folders of bare
     /// repositories) that stand in for them. The longest prefix wins.
     pub mirror: BTreeMap<String, String>,
+}
+
+/// Whose provenance attestations are believed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProvenanceConfig {
+    /// A file with the keys and certificates of another Sigstore (protobuf-specs,
+    /// `TrustedRoot` in JSON) than the public one, whose root the library carries.
+    pub trusted_root: Option<PathBuf>,
 }
 
 /// Who signs statements. A key file in the data folder where nothing is set.
