@@ -214,6 +214,16 @@ impl PackingSystem {
         }
     }
 
+    /// The system of a number in a zip's directory (APPNOTE 6.3.10, section 4.4.2.2);
+    /// Python writes that of MS-DOS on Windows and that of Unix everywhere else (CPython,
+    /// `zipfile`, `ZipInfo.__init__`).
+    pub const fn of_zip(system: u8) -> Option<Self> {
+        match system {
+            0 => Some(Self::Windows),
+            _ => None,
+        }
+    }
+
     /// Its number in gzip's header.
     pub const fn gzip_os(self) -> u8 {
         match self {

@@ -23,7 +23,34 @@ pub fn source_of_member(ecosystem: Ecosystem, member: &str) -> Option<&str> {
         // cargo puts a manifest of its own in the place of the publisher's.
         (Ecosystem::Cargo, "Cargo.toml.orig") => Some("Cargo.toml"),
         (Ecosystem::Cargo, "Cargo.toml" | "Cargo.lock" | ".cargo_vcs_info.json") => None,
-        (Ecosystem::Cargo | Ecosystem::Pypi | Ecosystem::Npm, member) => Some(member),
+        (Ecosystem::Pypi, member) => source_of_wheel_member(member),
+        (Ecosystem::Cargo | Ecosystem::Npm, member) => Some(member),
+    }
+}
+
+/// As [`source_of_member`], of a wheel: what is in `.dist-info` is written anew, but for
+/// the licences (binary distribution format, "The .dist-info directory"; PEP 639).
+fn source_of_wheel_member(member: &str) -> Option<&str> {
+    let Some((folder, file)) = member.split_once('/') else {
+        return Some(member);
+    };
+    if !folder.ends_with(".dist-info") {
+        return Some(member);
+    }
+    let file = file.strip_prefix("licenses/").unwrap_or(file);
+    let is_made = matches!(
+        file,
+        "METADATA" | "WHEEL" | "RECORD" | "entry_points.txt" | "top_level.txt" | "zip-safe"
+    );
+    (!is_made).then_some(file)
+}
+
+/// Where below the package's folder that file may be: a wheel's packages often lie in
+/// `src` (Python packaging user guide, "src layout vs flat layout").
+pub fn places(ecosystem: Ecosystem, path: &str) -> Vec<String> {
+    match ecosystem {
+        Ecosystem::Cargo | Ecosystem::Npm => vec![path.to_owned()],
+        Ecosystem::Pypi => vec![path.to_owned(), format!("src/{path}")],
     }
 }
 
@@ -111,5 +138,16 @@ mod tests {
             source_of_member(Ecosystem::Npm, "Cargo.toml"),
             Some("Cargo.toml")
         );
+    }
+
+    #[test]
+    fn of_what_a_wheel_has_in_dist_info_only_licences_are_copies() {
+        let of = |member| source_of_member(Ecosystem::Pypi, member);
+        assert_eq!(of("demo/a.py"), Some("demo/a.py"));
+        assert_eq!(of("a.py"), Some("a.py"));
+        assert_eq!(of("demo-1.dist-info/METADATA"), None);
+        assert_eq!(of("demo-1.dist-info/RECORD"), None);
+        assert_eq!(of("demo-1.dist-info/LICENSE"), Some("LICENSE"));
+        assert_eq!(of("demo-1.dist-info/licenses/a/B"), Some("a/B"));
     }
 }

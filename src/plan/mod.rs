@@ -20,13 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    Artifact, ArtifactKind, Digest, Ecosystem, Input, InputOrigin, Learnt, Plan, Purl,
-    RecoveredFact, Release, Source,
+    Artifact, ArtifactKind, Digest, Ecosystem, Input, InputOrigin, Learnt, PackingSystem, Plan,
+    Purl, RecoveredFact, Release, Source,
 };
 use crate::store::archive::MemberStamp;
 
 pub use cargo::{LockEntry, LockError, registry_entries};
-pub use endings::{FileEnds, source_of_member};
+pub use endings::{FileEnds, places, source_of_member};
 pub use modes::FileModes;
 pub use recipes::{
     RecipeFileError, load as load_recipe, lookup as lookup_recipe, path_of as recipe_path,
@@ -126,6 +126,9 @@ pub struct Facts<'a> {
     pub source_stamps: &'a [MemberStamp],
     /// The artifact's first bytes, where it is a gzip file: its fixed header.
     pub gzip: Option<GzipMarks>,
+    /// The system that the artifact says it was packed on, where it is not the build's
+    /// own and every member says so.
+    pub packed_on: Option<PackingSystem>,
     /// The source that the plan builds from.
     pub source: &'a Source,
     /// Files of the source tree, by path below the package's folder, or with

@@ -20,6 +20,7 @@ pub struct Situation {
     pub cargos: Vec<CargoToolchain>,
     pub tools: Vec<RegistryTool>,
     pub gzip: Option<GzipMarks>,
+    pub packed_on: Option<PackingSystem>,
 }
 
 impl Situation {
@@ -68,6 +69,7 @@ impl Situation {
             cargos: vec![],
             tools: vec![],
             gzip: None,
+            packed_on: None,
         }
     }
 
@@ -167,6 +169,7 @@ impl Situation {
             stamps: &self.stamps,
             source_stamps: &self.source_stamps,
             gzip: self.gzip,
+            packed_on: self.packed_on,
             source: &self.source,
             tree: &self.tree,
             ends: &self.ends,

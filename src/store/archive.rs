@@ -8,6 +8,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use sha1::Digest as _;
+use zip::HasZipMetadata as _;
 
 use crate::model::{ArtifactKind, BlobId};
 
@@ -202,6 +203,36 @@ pub fn member_contents(
     Ok(found)
 }
 
+/// The number of the system that every member of a zip says it was made on (APPNOTE
+/// 6.3.10, section 4.4.2.2); none where they disagree, or it is no zip.
+///
+/// # Errors
+/// [`Error`] for anything but a whole archive within the limits.
+pub fn zip_system(path: &Path, kind: ArtifactKind) -> Result<Option<u8>, Error> {
+    match kind {
+        ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => {}
+        ArtifactKind::Crate
+        | ArtifactKind::NpmTarball
+        | ArtifactKind::Sdist
+        | ArtifactKind::Other => return Ok(None),
+    }
+    let file = File::open(path).map_err(Error::Open)?;
+    let mut archive =
+        zip::ZipArchive::new(BufReader::new(file)).map_err(|error| malformed(kind, &error))?;
+    check_count(archive.len())?;
+    let mut only = None;
+    for index in 0..archive.len() {
+        let member = archive
+            .by_index_raw(index)
+            .map_err(|error| malformed(kind, &error))?;
+        let system = member.get_metadata().system as u8;
+        if *only.get_or_insert(system) != system {
+            return Ok(None);
+        }
+    }
+    Ok(only)
+}
+
 type Visitor<'a> = dyn FnMut(&MemberStamp, u64, &mut dyn Read) -> Result<(), Error> + 'a;
 
 fn visit(path: &Path, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
@@ -316,7 +347,8 @@ fn visit_zip(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Resul
                 .map_err(|error| malformed(kind, &error))?
                 .into_owned(),
             mtime: member.last_modified().map_or(0, zip_seconds),
-            mode: member.unix_mode().unwrap_or(0) & 0o7777,
+            // Python writes the mode whatever system it says that it is on.
+            mode: member.get_metadata().external_attributes >> 16 & 0o777,
         };
         let size = member.size();
         visitor(&stamp, size, &mut member)?;
@@ -419,6 +451,33 @@ mod tests {
         let stamps = member_times(&path, ArtifactKind::Sdist).expect("reads");
         let times: Vec<i64> = stamps.iter().map(|stamp| stamp.mtime).collect();
         assert_eq!(times, [1_633_732_316, -1]);
+    }
+
+    #[test]
+    fn a_zip_says_which_system_it_was_made_on_and_has_modes_whichever_that_is() {
+        let packed_on = |systems: &[zip::System]| {
+            let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+            for (number, system) in systems.iter().enumerate() {
+                let options = zip::write::SimpleFileOptions::default()
+                    .system(*system)
+                    .unix_permissions(0o666);
+                zip.start_file(number.to_string(), options).expect("start");
+            }
+            let file = on_disk(&zip.finish().expect("zip").into_inner());
+            let kind = ArtifactKind::PureWheel;
+            let stamps = member_times(file.path(), kind).expect("reads");
+            assert!(stamps.iter().all(|stamp| stamp.mode == 0o666), "{stamps:?}");
+            zip_system(file.path(), kind).expect("reads")
+        };
+        use zip::System::{Dos, Unix};
+        assert_eq!(packed_on(&[Dos, Dos]), Some(0));
+        assert_eq!(packed_on(&[Unix]), Some(3));
+        assert_eq!(packed_on(&[Dos, Unix]), None);
+        let tar = on_disk(&tarball(&[("a/b", b"x")]));
+        assert_eq!(
+            zip_system(tar.path(), ArtifactKind::Crate).expect("none"),
+            None
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::one_try::Tried;
 use super::tries::Tries;
 use super::{Error, Line, Request, failure, memory, prepare, settle, tree};
 use crate::model::{
-    Artifact, ArtifactSummary, Attempt, Distance, Event, FetchedArtifact, Learnt,
+    Artifact, ArtifactSummary, Attempt, Distance, Event, FetchedArtifact, Learnt, PackingSystem,
     ProvenanceFindings, Recipe, Release, ResultRecord, Station, Verdict,
 };
 use crate::plan::{self, GzipMarks};
@@ -29,6 +29,7 @@ pub(super) struct Published {
     pub(super) gzip: Option<GzipMarks>,
     /// What the registry's provenance attestations of the file came to.
     pub(super) provenance: ProvenanceFindings,
+    pub(super) packed_on: Option<PackingSystem>,
 }
 
 /// What is verified: the same for every source, plan and try.
@@ -121,9 +122,10 @@ impl Line {
                 archive::read_members(&file.path, artifact.kind, &wanted)?,
                 archive::member_times(&file.path, artifact.kind)?,
                 archive::member_contents(&file.path, artifact.kind)?,
+                archive::zip_system(&file.path, artifact.kind)?,
             ))
         };
-        let (members, stamps, contents) =
+        let (members, stamps, contents, system) =
             read().map_err(|error| failure::unreadable(artifact, &error))?;
         let gzip = tree::gzip_marks(&file);
         Ok(Published {
@@ -133,6 +135,7 @@ impl Line {
             stamps,
             contents,
             gzip,
+            packed_on: system.and_then(PackingSystem::of_zip),
         })
     }
 

@@ -168,6 +168,7 @@ impl Line {
             stamps: &published.stamps,
             source_stamps,
             gzip: published.gzip,
+            packed_on: published.packed_on,
             source,
             tree: &files,
             ends: &ends,

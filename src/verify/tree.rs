@@ -140,9 +140,12 @@ pub(super) fn file_ends(
         .iter()
         .filter_map(|(member, content)| {
             let path = plan::source_of_member(ecosystem, member)?;
-            let bytes = read_inside(tree, &folder.join(path))?;
+            let (path, bytes) = plan::places(ecosystem, path).into_iter().find_map(|path| {
+                let bytes = read_inside(tree, &folder.join(&path))?;
+                Some((path, bytes))
+            })?;
             Some(FileEnds {
-                path: path.to_owned(),
+                path,
                 published: content.ends,
                 source: LineEnds::of(&bytes),
             })
@@ -163,7 +166,9 @@ pub(super) fn file_modes(
         .filter_map(|member| {
             let path = plan::source_of_member(ecosystem, &member.name)?;
             // A link is copied as what it leads to, which may be anywhere.
-            let metadata = folder.join(path).symlink_metadata().ok()?;
+            let metadata = plan::places(ecosystem, path)
+                .into_iter()
+                .find_map(|path| folder.join(path).symlink_metadata().ok())?;
             metadata.is_file().then(|| FileModes {
                 published: is_executable(member.mode),
                 source: is_executable(metadata.permissions().mode()),

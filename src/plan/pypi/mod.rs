@@ -7,6 +7,7 @@ mod requirements;
 mod stamps;
 mod steps;
 mod time;
+mod windows;
 mod zone;
 
 use super::{Candidate, Error, Facts};

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::{Candidate, Facts};
 use super::python::Python;
 use super::time::Time;
-use super::zone;
+use super::{windows, zone};
 use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR};
 
 /// How long after the upload the mirror still shows new files: publishers upload
@@ -17,8 +17,11 @@ const AFTER_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Stands the clock of Python still, for the build steps alone.
 const CLOCK: &str = include_str!("clock.py");
-const CLOCK_FILE: &str = "clock/sitecustomize.py";
-const CLOCK_START: &str = "clock/start";
+
+/// What Python reads at its start, in a folder that the build steps alone know of.
+const HOOKS: &str = "hooks";
+const HOOKS_FILE: &str = "hooks/sitecustomize.py";
+const CLOCK_START: &str = "hooks/start";
 
 #[derive(Clone, Copy)]
 pub(super) struct Base<'a> {
@@ -81,8 +84,28 @@ impl Base<'_> {
             name: self.tool.to_owned(),
             version: self.version.to_owned(),
         }];
+        let windows::Checkout {
+            crlf,
+            plain_modes,
+            recovered: of_checkout,
+        } = windows::checkout(facts);
+        recovered.extend(of_checkout);
+        if crlf.is_some() {
+            reasons.insert(
+                "plan.crlf".into(),
+                "texts of the wheel have CRLF where the commit has LF".into(),
+            );
+        }
         let mut build = Vec::new();
         let mut files = BTreeMap::new();
+        let mut hooks: Vec<&str> = Vec::new();
+        if windows::packed_there(facts) {
+            hooks.push(windows::HOOK);
+            reasons.insert(
+                "plan.files".into(),
+                "the wheel says that it was packed on Windows".into(),
+            );
+        }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         let touch = |seconds: i64| {
             step(words(&format!(
@@ -116,7 +139,7 @@ impl Base<'_> {
                 let seconds = instant(clock.seconds);
                 let (began, ended) = (clock.began.map(instant), clock.ended.map(instant));
                 build.push(step(words(&format!("touch {WORK_DIR}/{CLOCK_START}"))));
-                files.insert(CLOCK_FILE.to_owned(), CLOCK.to_owned());
+                hooks.push(CLOCK);
                 for (name, time) in [
                     ("BUILD_CLOCK", Some(seconds)),
                     ("BUILD_CLOCK_BEGAN", began),
@@ -184,13 +207,14 @@ impl Base<'_> {
                     .collect()
             }
         };
-        let wheel = if let Time::Clock { .. } = time {
-            ["env".to_owned(), format!("PYTHONPATH={WORK_DIR}/clock")]
+        let wheel = if hooks.is_empty() {
+            wheel
+        } else {
+            files.insert(HOOKS_FILE.to_owned(), hooks.join("\n\n"));
+            ["env".to_owned(), format!("PYTHONPATH={WORK_DIR}/{HOOKS}")]
                 .into_iter()
                 .chain(wheel)
                 .collect()
-        } else {
-            wheel
         };
         build.push(Step {
             run: wheel,
@@ -217,8 +241,8 @@ impl Base<'_> {
                 files,
                 inputs: vec![],
                 recovered,
-                crlf: None,
-                plain_modes: false,
+                crlf,
+                plain_modes,
                 limits: Limits::default(),
             },
             reasons,

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::super::Error;
 use super::super::testing::Situation;
+use super::super::{Error, FileEnds, FileModes};
 use super::python::{BEFORE_3_12, CURRENT, PYTHON_3_12, pythons};
-use crate::model::RecoveredFact;
-use crate::store::archive::MemberStamp;
+use crate::model::{PackingSystem, RecoveredFact};
+use crate::store::archive::{LineEnds, MemberStamp};
 
 /// Each way of setting times is tried on one Python, the first on the other too.
 const PYTHONS: usize = 2;
@@ -24,6 +24,15 @@ fn situation(generator: &str) -> Situation {
     );
     situation.stamp_all(&[FLIT_DEFAULT]);
     situation
+}
+
+/// A text of the wheel whose lines end in LF in the commit.
+fn ends(path: &str, published: LineEnds) -> FileEnds {
+    FileEnds {
+        path: path.into(),
+        published,
+        source: LineEnds::Lf,
+    }
 }
 
 #[test]
@@ -62,6 +71,61 @@ fn a_source_from_before_1980_is_given_a_time_that_a_zip_can_say() {
     assert!(!touches(&situation));
     situation.source_stamps[0].mtime -= 1;
     assert!(touches(&situation));
+}
+
+#[test]
+fn a_wheel_that_says_it_was_packed_on_windows_is_built_as_there_and_no_other_is() {
+    let mut situation = situation("bdist_wheel (0.42.0)");
+    situation.ends = vec![
+        ends("demo/a.py", LineEnds::Crlf),
+        ends("LICENSE", LineEnds::Lf),
+    ];
+    situation.modes = vec![FileModes {
+        published: false,
+        source: true,
+    }];
+    let plan = |situation: &Situation| situation.candidates().expect("plans")[0].plan.clone();
+    let elsewhere = plan(&situation);
+    let system = RecoveredFact::System {
+        system: PackingSystem::Windows,
+    };
+    let line_ends = RecoveredFact::LineEndings { crlf: 1, lf: 1 };
+    // Line ends are the checkout's, which any system can have.
+    assert!(elsewhere.recovered.contains(&line_ends));
+    assert!(elsewhere.files.is_empty() && !elsewhere.plain_modes);
+    assert!(!elsewhere.recovered.contains(&system));
+    situation.packed_on = Some(PackingSystem::Windows);
+    let there = plan(&situation);
+    assert!(there.recovered.contains(&system) && there.plain_modes);
+    assert!(there.recovered.contains(&line_ends));
+    let except = there.crlf.expect("a checkout with CRLF").except;
+    assert_eq!(except.into_iter().collect::<Vec<_>>(), ["LICENSE"]);
+    assert!(there.files["hooks/sitecustomize.py"].contains("create_system = 0"));
+    let run = &there.build.last().expect("a step").run;
+    assert!(
+        run.contains(&"PYTHONPATH=/build/hooks".to_owned()),
+        "{run:?}"
+    );
+    // A number in a zip is no system that a gzip file can have.
+    situation.packed_on = Some(PackingSystem::Darwin);
+    assert!(plan(&situation).files.is_empty());
+}
+
+#[test]
+fn a_clock_that_stands_still_and_windows_go_into_one_hook() {
+    let mut situation = situation("bdist_wheel (0.42.0)");
+    situation.packed_on = Some(PackingSystem::Windows);
+    situation.stamps.clear();
+    for (name, time) in [
+        ("demo/a.py", 1_700_000_000),
+        ("demo-1.0.dist-info/METADATA", 1_700_000_100),
+        ("demo-1.0.dist-info/RECORD", 1_700_000_100),
+    ] {
+        situation.stamp(name, time);
+    }
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    let hook = &plan.files["hooks/sitecustomize.py"];
+    assert!(hook.contains("create_system = 0") && hook.contains("BUILD_CLOCK"));
 }
 
 #[test]

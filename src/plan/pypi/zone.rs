@@ -107,7 +107,9 @@ fn offsets(wheel: &[MemberStamp], sdist: &[MemberStamp]) -> Vec<(i64, i64)> {
 /// `rw-rw-rw-`, and what `chmod` makes of a checkout with the usual one. Not 077: what it
 /// leaves is what Python's zipfile gives to every member that has no file (documentation,
 /// "ZipFile.writestr").
-const UMASKS: [(u32, u32, &str); 3] = [
+const UMASKS: [(u32, u32, &str); 4] = [
+    // Windows has none, and neither have some containers.
+    (0o000, 0o666, "a+w"),
     (0o002, 0o664, "g+w"),
     (0o007, 0o660, "g+w,o-rwx"),
     (0o027, 0o640, "o-rwx"),
@@ -209,7 +211,7 @@ mod tests {
         assert_eq!(mask(0o100_640), Some(0o027));
         assert_eq!(mask(0o600), None);
         assert_eq!(mask(0o100_644), None);
-        assert_eq!(mask(0o100_666), None);
+        assert_eq!(mask(0o100_666), Some(0));
         assert_eq!(
             umask(&[
                 stamp("x/a.py", "2024-03-06T07:24:34Z", 0o664),

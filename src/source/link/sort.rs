@@ -46,10 +46,21 @@ pub(super) fn sort(file: &Packed, commit: Option<&CommittedFile>, release: &Rele
         return generated().map_or(Kin::Changed, Kin::Generated);
     }
     match (file.form, theirs.form) {
-        (Form::Executable, Form::Plain | Form::Link) => Kin::MadeExecutable,
+        (Form::Executable, Form::Plain | Form::Link) if !runs_on_windows(&file.path) => {
+            Kin::MadeExecutable
+        }
         _ if same => Kin::Same,
         _ => Kin::LineEnds,
     }
+}
+
+/// Whether Python says of a file on Windows that it is executable, by its name alone
+/// (CPython, `Modules/posixmodule.c`, `win32_xstat_slow_impl`). Elsewhere nothing runs it.
+fn runs_on_windows(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    [".bat", ".cmd", ".exe", ".com"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// Whether two texts differ in how their lines end alone. What holds a NUL is no text, as

@@ -91,6 +91,16 @@ fn an_executable_bit_that_the_commit_lacks_is_said_and_a_lost_one_is_not() {
     assert_eq!(of(Form::Executable, Form::Plain), Kin::MadeExecutable);
     assert_eq!(of(Form::Executable, Form::Executable), Kin::Same);
     assert_eq!(of(Form::Plain, Form::Executable), Kin::Same);
+    let on_windows = |path| {
+        let theirs = committed("echo\n", Form::Plain);
+        sort(
+            &packed(path, "echo\n", Form::Executable),
+            Some(&theirs),
+            &release(),
+        )
+    };
+    assert_eq!(on_windows("docs/make.bat"), Kin::Same);
+    assert_eq!(on_windows("docs/make.bat.sh"), Kin::MadeExecutable);
 }
 
 #[test]
