@@ -1,0 +1,86 @@
+//! What wheels' builds have Python read at its start does what it says, and nothing to what
+//! it is not about, on this machine's Python.
+
+use std::path::Path;
+use std::process::Command;
+
+const CLOCK: &str = include_str!("../src/plan/pypi/clock.py");
+const WINDOWS: &str = include_str!("../src/plan/pypi/windows.py");
+
+/// What a program prints whose Python reads `hook` at its start; `before` is made before
+/// the build begins.
+fn python(hook: &str, program: &str) -> String {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let hooks = dir.path().join("hooks");
+    std::fs::create_dir(&hooks).expect("a folder");
+    std::fs::write(hooks.join("sitecustomize.py"), hook).expect("written");
+    let work = dir.path().join("work");
+    std::fs::create_dir_all(work.join("x.egg-info")).expect("a folder");
+    std::fs::write(work.join("before"), "x").expect("written");
+    set_old(&work.join("before"));
+    std::fs::write(hooks.join("start"), "").expect("written");
+    let output = Command::new("python3")
+        .args(["-c", program])
+        .current_dir(&work)
+        .env("PYTHONPATH", &hooks)
+        .env("BUILD_CLOCK", "1000000100")
+        .env("BUILD_CLOCK_BEGAN", "1000000090")
+        .env("BUILD_CLOCK_ENDED", "1000000110")
+        .output()
+        .expect("python3 runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+fn set_old(path: &Path) {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(900_000_000);
+    std::fs::File::options()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.set_modified(time))
+        .expect("a time");
+}
+
+#[test]
+fn a_clock_stands_still_in_each_phase_and_what_was_there_before_keeps_its_time() {
+    let told = python(
+        CLOCK,
+        "import os, time\n\
+         for name in 'made', 'x.egg-info/made':\n    open(name, 'w').write('abc')\n\
+         for name in 'made', 'x.egg-info/made', 'before':\n    \
+             told = os.stat(name)\n    \
+             print(int(told.st_mtime), told.st_mtime_ns, told[8], told.st_size, told.st_mode & 0o777 > 0)\n\
+         print(int(time.time()))\n",
+    );
+    let ns = "000000000";
+    assert_eq!(
+        told,
+        format!(
+            "1000000100 1000000100{ns} 1000000100 3 True\n\
+             1000000090 1000000090{ns} 1000000090 3 True\n\
+             900000000 900000000{ns} 900000000 1 True\n\
+             1000000110\n"
+        )
+    );
+}
+
+#[test]
+fn texts_and_zips_are_as_on_windows_and_everything_else_is_as_it_was() {
+    let told = python(
+        WINDOWS,
+        "import io, pathlib, zipfile\n\
+         def shows(name):\n    print(open(name, 'rb').read())\n\
+         open('a', 'w').write('one\\ntwo\\n'); shows('a')\n\
+         pathlib.Path('a').write_text('x\\n'); shows('a')\n\
+         open('a', 'a').write('y\\n'); shows('a')\n\
+         print(repr(open('a').read()))\n\
+         open('a', 'w', newline='\\n').write('x\\n'); shows('a')\n\
+         open('a', 'wb').write(b'x\\n'); shows('a')\n\
+         open('a', 'r+').write('y'); shows('a')\n\
+         print(zipfile.ZipInfo('x').create_system, zipfile.ZipInfo('x').date_time)\n",
+    );
+    assert_eq!(
+        told,
+        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n"
+    );
+}
