@@ -68,12 +68,13 @@ fn a_clock_stands_still_in_each_phase_and_what_was_there_before_keeps_its_time()
 fn texts_and_zips_are_as_on_windows_and_everything_else_is_as_it_was() {
     let told = python(
         WINDOWS,
-        "import io, pathlib, zipfile\n\
+        "import io, os, pathlib, zipfile\n\
          def shows(name):\n    print(open(name, 'rb').read())\n\
          open('a', 'w').write('one\\ntwo\\n'); shows('a')\n\
          pathlib.Path('a').write_text('x\\n'); shows('a')\n\
          open('a', 'a').write('y\\n'); shows('a')\n\
          print(repr(open('a').read()))\n\
+         open('a', 'w', opener=lambda name, flags: os.open(name, flags)).write('z\\n'); shows('a')\n\
          open('a', 'w', newline='\\n').write('x\\n'); shows('a')\n\
          open('a', 'wb').write(b'x\\n'); shows('a')\n\
          open('a', 'r+').write('y'); shows('a')\n\
@@ -81,6 +82,6 @@ fn texts_and_zips_are_as_on_windows_and_everything_else_is_as_it_was() {
     );
     assert_eq!(
         told,
-        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n"
+        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'z\\r\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n"
     );
 }

@@ -10,12 +10,12 @@ _OPEN = io.open
 _INIT = zipfile.ZipInfo.__init__
 
 
-def _open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest):
+def _open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest, **more):
     # "newline" as the system has it (documentation, "open"). Files that are read as well
     # keep theirs: there it would change what is read.
     if newline is None and not set("rb+") & set(mode):
         newline = "\r\n"
-    return _OPEN(file, mode, buffering, encoding, errors, newline, *rest)
+    return _OPEN(file, mode, buffering, encoding, errors, newline, *rest, **more)
 
 
 def _from_dos(self, *args, **kwargs):
