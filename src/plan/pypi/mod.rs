@@ -19,7 +19,7 @@ use time::{Time, since_1980, times};
 
 pub(super) fn wanted_member(name: &str) -> bool {
     name.split_once('/').is_some_and(|(folder, file)| {
-        folder.ends_with(".dist-info") && matches!(file, "WHEEL" | "METADATA")
+        folder.ends_with(".dist-info") && matches!(file, "WHEEL" | "METADATA" | "entry_points.txt")
     })
 }
 

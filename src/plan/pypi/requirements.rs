@@ -1,6 +1,8 @@
 //! What is installed to build a wheel: the backend that ran, and the rest as the source
 //! declares it (PEP 517, PEP 518). Pure.
 
+use std::str::FromStr as _;
+
 use serde::Deserialize;
 
 use super::super::{Error, Facts};
@@ -80,10 +82,41 @@ pub(super) fn requirements(
         // running setup.py asks for nothing.
         requirements.retain(|requirement| !is_setuptools(requirement));
         requirements.push(old.into());
-    } else if backend == Backend::BdistWheel && !requirements.iter().any(is_setuptools) {
-        requirements.push("setuptools".into());
+    } else if backend == Backend::BdistWheel {
+        if has_no_command_of_its_own(facts, &requirements) {
+            requirements.push(BEFORE_OWN_COMMAND.into());
+        } else if !requirements.iter().any(is_setuptools) {
+            requirements.push("setuptools".into());
+        }
     }
     requirements
+}
+
+/// Since 70.1 setuptools has a `bdist_wheel` of its own, which goes before that of wheel
+/// and names itself as the Generator (setuptools, "History", v70.1.0).
+const BEFORE_OWN_COMMAND: &str = "setuptools<70.1";
+const LAST_BEFORE: &str = "70.0.0";
+
+/// Whether the `bdist_wheel` of wheel can only have run with a setuptools that has none:
+/// `setup.py` does not take it from there by name, and the source asks for no later one.
+fn has_no_command_of_its_own(facts: &Facts<'_>, requirements: &[String]) -> bool {
+    let by_name = facts
+        .tree
+        .get("setup.py")
+        .is_some_and(|text| String::from_utf8_lossy(text).contains("bdist_wheel"));
+    let last: pep440_rs::Version = LAST_BEFORE.parse().expect("a constant version parses");
+    let allows_it = |requirement: &String| {
+        let text = requirement.split(';').next().unwrap_or_default().trim();
+        let end = text
+            .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
+            .unwrap_or(text.len());
+        let specifiers = text[end..].trim();
+        specifiers.is_empty()
+            || pep440_rs::VersionSpecifiers::from_str(specifiers)
+                .is_ok_and(|specifiers| specifiers.contains(&last))
+    };
+    let of_setuptools = |requirement: &&String| requirement_name(requirement) == "setuptools";
+    !by_name && requirements.iter().filter(of_setuptools).all(allows_it)
 }
 
 /// Whether the release is the backend itself: of this version, or of one that was
@@ -112,10 +145,26 @@ fn old_setuptools(facts: &Facts<'_>, backend: Backend) -> Option<&'static str> {
         return None;
     }
     if header().any(|line| line.starts_with("License-File:")) {
-        Some("setuptools<60")
+        // 62.1 is the last that was seen to write the platform.
+        Some(if has_rendered_entry_points(facts) {
+            "setuptools<62.2"
+        } else {
+            "setuptools<60"
+        })
     } else {
         Some("setuptools<56")
     }
+}
+
+/// Whether entry points are written as setuptools does since 60.9 at the latest (its
+/// `_entry_points.py`, `render`): the last line ends, and none is empty after it, as there
+/// is one in 60.5 and before (`command/egg_info.py`, `write_entries`).
+fn has_rendered_entry_points(facts: &Facts<'_>) -> bool {
+    let written = facts
+        .members
+        .iter()
+        .find(|(name, _)| name.ends_with(".dist-info/entry_points.txt"));
+    written.is_some_and(|(_, text)| text.ends_with(b"\n") && !text.ends_with(b"\n\n"))
 }
 
 /// Releases of wheel and setuptools that a Linux distribution has together, long after

@@ -151,6 +151,51 @@ fn metadata_tells_an_old_setuptools() {
 }
 
 #[test]
+fn entry_points_tell_a_setuptools_that_renders_them_anew() {
+    let asks = |entry_points: &str| {
+        let mut situation = situation("bdist_wheel (0.37.1)");
+        let metadata = "Platform: UNKNOWN\nLicense-File: LICENSE\n";
+        situation.member("demo-1.0.dist-info/METADATA", metadata);
+        situation.member("demo-1.0.dist-info/entry_points.txt", entry_points);
+        let run = &situation.candidates().expect("plans")[0].plan.prepare[1].run;
+        run.iter()
+            .find(|word| word.starts_with("setuptools"))
+            .cloned()
+    };
+    let text = "[console_scripts]\ndemo = demo:main\n";
+    assert_eq!(asks(text).as_deref(), Some("setuptools<62.2"));
+    assert_eq!(asks(&format!("{text}\n")).as_deref(), Some("setuptools<60"));
+}
+
+#[test]
+fn wheels_own_command_tells_a_setuptools_that_has_none() {
+    let asks = |generator: &str, requires: &str, setup: &str| {
+        let mut situation = situation(generator);
+        let manifest = format!("[build-system]\nrequires = [\"{requires}\"]\n");
+        situation.tree_file("pyproject.toml", &manifest);
+        situation.tree_file("setup.py", setup);
+        let run = &situation.candidates().expect("plans")[0].plan.prepare[1].run;
+        run.contains(&"setuptools<70.1".to_owned())
+    };
+    let wheel = "bdist_wheel (0.37.1)";
+    assert!(asks(wheel, "setuptools>=61", "setup()"));
+    assert!(asks(wheel, "setuptools", "setup()"));
+    assert!(asks(wheel, "other", "setup()"));
+    assert!(!asks(wheel, "setuptools>=70.1", "setup()"));
+    assert!(!asks(
+        wheel,
+        "setuptools==75.0 ; python_version > '3'",
+        "setup()"
+    ));
+    assert!(!asks(
+        wheel,
+        "setuptools",
+        "from wheel.bdist_wheel import bdist_wheel"
+    ));
+    assert!(!asks("setuptools (75.8.2)", "setuptools>=61", "setup()"));
+}
+
+#[test]
 fn the_setuptools_that_ran_comes_before_the_one_that_the_source_asks_for() {
     let installs = |metadata: &str| {
         let mut situation = situation("bdist_wheel (0.45.1)");
