@@ -188,6 +188,45 @@ fn a_commit_that_is_not_there_is_missing() {
 }
 
 #[test]
+fn a_commit_that_npms_client_noted_and_never_pushed_leaves_the_tag() {
+    let mut s = Situation::new();
+    let json = r#"{"name":"x","version":"1.0.0"}"#;
+    let tagged = s.upstream.commit(&[("package.json", Text(json))]);
+    let nowhere = git2::Oid::from_str(&"ab".repeat(20)).expect("id");
+    for kind in [
+        EvidenceKind::RegistryMetadata,
+        EvidenceKind::ArtifactMetadata,
+    ] {
+        let noted = SourceHints {
+            commit: Some((id(nowhere), kind)),
+            ..hints("pkg:npm/x@1.0.0")
+        };
+        // Without a tag, what the history says.
+        let (git, evidence) = s.locate(&noted).expect("found");
+        assert_eq!((git.commit, git.tag), (id(tagged), None));
+        assert!(says(&evidence, "never pushed"), "{evidence:?}");
+    }
+    s.upstream.tag("v1.0.0", tagged);
+    let noted = SourceHints {
+        commit: Some((id(nowhere), EvidenceKind::RegistryMetadata)),
+        ..hints("pkg:npm/x@1.0.0")
+    };
+    let (git, evidence) = s.locate(&noted).expect("found");
+    assert_eq!(git.tag.as_deref(), Some("v1.0.0"));
+    assert!(says(&evidence, &nowhere.to_string()), "{evidence:?}");
+    // One that is there and on no branch may be a fork's, and is never made up for.
+    let fork = s
+        .upstream
+        .commit_on(Some(tagged), &[("package.json", Text(json))]);
+    let forged = SourceHints {
+        commit: Some((id(fork), EvidenceKind::RegistryMetadata)),
+        ..hints("pkg:npm/x@1.0.0")
+    };
+    let error = s.locate(&forged).expect_err("refused");
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+}
+
+#[test]
 fn a_moved_tag_is_visible_and_does_not_move_the_source() {
     let mut s = Situation::new();
     let commit = s.crate_commit("1.0.0");

@@ -85,10 +85,39 @@ fn settle_unattested(
     at: &Candidate,
     tags: &[VersionTag],
 ) -> Result<Settled, Error> {
-    match &hints.commit {
-        Some((commit, kind)) => settle_commit(opened, hints, at, commit, *kind, tags),
-        None => settle_tag(opened, hints, at, tags),
+    let Some((commit, kind)) = &hints.commit else {
+        return settle_tag(opened, hints, at, tags);
+    };
+    match settle_commit(opened, hints, at, commit, *kind, tags) {
+        Err(Error::CommitMissing { .. }) if is_whole(opened) && is_note(*kind) => {
+            let mut settled = settle_tag(opened, hints, at, tags)?;
+            settled.evidence.push(evidence(
+                *kind,
+                format!(
+                    "{} names commit {commit}, which is not in the repository: it was never pushed, or history was rewritten",
+                    who(*kind)
+                ),
+            ));
+            Ok(settled)
+        }
+        settled => settled,
     }
+}
+
+/// Whether a commit's name is only noted beside the artifact or in its metadata by the
+/// publisher's client, as npm's `gitHead`. A crate's own is part of what is rebuilt: from
+/// another commit it could not come out the same.
+const fn is_note(kind: EvidenceKind) -> bool {
+    matches!(
+        kind,
+        EvidenceKind::RegistryMetadata | EvidenceKind::ArtifactMetadata
+    )
+}
+
+/// Whether the copy is upstream's present state and all of it, so that what is missing from
+/// it is missing there.
+fn is_whole(opened: &Opened) -> bool {
+    opened.fresh && opened.stale.is_none() && !opened.git.is_shallow()
 }
 
 /// What names another commit than the verified provenance does.
@@ -223,8 +252,7 @@ fn settle_tag(
         return Err(error);
     }
     // In an old or cut-off copy the tag may only be missing.
-    let whole = opened.fresh && opened.stale.is_none() && !opened.git.is_shallow();
-    let released = if whole {
+    let released = if is_whole(opened) {
         history::released(&opened.git, hints, at)?
     } else {
         None

@@ -214,7 +214,9 @@ fn tell_disagreement(candidates: &mut [Candidate]) {
         .filter(|candidate| candidate.is_claimed)
         .map(|candidate| candidate.target.shown.as_str())
         .collect();
-    if !is_attested || attested.is_claimed || claimed.is_empty() {
+    // Hosts of repositories take names in either case, and certificates spell them as the host.
+    let same = |shown: &&str| shown.eq_ignore_ascii_case(&attested.target.shown);
+    if !is_attested || attested.is_claimed || claimed.is_empty() || claimed.iter().any(same) {
         return;
     }
     let told = evidence(

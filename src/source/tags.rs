@@ -13,7 +13,7 @@ use super::ecosystem::{Packaging, packaging};
 /// can mean no other package; npm's own order follows (`V-npm`, `vV`, `V`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TagForm {
-    /// `name-v1.2.3`, `name@1.2.3`, `@scope/name@1.2.3`, `crates/name/1.2.3`.
+    /// `name-v1.2.3`, `name@1.2.3`, `@scope/name@1.2.3`, `crates/name/1.2.3`, `name==1.2.3`.
     Named,
     /// `1.2.3-npm`.
     Npm,
@@ -109,7 +109,7 @@ fn spelling(found: &str, version: &str, rules: &dyn Packaging) -> Option<TagSpel
 }
 
 fn form(prefix: &str, purl: &Purl, rules: &dyn Packaging) -> Option<TagForm> {
-    let separators = ['/', '-', '_', '@', '.'];
+    let separators = ['/', '-', '_', '@', '.', '='];
     // `name-v`, `release/v`: the `v` belongs to the version.
     let (stem, has_v) = match prefix.strip_suffix(['v', 'V']) {
         Some(stem) if stem.is_empty() || stem.ends_with(separators) => (stem, true),
@@ -189,6 +189,9 @@ mod tests {
             ("s-x-v1.2.3", "pkg:npm/%40s/x@1.2.3", Some(Named)),
             ("x@1.2.3", "pkg:npm/%40s/x@1.2.3", Some(Named)),
             ("@t/x2@1.2.3", "pkg:npm/%40s/x@1.2.3", None),
+            ("x==1.2.3", "pkg:pypi/x@1.2.3", Some(Named)),
+            ("y==1.2.3", "pkg:pypi/x@1.2.3", None),
+            ("x>=1.2.3", "pkg:pypi/x@1.2.3", None),
             ("y-1.2.3", "pkg:cargo/x@1.2.3", None),
             ("xy-1.2.3", "pkg:cargo/x@1.2.3", None),
             ("x-y-1.2.3", "pkg:cargo/x@1.2.3", None),

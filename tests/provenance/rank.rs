@@ -154,11 +154,14 @@ fn another_repository_than_the_metadata_claims_is_followed_and_told() {
 }
 
 #[test]
-fn a_home_page_elsewhere_is_no_disagreement() {
+fn a_home_page_elsewhere_or_another_spelling_is_no_disagreement() {
     let mut s = Situation::new();
     let made = commit(&mut s.attested, "1.0.0", "a");
     let mut hints = hints(Some(("attested", made)), None);
     hints.repositories[1].is_claim = false;
+    assert_eq!(s.locate(&hints).expect("found").1, Vec::<String>::new());
+    hints.repositories[1].is_claim = true;
+    hints.repositories[1].url = "https://git.example/O/Attested".into();
     assert_eq!(s.locate(&hints).expect("found").1, Vec::<String>::new());
 }
 
