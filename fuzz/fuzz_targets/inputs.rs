@@ -3,11 +3,16 @@
 //! What is read and can be written is read again as the same.
 #![no_main]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use remint::attest::{Bundle, Leaf};
-use remint::model::{Config, Purl, Recipe};
+use remint::model::{
+    Artifact, ArtifactKind, Config, FetchedArtifact, Purl, Recipe, Sha256Digest, Sha512Digest,
+};
+use remint::provenance::Attestations;
+use remint::registry::PublishedAttestation;
 use remint::trust::{Policy, Record};
 use remint::{farm, lockfile, plan, registry};
 
@@ -30,13 +35,41 @@ fuzz_target!(|data: &[u8]| {
         8 => lock_file("poetry.lock", text),
         9 => batch_input("list", text),
         10 => batch_input("sbom.json", text),
-        11 => drop(Bundle::parse(text)),
+        11 => bundle(text),
         12 => drop(Leaf::parse(rest)),
         13 => record(rest),
         14 => drop(plan::registry_entries(text)),
         _ => index(rest),
     }
 });
+
+/// A bundle of remint's own, or a registry's: what nobody trusted has signed names no source.
+fn bundle(text: &str) {
+    static PUBLIC: LazyLock<Attestations> =
+        LazyLock::new(|| Attestations::open(None).expect("the library's own root"));
+    drop(Bundle::parse(text));
+    let published = PublishedAttestation {
+        bundle: text.to_owned(),
+        publisher: None,
+    };
+    let file = FetchedArtifact {
+        artifact: Artifact {
+            name: "fuzz".into(),
+            kind: ArtifactKind::NpmTarball,
+            url: "http://127.0.0.1/".parse().expect("valid"),
+            digests: vec![],
+            size: None,
+            published_at: None,
+            yanked: false,
+            provenance: None,
+        },
+        sha256: Sha256Digest::of(b""),
+        sha512: Sha512Digest::of(b""),
+        size: 0,
+        path: PathBuf::new(),
+    };
+    assert_eq!(PUBLIC.examine(&[published], &file).verified, None);
+}
 
 fn purl(text: &str) {
     if let Ok(purl) = text.parse::<Purl>() {

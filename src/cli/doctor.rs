@@ -36,6 +36,15 @@ pub async fn run(global: &Global) -> Result<Outcome, Error> {
             .map_err(ToString::to_string),
     );
     report.line("keys", keys(&config, &data));
+    let trusted = config.provenance.trusted_root.as_ref();
+    let trusted = trusted.map_or_else(
+        || "the public Sigstore is trusted".to_owned(),
+        |root| format!("{} is trusted", root.display()),
+    );
+    report.line(
+        "provenance",
+        open::attestations(global, &config).map(|_| trusted),
+    );
     let images = open::images(global, &data);
     match &images {
         Ok(images) => {

@@ -98,6 +98,13 @@ pub(super) fn blobs(config: &Config, data: &Path) -> Result<Blobs, Error> {
     Ok(blobs.behind(bucket(config)?))
 }
 
+/// What verifies the registries' provenance attestations.
+pub(super) fn attestations(global: &Global, config: &Config) -> Result<Attestations, Error> {
+    let root = config.provenance.trusted_root.as_deref();
+    let root = root.map(|name| beside_config(global, name));
+    Attestations::open(root.as_deref()).map_err(|e| Error::usage(&e))
+}
+
 /// The image room, on the folder of definitions.
 pub(super) fn images(global: &Global, data: &Path) -> Result<Images, Error> {
     Images::open(&global.images_dir, &data.join("images")).map_err(|error| Error::usage(&error))
@@ -146,9 +153,7 @@ pub(super) async fn open_quietly(
     let registries = Registries::open(&config.registry, blobs.clone(), &data.join("metadata"))
         .map_err(|e| Error::usage(&e))?;
     let registries = Arc::new(registries);
-    let root = config.provenance.trusted_root.as_deref();
-    let root = root.map(|name| beside_config(global, name));
-    let attestations = Attestations::open(root.as_deref()).map_err(|e| Error::usage(&e))?;
+    let attestations = attestations(global, &config)?;
     let images = images(global, &data)?;
     let on_demand = config.toolchains.on_demand;
     let mut cargos = image::cargos_of_images(&images, on_demand);

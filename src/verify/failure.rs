@@ -77,3 +77,27 @@ pub(super) fn before_artifact(
 ) -> ResultRecord {
     ResultRecord::new(purl.clone(), infra(error), started)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_not_found_is_told_with_what_its_attestation_came_to() {
+        let mut findings = ProvenanceFindings::default();
+        findings.refuse(&"another key");
+        let missing = || source::Error::NoRepository {
+            package: "pkg:npm/demo@1.0.0".into(),
+            looked_at: "nothing".into(),
+        };
+        let verdict = of_attested_source(missing(), &findings);
+        assert!(verdict.reason().ends_with("does not hold: another key"));
+        // A network that is down says nothing about the package.
+        let down = source::Error::CannotRead {
+            repository: "https://git.example/o/r".into(),
+            reason: "timed out".into(),
+        };
+        let verdict = of_attested_source(down, &findings);
+        assert!(matches!(verdict, Verdict::InfraError { reason } if !reason.contains("key")));
+    }
+}
