@@ -40,7 +40,7 @@ impl Provenance {
 pub struct ProvenanceFindings {
     /// Where the file was made, where an attestation says so and holds.
     pub verified: Option<Provenance>,
-    /// What is there and does not hold, one sentence each.
+    /// What is there and does not hold, or is of nobody that is known; one sentence each.
     pub doubts: Vec<String>,
 }
 
@@ -60,6 +60,14 @@ impl ProvenanceFindings {
     pub fn refuse(&mut self, reason: &impl std::fmt::Display) {
         self.doubts.push(format!(
             "a provenance attestation is there and does not hold: {}",
+            tame(reason)
+        ));
+    }
+
+    /// Adds one that is signed by an identity which names no source.
+    pub fn pass_over(&mut self, reason: &impl std::fmt::Display) {
+        self.doubts.push(format!(
+            "a provenance attestation is there and names no source that could be followed: {}",
             tame(reason)
         ));
     }

@@ -40,8 +40,8 @@ pub(super) fn source_of(certificate: &CertificateInfo) -> Result<Provenance, Err
         .iter()
         .find(|service| service.issuer == issuer)
         .ok_or_else(|| {
-            refused(format!(
-                "is vouched for by `{issuer}`, which is no build service that is known"
+            Error::Stranger(format!(
+                "its signer is vouched for by `{issuer}`, which is no build service that is known"
             ))
         })?;
     let claims = &certificate.ci_claims;
@@ -105,10 +105,9 @@ pub(super) fn agrees(
             workflow,
         } => (gitlab, repository, format!("//{workflow}")),
         Publisher::Other(kind) => {
-            return Err(Error::Publisher {
-                named: format!("one of the kind `{kind}`, which names no repository"),
-                certified: provenance.workflow.clone(),
-            });
+            return Err(Error::Stranger(format!(
+                "its publisher is of the kind `{kind}`, which names no repository"
+            )));
         }
     };
     let at = format!("{}{repository}", service.repositories);

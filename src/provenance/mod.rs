@@ -45,7 +45,10 @@ pub(crate) enum Error {
     /// What the library checks.
     #[error("{0}")]
     Signature(String),
-    /// Another kind of signer than a build whose repository is known.
+    /// It is signed, by somebody other than a build service that is known.
+    #[error("{0}")]
+    Stranger(String),
+    /// A build's certificate that does not name its source as it must.
     #[error("its certificate {0}")]
     Identity(String),
     /// The registry says that another publisher signed it.
@@ -114,6 +117,7 @@ impl Attestations {
             match self.verify(attestation, file) {
                 Ok(Some(provenance)) => verified.push(provenance),
                 Ok(None) => {}
+                Err(error @ Error::Stranger(_)) => findings.pass_over(&error),
                 Err(error) => findings.refuse(&error),
             }
         }

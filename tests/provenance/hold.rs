@@ -120,11 +120,29 @@ fn a_publisher_that_is_not_the_certificates_holder_does_not_hold() {
     refused(&of(of_pypi(&bundle, "o/r", "other.yml")), "other.yml");
     // A prefix is another workflow.
     refused(&of(of_pypi(&bundle, "o/r", "release.ym")), "publisher");
+}
+
+#[test]
+fn a_signer_that_is_no_known_build_is_passed_over_and_said_to_be() {
+    let sigstore = Sigstore::new();
+    let person = Build {
+        issuer: "https://accounts.example".into(),
+        ..build()
+    };
+    let unknown = npm(&sigstore, &honest(&sigstore, &person));
     let odd = PublishedAttestation {
-        bundle: bundle.to_string(),
+        bundle: sigstore.bundle(&build(), &publish(&sha256())).to_string(),
         publisher: Some(Publisher::Other("Google".into())),
     };
-    refused(&of(odd), "names no repository");
+    let odd = examine(&sigstore, ArtifactKind::PureWheel, &[odd]);
+    for (findings, why) in [(unknown, "no build service"), (odd, "names no repository")] {
+        assert_eq!(findings.verified, None);
+        let [doubt] = &findings.doubts[..] else {
+            panic!("one doubt: {findings:?}");
+        };
+        assert!(doubt.contains("names no source"), "{doubt}");
+        assert!(doubt.contains(why), "{doubt}");
+    }
 }
 
 #[test]
@@ -233,10 +251,7 @@ fn a_place_in_the_log_that_is_missing_wrong_or_anothers_does_not_hold() {
 fn an_identity_that_is_no_known_build_of_that_repository_does_not_hold() {
     let sigstore = Sigstore::new();
     type Change = fn(&mut Build);
-    let cases: [(&str, Change); 6] = [
-        ("no build service", |build| {
-            build.issuer = "https://accounts.example".into();
-        }),
+    let cases: [(&str, Change); 5] = [
         ("another subject", |build| {
             build.subject = Some("https://github.com/famous/project/.github/workflows/x".into());
         }),
