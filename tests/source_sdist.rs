@@ -75,7 +75,7 @@ impl Farm {
             &"pkg:pypi/demo@1.0".parse().expect("valid"),
             &git,
             &self.sdist(files),
-            METADATA.as_bytes(),
+            &BTreeMap::from([("demo-1.0.dist-info/METADATA".into(), METADATA.into())]),
             scratch.path(),
         )
     }

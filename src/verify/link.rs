@@ -10,10 +10,6 @@ use crate::model::{
 use crate::sandbox::Scratch;
 use crate::source;
 
-/// The name of a wheel's metadata ends so (binary distribution format, "The .dist-info
-/// directory").
-const METADATA: &str = ".dist-info/METADATA";
-
 impl Line {
     /// Holds the release's source distribution against its commit, which `known` is where a
     /// try has found it; none where the release has no source distribution.
@@ -52,17 +48,11 @@ impl Line {
             Some(Source::Git { git, .. }) => git.clone(),
             Some(Source::Sdist { .. }) | None => self.commit_of(subject, recipe).await?,
         };
-        let metadata = subject
-            .published
-            .members
-            .iter()
-            .find(|(name, _)| name.ends_with(METADATA))
-            .map(|(_, text)| text.clone())
-            .unwrap_or_default();
+        let members = subject.published.members.clone();
         let scratch = Scratch::make().map_err(|error| error.to_string())?;
         let (sources, purl) = (self.sources.clone(), subject.release.purl.clone());
         let archive = sdist.path.clone();
-        on_a_thread(move || sources.hold(&purl, &git, &archive, &metadata, scratch.path()))
+        on_a_thread(move || sources.hold(&purl, &git, &archive, &members, scratch.path()))
             .await
             .map_err(|error| error.to_string())
     }

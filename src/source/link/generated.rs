@@ -21,20 +21,20 @@ pub(super) struct Release {
     pub(super) version: String,
     /// What its wheel requires, by normalized names.
     pub(super) requires: BTreeSet<String>,
+    /// Its wheel's entry points, each with its group.
+    pub(super) entry_points: BTreeSet<String>,
     /// `pyproject.toml`, `setup.cfg` and `setup.py` of the commit, where they are there.
     pub(super) manifests: BTreeMap<&'static str, String>,
 }
 
 /// The text files that setuptools and pbr write into `.egg-info` (setuptools, "The
 /// Internal Structure of Python Eggs", "Project Metadata"; pbr, `pbr_json.py`).
-const EGG_INFO: [&str; 12] = [
-    "PKG-INFO",
+const EGG_INFO: [&str; 10] = [
     "SOURCES.txt",
     "dependency_links.txt",
     "depends.txt",
     "requires.txt",
     "top_level.txt",
-    "entry_points.txt",
     "namespace_packages.txt",
     "eager_resources.txt",
     "not-zip-safe",
@@ -67,8 +67,15 @@ pub(super) fn packer_of(
         }
         path => match path.rsplit_once('/') {
             Some((folder, name)) if is_egg_info(folder, release) => {
-                let is_good = name != "PKG-INFO" || is_metadata(&file.content, release);
-                (EGG_INFO.contains(&name) && is_good).then_some(Packer::EggInfo)
+                let is_good = match name {
+                    "PKG-INFO" => is_metadata(&file.content, release),
+                    // setuptools runs what some of them name while it builds.
+                    "entry_points.txt" => {
+                        entry_points(&file.content).is_subset(&release.entry_points)
+                    }
+                    name => EGG_INFO.contains(&name),
+                };
+                is_good.then_some(Packer::EggInfo)
             }
             _ => is_version(file, release).then_some(Packer::VersionFile),
         },
@@ -114,6 +121,22 @@ pub(super) fn requirements(metadata: &[u8]) -> BTreeSet<String> {
             normalized(&name[..end])
         })
         .collect()
+}
+
+/// Entry points, each with its group before it (entry points specification, "File
+/// format"), without spaces.
+pub(super) fn entry_points(text: &[u8]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut group = String::new();
+    for line in String::from_utf8_lossy(text).lines() {
+        let line = line.replace([' ', '\t'], "");
+        if line.starts_with('[') {
+            group = line;
+        } else if !line.is_empty() {
+            found.insert(format!("{group}{line}"));
+        }
+    }
+    found
 }
 
 /// Metadata of this release that asks for nothing that its wheel does not: resolvers read

@@ -13,7 +13,7 @@ mod python;
 mod settings;
 mod sort;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use git2::Oid;
@@ -33,8 +33,8 @@ const MAX_FILE: u64 = 256 << 20;
 
 impl Sources {
     /// Holds the source distribution at `archive` of the release `purl` against a commit.
-    /// `metadata` is that of the release's wheel (empty for none); the archive is unpacked
-    /// below `scratch`, an empty folder.
+    /// `members` are those of the release's wheel that say what it asks for and what it
+    /// runs; the archive is unpacked below `scratch`, an empty folder.
     ///
     /// # Errors
     /// As [`Sources::checkout`] and [`unpack_sdist`]; nothing is known of the link then.
@@ -43,7 +43,7 @@ impl Sources {
         purl: &Purl,
         git: &GitSource,
         archive: &Path,
-        metadata: &[u8],
+        members: &BTreeMap<String, Vec<u8>>,
         scratch: &Path,
     ) -> Result<HeldFiles, Error> {
         let deadline = Deadline::of_checkout();
@@ -61,7 +61,8 @@ impl Sources {
         let release = Release {
             name: normalized(purl.name().as_str()),
             version: purl.version().map_or("", |v| v.as_str()).to_owned(),
-            requires: generated::requirements(metadata),
+            requires: generated::requirements(member(members, "METADATA")),
+            entry_points: generated::entry_points(member(members, "entry_points.txt")),
             manifests: commit.manifests()?,
         };
         let mut held = HeldFiles::against(git);
@@ -77,6 +78,20 @@ impl Sources {
         held.left_out = commit.paths().filter(|path| !seen.contains(path)).count();
         Ok(held)
     }
+}
+
+/// A file of the wheel's `.dist-info` (binary distribution format, "The .dist-info
+/// directory"); nothing where it has none.
+fn member<'a>(members: &'a BTreeMap<String, Vec<u8>>, name: &str) -> &'a [u8] {
+    members
+        .iter()
+        .find(|(path, _)| {
+            let folder = path
+                .strip_suffix(name)
+                .and_then(|path| path.strip_suffix('/'));
+            folder.is_some_and(|folder| folder.ends_with(".dist-info") && !folder.contains('/'))
+        })
+        .map_or(&[], |(_, content)| content.as_slice())
 }
 
 fn count(held: &mut HeldFiles, file: &Packed, kin: Kin) {

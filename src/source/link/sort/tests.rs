@@ -10,6 +10,7 @@ fn release() -> Release {
         name: "demo-x".into(),
         version: "1.0".into(),
         requires: BTreeSet::from(["idna".into()]),
+        entry_points: BTreeSet::from(["[console_scripts]demo=demo:main".into()]),
         manifests: BTreeMap::from([(
             "pyproject.toml",
             "[tool.setuptools_scm]\nwrite_to = \"src/demo/_version.py\"\n".into(),
@@ -168,6 +169,21 @@ fn a_name_that_imitates_a_generated_one_is_no_packers() {
     assert_eq!(sort(&run, None, &release()), Kin::Unknown);
     let link = packed("PKG-INFO", METADATA, Form::Link);
     assert_eq!(sort(&link, None, &release()), Kin::Unknown);
+}
+
+#[test]
+fn entry_points_are_the_packers_only_where_the_wheel_has_them_too() {
+    let path = "demo_x.egg-info/entry_points.txt";
+    let text = "[console_scripts]\ndemo = demo:main\n\n";
+    assert_eq!(new(path, text), Kin::Generated(Packer::EggInfo));
+    let group = "[setuptools.finalize_distribution_options]";
+    for evil in [
+        format!("{text}{group}\nx = demo:evil\n"),
+        text.replace("[console_scripts]", group),
+        text.replace("demo:main", "demo:evil"),
+    ] {
+        assert_eq!(new(path, &evil), Kin::Unknown, "{evil}");
+    }
 }
 
 #[test]
