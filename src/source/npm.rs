@@ -15,6 +15,15 @@ use super::ecosystem::{
 
 const MANIFEST: &str = "package.json";
 
+/// What stands for the version in a source whose workflow writes it in when it publishes
+/// (semantic-release, "FAQ", "Why is the package.json's version not updated in my
+/// repository?", and the names that its documentation used before).
+const PLACEHOLDERS: [&str; 3] = [
+    "0.0.0-development",
+    "0.0.0-semantically-released",
+    "0.0.0-semantic-release",
+];
+
 /// npm packages.
 pub(crate) struct Npm;
 
@@ -74,7 +83,13 @@ impl Packaging for Npm {
             name: DeclaredName::Literal(name.to_owned()),
             version: text("version").map_or_else(
                 || DeclaredVersion::Dynamic("there is no version in it".into()),
-                |version| DeclaredVersion::Literal(version.to_owned()),
+                |version| {
+                    if PLACEHOLDERS.contains(&version) {
+                        let how = format!("{version} stands for what publishing writes in");
+                        return DeclaredVersion::Dynamic(how);
+                    }
+                    DeclaredVersion::Literal(version.to_owned())
+                },
             ),
         }))
     }
@@ -142,6 +157,16 @@ mod tests {
         assert_eq!(
             full.expect("a package").version,
             DeclaredVersion::Literal("1.0.0".into())
+        );
+        let left_open = declared(r#"{"name":"a","version":"0.0.0-development"}"#).expect("parses");
+        assert!(matches!(
+            left_open.expect("a package").version,
+            DeclaredVersion::Dynamic(how) if how.contains("0.0.0-development")
+        ));
+        let a_prerelease = declared(r#"{"name":"a","version":"0.0.0-dev"}"#).expect("parses");
+        assert_eq!(
+            a_prerelease.expect("a package").version,
+            DeclaredVersion::Literal("0.0.0-dev".into())
         );
         assert_eq!(declared(r#"{"private":true}"#), Ok(None));
         assert!(declared("{").is_err());

@@ -10,6 +10,7 @@ use crate::model::{CommitId, Source};
 /// The parts of `package.json` that are read.
 #[derive(Default, Deserialize)]
 pub(super) struct Manifest {
+    version: Option<String>,
     #[serde(default)]
     scripts: BTreeMap<String, serde_json::Value>,
     #[serde(rename = "packageManager")]
@@ -48,6 +49,14 @@ fn parse(bytes: &[u8]) -> Result<Manifest, serde_json::Error> {
 }
 
 impl Manifest {
+    /// Whether publishing wrote `version` in: the source has none, or another one. That
+    /// it may have is the source room's to say.
+    pub(super) fn leaves_open(&self, version: &str) -> bool {
+        // npm takes these away (semver, "parse").
+        let bare = |text: &str| text.trim().trim_start_matches(['=', 'v']).to_owned();
+        self.version.as_deref().map(bare) != Some(bare(version))
+    }
+
     fn has(&self, script: &str) -> bool {
         self.scripts.contains_key(script)
     }
@@ -112,6 +121,14 @@ mod tests {
         assert!(!build.runs_on_packing() && build.publish_script().is_none());
         assert_eq!(build.build_script(), Some("build"));
         assert!(manifest("{}").build_script().is_none());
+    }
+
+    #[test]
+    fn a_version_that_the_source_leaves_open_is_written_in() {
+        assert!(manifest(r#"{"version":"0.0.0-development"}"#).leaves_open("1.0.0"));
+        assert!(manifest("{}").leaves_open("1.0.0"));
+        assert!(!manifest(r#"{"version":"1.0.0"}"#).leaves_open("1.0.0"));
+        assert!(!manifest(r#"{"version":"v1.0.0"}"#).leaves_open("1.0.0"));
     }
 
     #[test]

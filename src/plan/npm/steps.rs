@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Candidate, Facts, RegistryTool};
+use super::super::{Candidate, Facts, RegistryTool, endings};
 use super::install::{Install, Installer};
 use super::manifest::{Manifest, written_commit};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, npm, system};
@@ -135,6 +135,24 @@ impl<'a> Packing<'a> {
             recovered.push(RecoveredFact::Umask { mask });
             about_build.push(format!("every member's mode is as with umask {mask:03o}"));
         }
+        if let Some(version) = facts.release.purl.version()
+            && self.manifest.leaves_open(version.as_str())
+        {
+            // As semantic-release's npm plugin does before it packs; it is npm that knows
+            // how to write the file.
+            let mut run = words("npm version --no-git-tag-version --ignore-scripts");
+            run.push(version.to_string());
+            build.push(here(run));
+            about_build.push("the source leaves its version to the release".into());
+        }
+        let crlf = endings::recovered(facts).map(|(checkout, fact)| {
+            recovered.push(fact);
+            why(
+                "plan.crlf",
+                "the published texts end their lines with CRLF where the commit's do not: git wrote them so".into(),
+            );
+            checkout
+        });
         let locked = scripts
             .as_ref()
             .is_some_and(|scripts| scripts.install.lock.is_some());
@@ -245,7 +263,7 @@ impl<'a> Packing<'a> {
                 files,
                 inputs,
                 recovered,
-                crlf: None,
+                crlf,
                 plain_modes: false,
                 limits: Limits::default(),
             },

@@ -4,6 +4,8 @@ use super::super::Error;
 use super::super::testing::Situation;
 use super::*;
 use crate::model::{RecoveredFact, Source};
+use crate::plan::FileEnds;
+use crate::store::archive::LineEnds;
 
 fn last_step(candidate: &Candidate) -> &[String] {
     &candidate.plan.build.last().expect("a step").run
@@ -255,4 +257,39 @@ fn a_build_without_a_lock_file_is_tried_undated_last_where_the_time_is_a_proxys(
     assert_eq!(cutoffs("2023-12-14T22:13:20Z", false), [true]);
     assert_eq!(cutoffs("2023-12-14T22:13:21Z", false), [true, false]);
     assert_eq!(cutoffs("2023-12-14T22:13:21Z", true), [false]);
+}
+
+#[test]
+fn a_version_that_the_source_leaves_open_is_set_before_anything_runs() {
+    let mut situation = Situation::npm();
+    let set = |situation: &Situation| {
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        plan.build[0].run.join(" ")
+    };
+    situation.tree_file(
+        "package.json",
+        r#"{"name":"demo","version":"0.0.0-development"}"#,
+    );
+    assert_eq!(
+        set(&situation),
+        "npm version --no-git-tag-version --ignore-scripts 1.0.0"
+    );
+    situation.tree_file("package.json", r#"{"name":"demo","version":"1.0.0"}"#);
+    assert!(set(&situation).starts_with("npm pack"));
+}
+
+#[test]
+fn crlf_of_the_publishers_checkout_is_an_input_of_npm_too() {
+    let mut situation = Situation::npm();
+    situation.ends = vec![FileEnds {
+        path: "index.js".into(),
+        published: LineEnds::Crlf,
+        source: LineEnds::Lf,
+    }];
+    let plan = situation.candidates().expect("plans").remove(0).plan;
+    assert!(plan.crlf.is_some());
+    assert!(
+        plan.recovered
+            .contains(&RecoveredFact::LineEndings { crlf: 1, lf: 0 })
+    );
 }
