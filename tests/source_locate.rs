@@ -268,6 +268,29 @@ fn without_a_commit_the_tag_that_names_the_version_is_the_source() {
 }
 
 #[test]
+fn of_two_tags_of_a_version_the_one_with_more_of_the_artifacts_files_is_taken() {
+    let mut s = Situation::new();
+    s.crate_commit("1.0.0");
+    let bare = s.upstream.commit(&[("src/lib.rs", Text("released"))]);
+    let v = s
+        .upstream
+        .commit(&[("src/lib.rs", Text("changed before it was tagged again"))]);
+    s.upstream.tag("1.0.0", bare);
+    s.upstream.tag("v1.0.0", v);
+    let mut hints = hints("pkg:cargo/x@1.0.0");
+    hints.files = BTreeSet::from([blob("released")]);
+    let (git, evidence) = s.locate(&hints).expect("found");
+    assert_eq!((git.commit, git.tag.as_deref()), (id(bare), Some("1.0.0")));
+    assert!(
+        says(
+            &evidence,
+            "it holds 0 of the artifact's files, and the one that was taken 1"
+        ),
+        "{evidence:?}"
+    );
+}
+
+#[test]
 fn two_tags_on_different_commits_are_ranked_and_both_recorded() {
     let mut s = Situation::new();
     let bare = s.crate_commit("1.0.0");

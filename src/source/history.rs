@@ -150,7 +150,11 @@ fn choose(
 }
 
 /// How many of the files are in a commit's tree, wherever they lie.
-fn files_in(git: &Repository, commit: Oid, files: &BTreeSet<BlobId>) -> Result<usize, git2::Error> {
+pub(super) fn files_in(
+    git: &Repository,
+    commit: Oid,
+    files: &BTreeSet<BlobId>,
+) -> Result<usize, git2::Error> {
     if files.is_empty() {
         return Ok(0);
     }

@@ -4,6 +4,9 @@
 //! evidence, so that a reader sees what the answer rests on; what does not hold
 //! is an error and never a guess.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use git2::Oid;
 
 use super::Error;
@@ -195,6 +198,49 @@ fn settle_commit(
     })
 }
 
+/// A tag whose manifest is the release's.
+struct Agreeing<'t> {
+    tag: &'t VersionTag,
+    found: Found,
+    /// How many of the artifact's files its commit holds; counted where tags of several
+    /// commits agree, since a release may have been tagged twice.
+    files: usize,
+}
+
+/// The tags whose manifests agree, in their order, and why the first of the others does not.
+fn agreeing<'t>(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tags: &'t [VersionTag],
+) -> Result<(Vec<Agreeing<'t>>, Option<Error>), Error> {
+    let (mut agreeing, mut contradiction) = (Vec::new(), None);
+    for tag in tags {
+        let commit = opened
+            .git
+            .find_commit(tag.commit)
+            .map_err(|e| cannot_read(at, e.message().to_owned()))?;
+        match manifests(opened, hints, at, &commit) {
+            Ok(found) => agreeing.push(Agreeing {
+                tag,
+                found,
+                files: 0,
+            }),
+            Err(error) => {
+                contradiction.get_or_insert(error);
+            }
+        }
+    }
+    let commits: BTreeSet<Oid> = agreeing.iter().map(|one| one.tag.commit).collect();
+    if commits.len() > 1 {
+        for one in &mut agreeing {
+            one.files = history::files_in(&opened.git, one.tag.commit, &hints.files)
+                .map_err(Error::incomplete(&at.target.shown))?;
+        }
+    }
+    Ok((agreeing, contradiction))
+}
+
 /// No commit was named: the best tag whose manifest agrees, or else what the history says.
 fn settle_tag(
     opened: &Opened,
@@ -202,53 +248,45 @@ fn settle_tag(
     at: &Candidate,
     tags: &[VersionTag],
 ) -> Result<Settled, Error> {
-    let mut first_error = None;
-    for (index, tag) in tags.iter().enumerate() {
-        let commit = opened
-            .git
-            .find_commit(tag.commit)
-            .map_err(|e| cannot_read(at, e.message().to_owned()))?;
-        let found = match manifests(opened, hints, at, &commit) {
-            Ok(found) => found,
-            Err(error) => {
-                first_error.get_or_insert(error);
-                continue;
-            }
-        };
+    let (agreeing, contradiction) = agreeing(opened, hints, at, tags)?;
+    // The first of equals: they are in the order of their rank.
+    let best = agreeing.iter().min_by_key(|tag| Reverse(tag.files));
+    if let Some(best) = best {
         let mut list = vec![evidence(
             EvidenceKind::TagMatch,
-            format!("tag {} names the version", printable(&tag.name, false)),
+            format!("tag {} names the version", printable(&best.tag.name, false)),
         )];
-        for (other_index, other) in tags.iter().enumerate() {
-            if other.commit != tag.commit {
-                let why = if other_index < index {
-                    "its manifest does not agree"
-                } else {
-                    "it ranks lower"
-                };
-                list.push(evidence(
-                    EvidenceKind::TagMatch,
-                    format!(
-                        "tag {} names the version too and is another commit, {}; {why}",
-                        printable(&other.name, false),
-                        other.commit
-                    ),
-                ));
-            }
+        for other in tags.iter().filter(|tag| tag.commit != best.tag.commit) {
+            let why = match agreeing.iter().find(|one| one.tag.name == other.name) {
+                None => "its manifest does not agree".to_owned(),
+                Some(one) if one.files < best.files => format!(
+                    "it holds {} of the artifact's files, and the one that was taken {}",
+                    one.files, best.files
+                ),
+                Some(_) => "it ranks lower".to_owned(),
+            };
+            list.push(evidence(
+                EvidenceKind::TagMatch,
+                format!(
+                    "tag {} names the version too and is another commit, {}; {why}",
+                    printable(&other.name, false),
+                    other.commit
+                ),
+            ));
         }
         list.push(evidence(
             EvidenceKind::Reachable,
-            vouched(opened, at, tag.commit)?,
+            vouched(opened, at, best.tag.commit)?,
         ));
         return Ok(Settled {
-            commit: tag.commit,
-            tag: Some(tag.name.clone()),
-            found,
+            commit: best.tag.commit,
+            tag: Some(best.tag.name.clone()),
+            found: best.found.clone(),
             evidence: list,
         });
     }
     // A tag that names the version and another manifest is a contradiction, not a gap.
-    if let Some(error) = first_error {
+    if let Some(error) = contradiction {
         return Err(error);
     }
     // In an old or cut-off copy the tag may only be missing.

@@ -24,7 +24,7 @@ const MAX_FOLDERS: usize = 5_000;
 const FOREIGN: &str = "node_modules";
 
 /// Where the package is, and what says so.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The folder below the root; empty for the root.
     pub(crate) directory: String,

@@ -17,8 +17,10 @@ const MANIFEST: &str = "package.json";
 
 /// What stands for the version in a source whose workflow writes it in when it publishes
 /// (semantic-release, "FAQ", "Why is the package.json's version not updated in my
-/// repository?", and the names that its documentation used before).
-const PLACEHOLDERS: [&str; 3] = [
+/// repository?", the names that its documentation used before, and the lowest version that
+/// there is, which others take).
+const PLACEHOLDERS: [&str; 4] = [
+    "0.0.0",
     "0.0.0-development",
     "0.0.0-semantically-released",
     "0.0.0-semantic-release",

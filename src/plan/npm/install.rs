@@ -120,7 +120,10 @@ impl Install {
     pub(super) fn commands(&self) -> Vec<Vec<String>> {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         match (self.installer, self.lock) {
-            (Installer::Npm, Some(_)) => vec![words("npm ci --ignore-scripts")],
+            // A later npm than the one that locked may refuse peers that the earlier one took;
+            // forced, it installs what is locked all the same (npm documentation, "npm ci",
+            // `force`).
+            (Installer::Npm, Some(_)) => vec![words("npm ci --ignore-scripts --force")],
             (Installer::Npm, None) => {
                 vec![words("npm install --ignore-scripts --no-package-lock")]
             }
