@@ -147,10 +147,7 @@ impl<'a> Packing<'a> {
         }
         let crlf = endings::recovered(facts).map(|(checkout, fact)| {
             recovered.push(fact);
-            why(
-                "plan.crlf",
-                "the published texts end their lines with CRLF where the commit's do not: git wrote them so".into(),
-            );
+            why("plan.crlf", endings::REASON.into());
             checkout
         });
         let locked = scripts
