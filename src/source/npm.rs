@@ -86,7 +86,9 @@ impl Packaging for Npm {
             version: text("version").map_or_else(
                 || DeclaredVersion::Dynamic("there is no version in it".into()),
                 |version| {
-                    if PLACEHOLDERS.contains(&version) {
+                    // What is private is never published (npm documentation, "package.json",
+                    // `private`): the root of a monorepo, mostly.
+                    if PLACEHOLDERS.contains(&version) && manifest["private"] != true {
                         let how = format!("{version} stands for what publishing writes in");
                         return DeclaredVersion::Dynamic(how);
                     }
@@ -165,6 +167,11 @@ mod tests {
             left_open.expect("a package").version,
             DeclaredVersion::Dynamic(how) if how.contains("0.0.0-development")
         ));
+        let a_root = declared(r#"{"name":"a","version":"0.0.0","private":true}"#).expect("parses");
+        assert_eq!(
+            a_root.expect("a package").version,
+            DeclaredVersion::Literal("0.0.0".into())
+        );
         let a_prerelease = declared(r#"{"name":"a","version":"0.0.0-dev"}"#).expect("parses");
         assert_eq!(
             a_prerelease.expect("a package").version,
