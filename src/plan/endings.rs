@@ -5,10 +5,6 @@ use super::Facts;
 use crate::model::{CrlfCheckout, Ecosystem, RecoveredFact, Source};
 use crate::store::archive::LineEnds;
 
-/// Why a checkout has other line ends than the commit, as a reason of a plan.
-pub(super) const REASON: &str =
-    "the published texts end their lines with CRLF where the commit's do not: git wrote them so";
-
 /// One text of the artifact with the file of the source that it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileEnds {

@@ -8,6 +8,7 @@
 //! tries them in order and stops at the first exact one.
 
 mod cargo;
+mod checkout;
 mod endings;
 mod modes;
 mod npm;

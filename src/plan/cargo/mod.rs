@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use age::Age;
 use lock::{LockUse, PublishedLock, published_lock};
 
-use super::{Candidate, CargoHome, CargoToolchain, Error, Facts, endings, modes};
+use super::checkout::Checkout;
+use super::{Candidate, CargoHome, CargoToolchain, Error, Facts};
 use crate::model::{
     Ecosystem, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
     Sha256Digest, Source, Step, WORK_DIR,
@@ -148,18 +149,6 @@ fn candidate(
             )
         },
     );
-    let crlf = endings::recovered(facts).map(|(checkout, fact)| {
-        recovered.push(fact);
-        why("plan.crlf", endings::REASON.into());
-        checkout
-    });
-    let plain_modes = modes::recovered(facts).inspect(|fact| {
-        recovered.push(fact.clone());
-        why(
-            "plan.plain_modes",
-            "the source has executable files and the published crate has none: its checkout was on Windows".into(),
-        );
-    });
     why("plan.cutoff", "the release's publish time".into());
     why(
         "plan.build_network",
@@ -180,6 +169,7 @@ fn candidate(
         run.push("--allow-dirty".into());
         why("plan.build", reason.into());
     }
+    let checkout = Checkout::of(facts, true, &mut recovered, &mut reasons);
     Candidate {
         plan: Plan {
             image,
@@ -199,8 +189,8 @@ fn candidate(
             files,
             inputs,
             recovered,
-            crlf,
-            plain_modes: plain_modes.is_some(),
+            crlf: checkout.crlf,
+            plain_modes: checkout.plain_modes,
             limits: Limits::default(),
         },
         reasons,

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Candidate, Facts, RegistryTool, endings};
+use super::super::checkout::Checkout;
+use super::super::{Candidate, Facts, RegistryTool};
 use super::install::{Install, Installer};
 use super::manifest::{Manifest, written_commit};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, npm, system};
@@ -145,11 +146,6 @@ impl<'a> Packing<'a> {
             build.push(here(run));
             about_build.push("the source leaves its version to the release".into());
         }
-        let crlf = endings::recovered(facts).map(|(checkout, fact)| {
-            recovered.push(fact);
-            why("plan.crlf", endings::REASON.into());
-            checkout
-        });
         let locked = scripts
             .as_ref()
             .is_some_and(|scripts| scripts.install.lock.is_some());
@@ -248,6 +244,9 @@ impl<'a> Packing<'a> {
                 "the release's publish time, as the registry gives it".to_owned(),
             );
         }
+        // npm sets the executable bit of a package's programs by itself, so that its absence
+        // elsewhere tells nothing of the checkout (npm documentation, "package.json", `bin`).
+        let checkout = Checkout::of(facts, false, &mut recovered, &mut reasons);
         Candidate {
             plan: Plan {
                 image: "node".into(),
@@ -260,8 +259,8 @@ impl<'a> Packing<'a> {
                 files,
                 inputs,
                 recovered,
-                crlf,
-                plain_modes: false,
+                crlf: checkout.crlf,
+                plain_modes: checkout.plain_modes,
                 limits: Limits::default(),
             },
             reasons,

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts};
 use super::python::Python;
 use super::time::Time;
 use super::{windows, zone};
-use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR};
+use crate::model::{
+    Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR,
+};
 
 /// How long after the upload the mirror still shows new files: publishers upload
 /// a build's parts one after another, and clocks differ.
@@ -84,27 +87,18 @@ impl Base<'_> {
             name: self.tool.to_owned(),
             version: self.version.to_owned(),
         }];
-        let windows::Checkout {
-            crlf,
-            plain_modes,
-            recovered: of_checkout,
-        } = windows::checkout(facts);
-        recovered.extend(of_checkout);
-        if crlf.is_some() {
-            reasons.insert(
-                "plan.crlf".into(),
-                "texts of the wheel have CRLF where the commit has LF".into(),
-            );
-        }
+        let is_from_windows = windows::packed_there(facts);
+        let checkout = Checkout::of(facts, is_from_windows, &mut recovered, &mut reasons);
         let mut build = Vec::new();
         let mut files = BTreeMap::new();
         let mut hooks: Vec<&str> = Vec::new();
-        if windows::packed_there(facts) {
+        let mut about_files = Vec::new();
+        if is_from_windows {
+            recovered.push(RecoveredFact::System {
+                system: PackingSystem::Windows,
+            });
             hooks.push(windows::HOOK);
-            reasons.insert(
-                "plan.files".into(),
-                "the wheel says that it was packed on Windows".into(),
-            );
+            about_files.push("the wheel says that it was packed on Windows");
         }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         let touch = |seconds: i64| {
@@ -171,10 +165,11 @@ impl Base<'_> {
                 "home/.pydistutils.cfg".to_owned(),
                 "[bdist_wheel]\nuniversal = 1\n".to_owned(),
             );
-            reasons.insert(
-                "plan.files".into(),
-                "the wheel's name says py2.py3, which the publisher asked bdist_wheel for".into(),
-            );
+            about_files
+                .push("the wheel's name says py2.py3, which the publisher asked bdist_wheel for");
+        }
+        if !about_files.is_empty() {
+            reasons.insert("plan.files".into(), about_files.join("\n"));
         }
         if self.leaves_own_backend {
             build.push(Step {
@@ -241,8 +236,8 @@ impl Base<'_> {
                 files,
                 inputs: vec![],
                 recovered,
-                crlf,
-                plain_modes,
+                crlf: checkout.crlf,
+                plain_modes: checkout.plain_modes,
                 limits: Limits::default(),
             },
             reasons,
