@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use registry::FakeRegistry;
 use remint::mirror::{Mirror, MirrorSession, View};
-use remint::model::{RegistryConfig, Sha256Digest};
+use remint::model::{DatedBy, RegistryConfig, Sha256Digest};
 use remint::registry::Registries;
 use remint::store::Blobs;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,6 +25,7 @@ async fn session(upstream: &FakeRegistry, folder: &Path, cutoff: Option<&str>) -
         Registries::open(&config, blobs, &folder.join("metadata")).expect("registries");
     let view = View {
         cutoff: cutoff.map(|time| time.parse().expect("a time")),
+        dated_by: DatedBy::Registry,
         refuse: vec!["pkg:cargo/demo@1.0.0".parse().expect("valid")],
     };
     Mirror::new(Arc::new(registries))

@@ -5,7 +5,8 @@
 //!
 //! What has no publish time is shown whatever the cut-off is, since nothing says
 //! that it was not there; a registry behind a proxy may give the time at which
-//! the proxy first saw a file, which hides what was there.
+//! the proxy first saw a file, which hides what was there. A plan may have
+//! npm's packages dated by their own manifests instead (`npm/dating.rs`).
 
 mod cargo;
 mod npm;
@@ -24,7 +25,7 @@ use jiff::Timestamp;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Ecosystem, PublishedAt, Purl, RELAY_PORT, ServedFile, Sha256Digest};
+use crate::model::{DatedBy, Ecosystem, PublishedAt, Purl, RELAY_PORT, ServedFile, Sha256Digest};
 use crate::registry::{self, Registries};
 
 /// The longest path that is answered, in bytes.
@@ -35,6 +36,8 @@ const MAX_PATH: usize = 2048;
 pub struct View {
     /// The instant as of which the registries are shown; the present if none.
     pub cutoff: Option<Timestamp>,
+    /// What tells when npm's packages were published.
+    pub dated_by: DatedBy,
     /// Releases that are not shown and not handed out.
     pub refuse: Vec<Purl>,
 }
@@ -329,6 +332,7 @@ mod tests {
     fn view(refuse: &str) -> View {
         View {
             cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
+            dated_by: DatedBy::Registry,
             refuse: vec![refuse.parse().expect("valid")],
         }
     }

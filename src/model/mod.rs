@@ -38,8 +38,8 @@ pub use digest::{Digest, DigestError, Sha256Digest, Sha512Digest};
 pub use event::{Event, EventSink, Station};
 pub use learnt::Learnt;
 pub use plan::{
-    CrlfCheckout, Input, InputOrigin, Limits, Network, PackingSystem, Plan, PlanSource, RELAY_PORT,
-    Recipe, RecipeError, RecoveredFact, Step, WORK_DIR,
+    CrlfCheckout, DatedBy, Input, InputOrigin, Limits, Network, PackingSystem, Plan, PlanSource,
+    RELAY_PORT, Recipe, RecipeError, RecoveredFact, Step, WORK_DIR,
 };
 pub use provenance::{Provenance, ProvenanceFindings};
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};

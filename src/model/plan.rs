@@ -24,6 +24,29 @@ pub enum Network {
     Mirror,
 }
 
+/// What tells the mirror when npm's packages were published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatedBy {
+    /// The registry's times.
+    #[default]
+    Registry,
+    /// The packages' own manifests, where the registry's times are a proxy's: a version that
+    /// names what was not there at the cut-off is not shown.
+    Manifests,
+}
+
+impl DatedBy {
+    /// Whether it is the registry.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands over a reference"
+    )]
+    const fn is_registry(&self) -> bool {
+        matches!(self, Self::Registry)
+    }
+}
+
 /// One command. An argument vector, never a line for a shell to split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +55,21 @@ pub struct Step {
     pub run: Vec<String>,
     /// The working directory, relative to [`WORK_DIR`].
     pub cwd: String,
+    /// Whether the run goes on where it fails. For scripts that check or test after they
+    /// have built: what they left is packed, and only the published bytes make it count.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub may_fail: bool,
+}
+
+impl Step {
+    /// A command that must succeed.
+    pub const fn new(run: Vec<String>, cwd: String) -> Self {
+        Self {
+            run,
+            cwd,
+            may_fail: false,
+        }
+    }
 }
 
 /// Where an input file comes from.
@@ -174,9 +212,9 @@ pub enum RecoveredFact {
         /// How many files of the artifact lack the bit that they have in the source.
         files: usize,
     },
-    /// What the build needs beyond its lock files was resolved as of the day of the rebuild,
-    /// since the registry's times are not those of its releases: some of it may be newer
-    /// than the release. Nothing is read out of the artifact for it; it stands here so that
+    /// What the build needs beyond its lock files was resolved without the registry's times,
+    /// since those are not of its releases: as of the day of the rebuild, or of the commit as
+    /// far as the packages' own manifests tell. Some of it may be newer than the release. Nothing is read out of the artifact for it; it stands here so that
     /// records list it and a policy can refuse it.
     Undated,
     /// The publisher's lock file, whose every entry was found in the registry's
@@ -272,7 +310,7 @@ impl fmt::Display for RecoveredFact {
                     "a checkout without executable bits ({files} file(s) had one)"
                 )
             }
-            Self::Undated => f.write_str("dependencies as of the day of the rebuild"),
+            Self::Undated => f.write_str("dependencies without the registry's times"),
             Self::LockFile { entries, .. } => {
                 write!(f, "the publisher's lock file of {entries} package(s)")
             }
@@ -323,6 +361,9 @@ pub struct Plan {
     /// The instant as of which the mirror shows the registry.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cutoff: Option<Timestamp>,
+    /// What tells when packages were published.
+    #[serde(skip_serializing_if = "DatedBy::is_registry", default)]
+    pub dated_by: DatedBy,
     /// What the build steps can reach. The prepare steps reach the mirror.
     pub build_network: Network,
     /// Where the rebuilt file is found, relative to [`WORK_DIR`].
@@ -547,12 +588,13 @@ mod tests {
             plan: Plan {
                 image: "rust-trixie".into(),
                 cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
+                dated_by: DatedBy::Manifests,
                 build_network: Network::Mirror,
                 output: "src/target/package/itoa-1.0.18.crate".into(),
                 prepare: vec![],
                 build: vec![Step {
-                    run: vec!["cargo".into(), "package".into()],
-                    cwd: "src".into(),
+                    may_fail: true,
+                    ..Step::new(vec!["cargo".into(), "package".into()], "src".into())
                 }],
                 env: BTreeMap::from([("A".into(), "b = c".into())]),
                 files: BTreeMap::from([("home/.cargo/config.toml".into(), "[a]\nb = 1\n".into())]),

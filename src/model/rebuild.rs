@@ -58,7 +58,8 @@ pub struct RebuiltFile {
     pub size: u64,
 }
 
-/// The outcome of a run in which every step succeeded and the output was there.
+/// The outcome of a run in which every step that must succeed did, and the output was
+/// there.
 #[derive(Clone, Debug)]
 pub struct Rebuild {
     /// The rebuilt artifact.
@@ -67,6 +68,8 @@ pub struct Rebuild {
     pub phases: Vec<PhaseReport>,
     /// Everything that the mirror handed out, sorted, without repeats.
     pub served: Vec<ServedFile>,
+    /// Steps that failed and were passed over, as the plan allows, each with its status.
+    pub passed_over: Vec<String>,
     /// The steps' output, bounded by the plan's log limit.
     pub log: PathBuf,
 }

@@ -253,12 +253,13 @@ pub fn wanted_source_files(ecosystem: Ecosystem) -> &'static [&'static str] {
 /// caller looks them up and hands them back in [`Facts::tools`]. `tree` as in [`Facts`].
 pub fn wanted_tools(
     release: &Release,
+    source: &Source,
     gzip: Option<GzipMarks>,
     stamps: &[MemberStamp],
     tree: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<Purl> {
     match release.purl.ecosystem() {
-        Ecosystem::Npm => npm::wanted_tools(release, gzip, stamps, tree),
+        Ecosystem::Npm => npm::wanted_tools(release, source, gzip, stamps, tree),
         Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
     }
 }

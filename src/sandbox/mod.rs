@@ -97,6 +97,7 @@ impl Run<'_> {
         )?;
         let plan = self.job.plan;
         let mut phases = Vec::new();
+        let mut passed_over = Vec::new();
         let mut network = plan.build_network;
         if !plan.prepare.is_empty() {
             network = Network::Mirror;
@@ -124,7 +125,7 @@ impl Run<'_> {
             container.start().await?;
             let started = Instant::now();
             let (ended, peak_memory_mib) =
-                steps::run(&container, &keeper, plan, steps, &mut log).await?;
+                steps::run(&container, &keeper, plan, steps, &mut log, &mut passed_over).await?;
             phases.push(PhaseReport {
                 phase,
                 exit_code: ended.exit_code(),
@@ -138,7 +139,9 @@ impl Run<'_> {
                 return Err(failed(stage_of(phase), failure, log));
             }
         }
-        self.finish(&container, phases, log).await
+        let mut rebuild = self.finish(&container, phases, log).await?;
+        rebuild.passed_over = passed_over;
+        Ok(rebuild)
     }
 
     async fn container(
@@ -187,6 +190,7 @@ impl Run<'_> {
             },
             phases,
             served: vec![],
+            passed_over: vec![],
             log: log.close()?,
         })
     }

@@ -61,17 +61,18 @@ impl Ended {
 }
 
 /// Runs the steps of one phase; how it ended, and its peak of memory in MiB where the
-/// kernel tells it.
+/// kernel tells it. A step that fails and may is added to `passed_over`.
 pub(super) async fn run(
     container: &Container,
     keeper: &Keeper,
     plan: &Plan,
     steps: &[Step],
     log: &mut Log,
+    passed_over: &mut Vec<String>,
 ) -> Result<(Ended, Option<u64>), Error> {
     let limit = Duration::from_secs(plan.limits.seconds);
     let ended = tokio::select! {
-        outcome = all(container, steps, log) => outcome?,
+        outcome = all(container, steps, log, passed_over) => outcome?,
         full = keeper.until_full(plan.limits.disk_mib) => {
             full?;
             Ended::DiskFull
@@ -86,7 +87,12 @@ pub(super) async fn run(
     Ok((ended, memory.peak_mib))
 }
 
-async fn all(container: &Container, steps: &[Step], log: &mut Log) -> Result<Ended, Error> {
+async fn all(
+    container: &Container,
+    steps: &[Step],
+    log: &mut Log,
+    passed_over: &mut Vec<String>,
+) -> Result<Ended, Error> {
     for step in steps {
         let command = step.run.join(" ");
         log.add(format!("$ {command}\n").as_bytes());
@@ -94,12 +100,15 @@ async fn all(container: &Container, steps: &[Step], log: &mut Log) -> Result<End
         let code = container
             .exec(&step.run, &cwd, |chunk| log.add(chunk))
             .await?;
-        if code != 0 {
-            return Ok(Ended::Exit {
-                code,
-                step: crate::model::printable(&command, false),
-            });
+        if code == 0 {
+            continue;
         }
+        let shown = crate::model::printable(&command, false);
+        if !step.may_fail {
+            return Ok(Ended::Exit { code, step: shown });
+        }
+        log.add(format!("[status {code}: passed over, as the plan allows]\n").as_bytes());
+        passed_over.push(format!("`{shown}` failed with status {code}"));
     }
     Ok(Ended::Well)
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::image::{self, Images};
 use crate::mirror::{self, Mirror, View};
-use crate::model::{Digest, FetchedArtifact, Sha256Digest};
+use crate::model::{DatedBy, Digest, FetchedArtifact, Sha256Digest};
 use crate::plan::{CargoHome, CargoToolchain};
 use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine, EngineError, Job, Scratch};
@@ -205,6 +205,7 @@ impl Workshop<'_> {
         source::unpack_sdist(&published.path, &tree)?;
         let view = View {
             cutoff: None,
+            dated_by: DatedBy::Registry,
             refuse: vec![],
         };
         let session = self

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Limits, Network, Plan, Purl, RELAY_PORT, Step, WORK_DIR};
+use crate::model::{DatedBy, Limits, Network, Plan, Purl, RELAY_PORT, Step, WORK_DIR};
 
 /// The image of the compiler that builds the older cargos: Rust 1.78.
 const OLD_BUILDER: &str = "builder-bullseye";
@@ -133,9 +133,9 @@ pub(super) fn crate_of(release: &semver::Version) -> Purl {
 /// place, then builds it without any network. What cargo links to is built from its crates' sources, as for
 /// Rust's own releases: with the system's zlib it would compress as that does.
 pub(super) fn plan(builder: &str, precise: &Precise) -> Plan {
-    let step = |run: &[&str]| Step {
-        run: run.iter().map(|&word| word.to_owned()).collect(),
-        cwd: "src".into(),
+    let step = |run: &[&str]| {
+        let run = run.iter().map(|&word| word.to_owned()).collect();
+        Step::new(run, "src".into())
     };
     let replace = |(name, version): (&String, &semver::Version)| {
         step(&[
@@ -152,6 +152,7 @@ pub(super) fn plan(builder: &str, precise: &Precise) -> Plan {
     Plan {
         image: builder.to_owned(),
         cutoff: None,
+        dated_by: DatedBy::Registry,
         build_network: Network::None,
         output: "target/release/cargo".into(),
         prepare,

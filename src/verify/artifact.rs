@@ -297,6 +297,9 @@ fn attempt(tried: &Tried, chosen: Option<usize>) -> Attempt {
         attempt.source = Some(made.source.summary());
         attempt.recovered.clone_from(&made.recipe.plan.recovered);
         attempt.millis = made.millis;
+        if !made.passed_over.is_empty() {
+            attempt.outcome = format!("{}; {}", attempt.outcome, made.passed_over.join("; "));
+        }
     }
     attempt
 }

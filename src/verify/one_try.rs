@@ -24,6 +24,8 @@ pub(super) struct Try {
     pub(super) phases: Vec<PhaseReport>,
     pub(super) served: Vec<ServedFile>,
     pub(super) log: Option<PathBuf>,
+    /// Steps that failed and were passed over, as the plan allows.
+    pub(super) passed_over: Vec<String>,
     pub(super) millis: u64,
 }
 
@@ -72,6 +74,7 @@ impl Line {
             phases: vec![],
             served: vec![],
             log: None,
+            passed_over: vec![],
             millis: 0,
         });
         let clock = Instant::now();
@@ -104,6 +107,7 @@ impl Line {
             Ok(rebuild) => {
                 tried.log = self.keep_log(subject.artifact(), number, &rebuild.log)?;
                 tried.phases = rebuild.phases;
+                tried.passed_over = rebuild.passed_over;
                 self.judge(subject, prepared, &candidate.plan, rebuild.file.path)
                     .await
             }
@@ -130,6 +134,7 @@ impl Line {
         let session = if reaches_mirror(plan) {
             let view = View {
                 cutoff: plan.cutoff,
+                dated_by: plan.dated_by,
                 refuse: vec![subject.release.purl.clone()],
             };
             let socket = scratch.join("mirror.sock");

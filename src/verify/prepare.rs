@@ -151,7 +151,7 @@ impl Line {
         } = subject;
         let files = tree::wanted_files(source, tree, release.purl.ecosystem());
         let mut tools = Vec::new();
-        for purl in plan::wanted_tools(release, published.gzip, &published.stamps, &files) {
+        for purl in plan::wanted_tools(release, source, published.gzip, &published.stamps, &files) {
             match self.tool(&purl).await {
                 Ok(tool) => tools.push(tool),
                 Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),

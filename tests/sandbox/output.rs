@@ -61,3 +61,21 @@ async fn a_failed_step_is_named_with_its_status_and_ends_the_run() {
     );
     assert!(failed.log.contains("\nbefore\n") && !failed.log.contains("\nafter\n"));
 }
+
+#[tokio::test]
+async fn a_step_that_may_fail_is_named_with_its_status_and_passed_over() {
+    let bench = Bench::open().await;
+    let mut plan = plan("echo built > out/file; exit 7");
+    plan.build[0].may_fail = true;
+    plan.build
+        .push(crate::support::step("echo packed >> out/file"));
+    let rebuild = bench.run(&plan).await.expect("it ends well");
+    let found = std::fs::read_to_string(&rebuild.file.path).expect("the file");
+    assert_eq!(found, "built\npacked\n");
+    let [passed_over] = &rebuild.passed_over[..] else {
+        panic!("{:?}", rebuild.passed_over);
+    };
+    assert!(passed_over.contains("exit 7") && passed_over.ends_with("status 7"));
+    let log = std::fs::read_to_string(&rebuild.log).expect("the log");
+    assert!(log.contains("[status 7: passed over"), "{log}");
+}

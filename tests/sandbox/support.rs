@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use remint::image::{ImageId, Images};
-use remint::model::{BuildFailure, BuildStage, Limits, Network, Plan, Rebuild, Step};
+use remint::model::{BuildFailure, BuildStage, DatedBy, Limits, Network, Plan, Rebuild, Step};
 use remint::sandbox::{self, Engine, Error, Job};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
@@ -132,10 +132,8 @@ pub fn small() -> Limits {
 }
 
 pub fn step(script: &str) -> Step {
-    Step {
-        run: ["bash", "-c", script].map(str::to_owned).to_vec(),
-        cwd: String::new(),
-    }
+    let run = ["bash", "-c", script].map(str::to_owned).to_vec();
+    Step::new(run, String::new())
 }
 
 /// A plan of one step without a network; its output is `out/file`.
@@ -143,6 +141,7 @@ pub fn plan(script: &str) -> Plan {
     Plan {
         image: "relay".into(),
         cutoff: None,
+        dated_by: DatedBy::Registry,
         build_network: Network::None,
         output: "out/file".into(),
         prepare: vec![],

@@ -13,7 +13,7 @@ use lock::{LockUse, PublishedLock, published_lock};
 use super::checkout::Checkout;
 use super::{Candidate, CargoHome, CargoToolchain, Error, Facts};
 use crate::model::{
-    Ecosystem, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
+    DatedBy, Ecosystem, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
     Sha256Digest, Source, Step, WORK_DIR,
 };
 
@@ -174,6 +174,7 @@ fn candidate(
         plan: Plan {
             image,
             cutoff: facts.published(),
+            dated_by: DatedBy::Registry,
             build_network: if sparse {
                 Network::Mirror
             } else {
@@ -181,10 +182,7 @@ fn candidate(
             },
             output: format!("target/package/{name}-{version}.crate"),
             prepare: vec![],
-            build: vec![Step {
-                run,
-                cwd: facts.package_dir(),
-            }],
+            build: vec![Step::new(run, facts.package_dir())],
             env,
             files,
             inputs,

@@ -93,8 +93,11 @@ const FIVE: Family = Family {
     why: "members have their files' own times, as up to npm 5.6",
 };
 
+/// The first Node.js whose streams tell that nothing older wrote them.
+pub(super) const TOLD_FROM: u64 = 18;
+
 /// The time that npm from 5.7 on gives to every member: 1985-10-26T08:15:00Z.
-const PORTABLE_TIME: i64 = 499_162_500;
+pub(super) const PORTABLE_TIME: i64 = 499_162_500;
 
 /// Families that may have packed the tarball, the likeliest first; never empty.
 pub(super) fn families(

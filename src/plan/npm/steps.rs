@@ -1,42 +1,48 @@
 //! The commands that pack a package: tools put in place, dependencies installed from
-//! the mirror, scripts and `npm pack` without network. Pure.
+//! the mirror, scripts and the packer without network. Pure.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
+use super::Tools;
 use super::install::{Install, Installer};
 use super::manifest::{Manifest, written_commit};
-use super::system::{HOOK, HOOK_FILE, VARIABLE, npm, system};
-use crate::model::{Limits, Network, Plan, RELAY_PORT, RecoveredFact, Step, WORK_DIR};
+use super::packer::{Packer, packed_name};
+use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
+use crate::model::{
+    DatedBy, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR,
+};
 use crate::store::archive::MemberStamp;
 
-/// The Node.js and npm that pack.
-#[derive(Clone, Copy)]
-pub(super) struct Tools<'a> {
-    pub(super) node: &'a RegistryTool,
-    pub(super) npm: &'a RegistryTool,
-}
-
-/// Scripts that run before and while the package is packed.
+/// Scripts that run before the package is packed.
 pub(super) struct Scripts<'a> {
     pub(super) install: Install,
-    /// The installer's package, where it is not npm.
-    pub(super) installer: Option<&'a RegistryTool>,
+    /// The Node.js and npm that run them.
+    pub(super) runner: Tools<'a>,
     /// Scripts of `package.json` that are called by name.
     pub(super) run: Vec<&'static str>,
-    /// Whether `npm pack` runs its own.
-    pub(super) packs: bool,
+    /// Whether they are those of the repository's root, above the package.
+    pub(super) at_root: bool,
+    /// Whether scripts of what was installed run first.
+    pub(super) runs_installed: bool,
     /// As of when what no lock file names is resolved.
     pub(super) as_of: AsOf,
 }
 
 /// As of when the mirror shows the registry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum AsOf {
     /// The release.
     Release,
-    /// Today, since the registry's times are not those of its releases.
+    /// The commit, as the manifests of what is resolved tell.
+    Manifests,
+    /// The same, but for these packages with their versions, which the manifest's ranges
+    /// begin with.
+    Lowest(Vec<String>),
+    /// Today.
     Today,
 }
 
@@ -44,7 +50,12 @@ pub(super) enum AsOf {
 pub(super) struct Packing<'a> {
     pub(super) facts: &'a Facts<'a>,
     pub(super) manifest: &'a Manifest,
+    /// The Node.js and npm that pack.
     pub(super) tools: Tools<'a>,
+    /// What packs.
+    pub(super) packer: Packer,
+    /// The installer with its package, where it is not npm.
+    pub(super) installer: Option<(Installer, &'a RegistryTool)>,
     pub(super) why: &'static str,
 }
 
@@ -86,6 +97,10 @@ fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
+/// Where what is on the path is unpacked, and what packs where that is another.
+const RUNNER: (&str, &str) = ("tools/node", "tools/npm");
+const PACKER: (&str, &str) = ("tools/packing-node", "tools/packing-npm");
+
 /// A command of its own name for a program that Node.js runs.
 fn launcher(program: &str) -> String {
     format!("#!/bin/sh\nexec {WORK_DIR}/tools/node/bin/node {WORK_DIR}/tools/{program} \"$@\"\n")
@@ -96,29 +111,40 @@ impl<'a> Packing<'a> {
     pub(super) fn candidate(&self, scripts: Option<Scripts<'a>>) -> Candidate {
         let facts = self.facts;
         let cwd = facts.package_dir();
-        let here = |run| Step {
-            run,
-            cwd: cwd.clone(),
-        };
+        let here = |run| Step::new(run, cwd.clone());
         let mut reasons = BTreeMap::new();
         let mut why = |line: &str, reason: String| {
             reasons.insert(line.to_owned(), reason);
         };
         why("plan.image", self.why.to_owned());
         why("plan.build_network", "packing needs no network".to_owned());
-        why("plan.output", "where npm writes packages".to_owned());
+        why("plan.output", "where the packer writes packages".to_owned());
 
-        let mut prepare = Vec::new();
         let mut build = Vec::new();
         let mut files = BTreeMap::from([
             ("out/.keep".to_owned(), String::new()),
             ("bin/npm".to_owned(), launcher("npm/bin/npm-cli.js")),
             ("bin/npx".to_owned(), launcher("npm/bin/npx-cli.js")),
         ]);
-        let mut inputs = vec![
-            self.tools.node.input("tools/node"),
-            self.tools.npm.input("tools/npm"),
-        ];
+        let runner = scripts
+            .as_ref()
+            .map_or(self.tools, |scripts| scripts.runner);
+        let mut inputs = vec![runner.node.input(RUNNER.0), runner.npm.input(RUNNER.1)];
+        // yarn and pnpm pack with the Node.js that runs the scripts.
+        let packs_apart = self.packer == Packer::Npm && runner != self.tools;
+        let (node, npm) = if packs_apart {
+            inputs.extend([
+                self.tools.node.input(PACKER.0),
+                self.tools.npm.input(PACKER.1),
+            ]);
+            why(
+                "plan.inputs",
+                "the first two run the scripts, as the Node.js with long-term support did when the commit was made; the artifact's marks tell what packs".to_owned(),
+            );
+            PACKER
+        } else {
+            RUNNER
+        };
         let mut recovered: Vec<RecoveredFact> =
             [("node", self.tools.node), ("npm", self.tools.npm)]
                 .into_iter()
@@ -146,43 +172,32 @@ impl<'a> Packing<'a> {
             build.push(here(run));
             about_build.push("the source leaves its version to the release".into());
         }
+        if let Some((installer, tool)) = self.installer
+            && (scripts.is_some() || self.packer != Packer::Npm)
+            && let Some((command, program)) = installer.program()
+        {
+            files.insert(format!("bin/{command}"), launcher(program));
+            inputs.push(tool.input(&format!("tools/{command}")));
+        }
         let locked = scripts
             .as_ref()
             .is_some_and(|scripts| scripts.install.lock.is_some());
+        let prepare = scripts.as_ref().map_or_else(Vec::new, |scripts| {
+            why("plan.prepare", scripts.why_installed());
+            scripts.prepare(&cwd)
+        });
         if let Some(scripts) = &scripts {
-            let folder = if scripts.install.at_root { "src" } else { &cwd };
-            prepare.extend(scripts.install.commands().into_iter().map(|run| Step {
-                run,
-                cwd: folder.to_owned(),
-            }));
-            why(
-                "plan.prepare",
-                match scripts.install.lock {
-                    Some(lock) => format!("the source locks what its scripts need in {lock}"),
-                    None => match scripts.as_of {
-                        AsOf::Release => {
-                            "no lock file, so what scripts need is resolved as of the release"
-                                .into()
-                        }
-                        AsOf::Today => "no lock file, and the registry's times are long after the commit's, as a proxy's are; what scripts need is resolved as of today".into(),
-                    },
-                },
-            );
-            if let Some(tool) = scripts.installer {
-                let program = match scripts.install.installer {
-                    Installer::Npm => None,
-                    Installer::Yarn => Some(("yarn", "yarn/bin/yarn.js")),
-                    Installer::Pnpm => Some(("pnpm", "pnpm/bin/pnpm.cjs")),
-                };
-                if let Some((name, path)) = program {
-                    files.insert(format!("bin/{name}"), launcher(path));
-                    inputs.push(tool.input(&format!("tools/{name}")));
-                }
-            }
+            let folder = if scripts.at_root { "src" } else { &cwd };
             for script in &scripts.run {
-                build.push(here(words(&format!("npm run {script}"))));
+                build.push(Step {
+                    may_fail: true,
+                    ..Step::new(scripts.install.installer.run(script), folder.to_owned())
+                });
                 about_build.push(format!("package.json has a script {script}"));
             }
+            about_build.push(
+                "a script may check or test after it has built: where it fails, what it left is packed".into(),
+            );
         } else {
             about_build.push("no script is run to pack this package".into());
         }
@@ -198,26 +213,33 @@ impl<'a> Packing<'a> {
                 .push("the published package has the LICENSE of the repository's root".into());
         }
         let mut env = environment();
-        let mut pack = match system(facts.gzip) {
-            Some(system) => {
-                files.insert(HOOK_FILE.into(), HOOK.into());
-                env.insert(VARIABLE.into(), system.gzip_os().to_string());
-                recovered.push(RecoveredFact::System { system });
-                about_build.push(format!(
-                    "the gzip header says that it was packed on {system}"
-                ));
-                npm().to_vec()
-            }
-            None => words("npm"),
-        };
-        pack.push("pack".into());
-        if !scripts.as_ref().is_some_and(|scripts| scripts.packs) {
-            // npm 8 to 10 run `prepare` in spite of the first; the second runs nothing for it.
-            pack.extend(words("--ignore-scripts --script-shell=/bin/true"));
+        if let Some(scripts) = &scripts {
+            let of_installer = scripts.install.environment().into_iter();
+            env.extend(of_installer.map(|(name, value)| (name.to_owned(), value)));
+        }
+        let mut pack = vec![format!("{WORK_DIR}/{node}/bin/node")];
+        if let Some(system) = system(facts.gzip) {
+            files.insert(HOOK_FILE.into(), HOOK.into());
+            env.insert(VARIABLE.into(), system.gzip_os().to_string());
+            recovered.push(RecoveredFact::System { system });
+            about_build.push(format!(
+                "the gzip header says that it was packed on {system}"
+            ));
+            pack.extend(["--require".into(), format!("{WORK_DIR}/{HOOK_FILE}")]);
         }
         let name = packed_name(facts);
-        let output = if knows_pack_destination(self.tools.npm) {
-            pack.extend(words(&format!("--pack-destination {WORK_DIR}/out")));
+        let writes_out = match self.packer {
+            Packer::Npm => {
+                pack.push(format!("{WORK_DIR}/{npm}/bin/npm-cli.js"));
+                knows_pack_destination(self.tools.npm)
+            }
+            Packer::Yarn | Packer::Pnpm => {
+                pack.push(format!("{WORK_DIR}/tools/{}", self.packer.program()));
+                true
+            }
+        };
+        pack.extend(self.packer.arguments(writes_out, &name));
+        let output = if writes_out {
             format!("out/{name}")
         } else {
             format!("{cwd}/{name}")
@@ -225,24 +247,28 @@ impl<'a> Packing<'a> {
         build.push(here(pack));
         why("plan.build", about_build.join("\n"));
 
-        // What a lock file names was there when it was written, whatever a registry's
-        // times say, which may be those of a proxy.
-        let is_undated = scripts
-            .as_ref()
-            .is_some_and(|scripts| scripts.as_of == AsOf::Today);
-        if is_undated {
+        let as_of = scripts.as_ref().map_or(&AsOf::Release, |s| &s.as_of);
+        if *as_of != AsOf::Release {
             recovered.push(RecoveredFact::Undated);
         }
-        let cutoff = if locked || is_undated {
-            None
-        } else {
-            facts.published()
+        let (cutoff, dated_by, about) = match as_of {
+            // What a lock file names was there when it was written, whatever a registry's
+            // times say, which may be those of a proxy.
+            AsOf::Release if locked => (None, DatedBy::Registry, None),
+            AsOf::Release => (
+                facts.published(),
+                DatedBy::Registry,
+                Some("the release's publish time, as the registry gives it"),
+            ),
+            AsOf::Manifests | AsOf::Lowest(_) => (
+                commit_time(facts),
+                DatedBy::Manifests,
+                Some("when the commit was made"),
+            ),
+            AsOf::Today => (None, DatedBy::Registry, None),
         };
-        if cutoff.is_some() {
-            why(
-                "plan.cutoff",
-                "the release's publish time, as the registry gives it".to_owned(),
-            );
+        if let (Some(about), true) = (about, cutoff.is_some()) {
+            why("plan.cutoff", about.to_owned());
         }
         // npm sets the executable bit of a package's programs by itself, so that its absence
         // elsewhere tells nothing of the checkout (npm documentation, "package.json", `bin`).
@@ -251,6 +277,7 @@ impl<'a> Packing<'a> {
             plan: Plan {
                 image: "node".into(),
                 cutoff,
+                dated_by,
                 build_network: Network::None,
                 output,
                 prepare,
@@ -268,6 +295,65 @@ impl<'a> Packing<'a> {
     }
 }
 
+/// Why what scripts need is not resolved as of the release.
+const NO_TIMES: &str =
+    "no lock file, and the registry's times are long after the commit's, as a proxy's are";
+
+/// When the source's commit was made.
+fn commit_time(facts: &Facts<'_>) -> Option<Timestamp> {
+    match facts.source {
+        Source::Git { git, .. } => Timestamp::from_second(git.commit_time).ok(),
+        Source::Sdist { .. } => None,
+    }
+}
+
+impl Scripts<'_> {
+    /// The commands that install what the scripts need.
+    fn prepare(&self, package: &str) -> Vec<Step> {
+        let folder = if self.install.at_root { "src" } else { package };
+        let exact = match &self.as_of {
+            AsOf::Release | AsOf::Manifests | AsOf::Today => &[][..],
+            AsOf::Lowest(exact) => exact,
+        };
+        let mut steps: Vec<Step> = self
+            .install
+            .commands(exact)
+            .into_iter()
+            .map(|run| Step::new(run, folder.to_owned()))
+            .collect();
+        if self.runs_installed {
+            // Some of them build with compilers, or fetch from elsewhere, which is not there.
+            steps.push(Step {
+                may_fail: true,
+                ..Step::new(self.install.run_scripts(), folder.to_owned())
+            });
+        }
+        steps
+    }
+
+    fn why_installed(&self) -> String {
+        let mut why = match (self.install.lock, &self.as_of) {
+            (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
+            (None, AsOf::Release) => {
+                "no lock file, so what scripts need is resolved as of the release".into()
+            }
+            (None, AsOf::Manifests) => {
+                format!("{NO_TIMES}; what scripts need is resolved as its own manifests date it")
+            }
+            (None, AsOf::Lowest(_)) => format!(
+                "{NO_TIMES}; what package.json asks for is taken at the versions that its ranges begin with, and the rest as its own manifests date it"
+            ),
+            (None, AsOf::Today) => format!("{NO_TIMES}; what scripts need is resolved as of today"),
+        };
+        if self.runs_installed {
+            why.push_str(
+                "\nwhat is installed has scripts of its own, which publishers' installers run",
+            );
+        }
+        why
+    }
+}
+
 fn environment() -> BTreeMap<String, String> {
     [
         (
@@ -278,6 +364,8 @@ fn environment() -> BTreeMap<String, String> {
             "npm_config_registry",
             format!("http://127.0.0.1:{RELAY_PORT}/npm/"),
         ),
+        // What is not in the registry is nowhere: asking again takes minutes.
+        ("npm_config_fetch_retries", "0".into()),
         ("npm_config_audit", "false".into()),
         ("npm_config_fund", "false".into()),
         ("npm_config_update_notifier", "false".into()),
@@ -305,19 +393,6 @@ fn knows_pack_destination(npm: &RegistryTool) -> bool {
         Some(Ok(version)) => version >= semver::Version::new(7, 20, 0),
         _ => true,
     }
-}
-
-/// The name that `npm pack` gives (npm documentation, "npm pack"): the scope's
-/// `@` goes and its `/` becomes `-`.
-fn packed_name(facts: &Facts<'_>) -> String {
-    let purl = &facts.release.purl;
-    let name = purl
-        .name()
-        .as_str()
-        .trim_start_matches('@')
-        .replace('/', "-");
-    let version = purl.version().map_or("", |v| v.as_str());
-    format!("{name}-{version}.tgz")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! number into gzip's header; later ones write 255 for any. Pure.
 
 use super::super::GzipMarks;
-use crate::model::{PackingSystem, WORK_DIR};
+use crate::model::PackingSystem;
 
 /// What Node.js reads before npm.
 pub(super) const HOOK: &str = include_str!("system.cjs");
@@ -14,14 +14,4 @@ pub(super) const VARIABLE: &str = "PACKING_SYSTEM";
 /// The publisher's system, where the header names one and it is not the build's own.
 pub(super) fn system(gzip: Option<GzipMarks>) -> Option<PackingSystem> {
     PackingSystem::of_gzip(gzip?.os)
-}
-
-/// How npm is called with the hook before it.
-pub(super) fn npm() -> [String; 4] {
-    [
-        format!("{WORK_DIR}/tools/node/bin/node"),
-        "--require".to_owned(),
-        format!("{WORK_DIR}/{HOOK_FILE}"),
-        format!("{WORK_DIR}/tools/npm/bin/npm-cli.js"),
-    ]
 }

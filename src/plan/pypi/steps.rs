@@ -11,7 +11,8 @@ use super::python::Python;
 use super::time::Time;
 use super::{windows, zone};
 use crate::model::{
-    Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR,
+    DatedBy, Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step,
+    WORK_DIR,
 };
 
 /// How long after the upload the mirror still shows new files: publishers upload
@@ -47,10 +48,7 @@ impl Base<'_> {
                 .map(|arg| (*arg).to_owned())
                 .collect()
         };
-        let step = |run: Vec<String>| Step {
-            run,
-            cwd: "src".into(),
-        };
+        let step = |run: Vec<String>| Step::new(run, "src".into());
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut reasons = BTreeMap::from([
             ("plan.image".to_owned(), on.why.to_owned()),
@@ -172,10 +170,10 @@ impl Base<'_> {
             reasons.insert("plan.files".into(), about_files.join("\n"));
         }
         if self.leaves_own_backend {
-            build.push(Step {
-                run: words("sed -i /^backend-path/d pyproject.toml"),
-                cwd: facts.package_dir(),
-            });
+            build.push(Step::new(
+                words("sed -i /^backend-path/d pyproject.toml"),
+                facts.package_dir(),
+            ));
         }
         let wheel = pip(&[
             "wheel",
@@ -211,10 +209,7 @@ impl Base<'_> {
                 .chain(wheel)
                 .collect()
         };
-        build.push(Step {
-            run: wheel,
-            cwd: facts.package_dir(),
-        });
+        build.push(Step::new(wheel, facts.package_dir()));
         let mut prepare = vec![step(words("python3 -m venv --without-pip /build/venv"))];
         // A backend that builds itself may need nothing else.
         if !self.requires.is_empty() {
@@ -228,6 +223,7 @@ impl Base<'_> {
             plan: Plan {
                 image: on.image.into(),
                 cutoff: facts.published().and_then(after_upload),
+                dated_by: DatedBy::Registry,
                 build_network: Network::None,
                 output: format!("out/{}", facts.artifact.name),
                 prepare,

@@ -1,11 +1,16 @@
 //! Packuments and tarballs that npm asks for (npm registry documentation,
 //! "Package Metadata"), below `/npm/`.
 
+mod dating;
+
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
-use serde_json::Value;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
 
 use super::{Refusal, Reply, Shared, View, inside, metadata, package};
-use crate::model::{Ecosystem, PublishedAt, Purl, TimeSource};
+use crate::model::{DatedBy, Ecosystem, PublishedAt, Purl, TimeSource};
 
 /// What stands between a package's name and its tarball.
 const TARBALL: &str = "/-/";
@@ -26,23 +31,52 @@ async fn view(shared: &Shared, name: &str) -> Result<Value, Refusal> {
     as_of(packument, name, &shared.view).ok_or(Refusal::Absent)
 }
 
-/// The packument as of the view: versions published later and the release under
-/// test are left out, `latest` points to the newest stable one that is left, and
-/// tarballs are on the mirror. Nothing where no version is left.
-fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
-    let times = packument["time"].clone();
-    let published = |version: &str| {
+/// Whether a version is shown, by the registry's times.
+fn shown_by_time(times: &Value, version: &str, view: &View) -> bool {
+    let published = || {
         let time: Timestamp = times[version].as_str()?.parse().ok()?;
         Some(PublishedAt {
             time,
             source: TimeSource::Registry,
         })
     };
-    let shown = |version: &str| {
-        view.shows(published(version)) && !view.refuses(Ecosystem::Npm, name, version)
+    view.dated_by == DatedBy::Manifests || view.shows(published())
+}
+
+/// What is said of a version that its own manifest tells to be later than the view.
+const LATER: &str = "later than the cut-off, as its manifest tells";
+
+/// The versions whose own manifests tell that they are later than the view, where those
+/// date them.
+fn later(versions: &Map<String, Value>, name: &str, view: &View) -> BTreeSet<String> {
+    let (DatedBy::Manifests, Some(cutoff)) = (view.dated_by, view.cutoff) else {
+        return BTreeSet::new();
     };
+    let day = cutoff.to_zoned(TimeZone::UTC).date();
+    dating::earliest(name, versions)
+        .into_iter()
+        .filter(|(_, earliest)| *earliest > day)
+        .map(|(version, _)| version.to_owned())
+        .collect()
+}
+
+/// The packument as of the view: versions published later and the release under
+/// test are left out, `latest` points to the newest stable one that is left, and
+/// tarballs are on the mirror. Nothing where no version is left.
+///
+/// Versions that are later by their manifests stay, as deprecated ones: npm takes those where
+/// nothing else will do (npm-pick-manifest, `README.md`, "Algorithm"). What is not known to
+/// be later may ask for what is.
+fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
+    let times = packument["time"].clone();
     let versions = packument.get_mut("versions")?.as_object_mut()?;
-    versions.retain(|version, _| shown(version));
+    versions.retain(|version, _| {
+        shown_by_time(&times, version, view) && !view.refuses(Ecosystem::Npm, name, version)
+    });
+    let later = later(versions, name, view);
+    for version in &later {
+        versions[version.as_str()]["deprecated"] = Value::String(LATER.into());
+    }
     for (version, entry) in versions.iter_mut() {
         let file = entry["dist"]["tarball"]
             .as_str()
@@ -53,8 +87,11 @@ fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
     let left: Vec<String> = versions.keys().cloned().collect();
     let latest = left
         .iter()
-        .filter_map(|text| semver::Version::parse(text).ok())
-        .max_by(|a, b| (a.pre.is_empty(), a).cmp(&(b.pre.is_empty(), b)))?;
+        .filter_map(|text| Some((!later.contains(text), semver::Version::parse(text).ok()?)))
+        .max_by(|(a_then, a), (b_then, b)| {
+            (a_then, a.pre.is_empty(), a).cmp(&(b_then, b.pre.is_empty(), b))
+        })
+        .map(|(_, version)| version)?;
     if let Some(times) = packument.get_mut("time").and_then(Value::as_object_mut) {
         times.retain(|version, _| left.iter().any(|l| l == version));
     }
@@ -65,7 +102,7 @@ fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
         tags.retain(|_, version| {
             version
                 .as_str()
-                .is_some_and(|v| left.iter().any(|l| l == v))
+                .is_some_and(|v| left.iter().any(|l| l == v) && !later.contains(v))
         });
         let still = tags.get("latest").is_some();
         if !still {
@@ -89,7 +126,7 @@ async fn download(shared: &Shared, name: &str, file: &str) -> Result<Reply, Refu
     if shared.view.refuses(Ecosystem::Npm, name, version) {
         return Err(Refusal::UnderTest);
     }
-    if !shared.view.shows(artifact.published_at) {
+    if !shown_by_time(&packument["time"], version, &shared.view) {
         return Err(Refusal::Absent);
     }
     package(shared, &artifact).await
@@ -114,6 +151,7 @@ mod tests {
     fn seen(cutoff: &str, refuse: &str) -> Option<Value> {
         let view = View {
             cutoff: Some(cutoff.parse().expect("valid")),
+            dated_by: DatedBy::Registry,
             refuse: vec![refuse.parse().expect("valid")],
         };
         as_of(packument(), "demo", &view)
@@ -133,6 +171,36 @@ mod tests {
         let packument = seen("2026-02-01T00:00:00Z", "pkg:npm/demo@2.0.0").expect("some left");
         assert!(packument["versions"]["2.0.0"].is_null());
         assert_eq!(packument["dist-tags"]["latest"], "1.0.0");
+    }
+
+    #[test]
+    fn manifests_date_versions_where_the_registrys_times_are_passed_over() {
+        let mut packument = packument();
+        packument["versions"]["3.0.0"]["devDependencies"] = json!({"typescript": "^4.2.0"});
+        let latest = |cutoff: &str| {
+            let view = View {
+                cutoff: Some(cutoff.parse().expect("valid")),
+                dated_by: DatedBy::Manifests,
+                refuse: vec![],
+            };
+            let packument = as_of(packument.clone(), "demo", &view).expect("some left");
+            let versions = packument["versions"].as_object().expect("versions");
+            // All stay, since what is shown may ask for them.
+            assert_eq!(versions.len(), 4);
+            assert!(versions["2.0.0"]["deprecated"].is_null());
+            (
+                packument["dist-tags"]["latest"].to_string(),
+                versions["3.0.0"]["deprecated"].is_string(),
+            )
+        };
+        assert_eq!(
+            latest("2021-02-22T23:59:59Z"),
+            ("\"2.0.0\"".to_owned(), true)
+        );
+        assert_eq!(
+            latest("2021-02-23T00:00:00Z"),
+            ("\"3.0.0\"".to_owned(), false)
+        );
     }
 
     #[test]

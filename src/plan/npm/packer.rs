@@ -1,0 +1,144 @@
+//! What packs a package: npm, or yarn or pnpm where the artifact's marks and the source's
+//! lock file tell so. Each writes members, order and headers of its own. Pure.
+
+use std::collections::BTreeMap;
+
+use super::super::{Facts, GzipMarks};
+use super::family::PORTABLE_TIME;
+use crate::model::WORK_DIR;
+use crate::store::archive::MemberStamp;
+
+/// A program that packs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packer {
+    Npm,
+    Yarn,
+    Pnpm,
+}
+
+/// What may have packed the tarball, the likeliest first; never empty.
+pub(super) fn packers(
+    gzip: Option<GzipMarks>,
+    stamps: &[MemberStamp],
+    tree: &BTreeMap<String, Vec<u8>>,
+) -> &'static [Packer] {
+    // npm from 7.10 on compresses at the level that gzip's header marks as the slowest, and
+    // the others at zlib's own.
+    if gzip.is_none_or(|marks| marks.xfl != 0 || marks.os == 255) {
+        return &[Packer::Npm];
+    }
+    let locks = |name: &str| tree.contains_key(name) || tree.contains_key(&format!("/{name}"));
+    let own_times = stamps.iter().any(|stamp| stamp.mtime != PORTABLE_TIME);
+    // yarn leaves the files' own times (yarn 1.22, `cli/commands/pack.js`), and pnpm gives
+    // the one that npm does (pnpm, `plugin-commands-publishing`, `pack.ts`).
+    if own_times && locks("yarn.lock") {
+        &[Packer::Yarn, Packer::Npm]
+    } else if !own_times && locks("pnpm-lock.yaml") {
+        &[Packer::Pnpm, Packer::Npm]
+    } else {
+        &[Packer::Npm]
+    }
+}
+
+impl Packer {
+    /// What Node.js runs, below the folder of tools.
+    pub(super) const fn program(self) -> &'static str {
+        match self {
+            Self::Npm => "npm/bin/npm-cli.js",
+            Self::Yarn => "yarn/bin/yarn.js",
+            Self::Pnpm => "pnpm/bin/pnpm.cjs",
+        }
+    }
+
+    /// What packs the working folder and runs none of its scripts; into the folder for
+    /// output, where the packer can write there.
+    pub(super) fn arguments(self, writes_out: bool, name: &str) -> Vec<String> {
+        let (text, out) = match self {
+            // npm 8 to 10 run `prepare` in spite of the first; the second runs nothing for it.
+            Self::Npm => (
+                "pack --ignore-scripts --script-shell=/bin/true",
+                format!("--pack-destination {WORK_DIR}/out"),
+            ),
+            Self::Yarn => (
+                "pack --ignore-scripts --non-interactive",
+                format!("--filename {WORK_DIR}/out/{name}"),
+            ),
+            Self::Pnpm => (
+                "pack --config.ignore-scripts=true",
+                format!("--pack-destination {WORK_DIR}/out"),
+            ),
+        };
+        let out = if writes_out { out } else { String::new() };
+        text.split(' ')
+            .chain(out.split(' '))
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// The name that `npm pack` gives (npm documentation, "npm pack"): the scope's
+/// `@` goes and its `/` becomes `-`. pnpm gives the same, and yarn the one that it is told.
+pub(super) fn packed_name(facts: &Facts<'_>) -> String {
+    let purl = &facts.release.purl;
+    let name = purl
+        .name()
+        .as_str()
+        .trim_start_matches('@')
+        .replace('/', "-");
+    let version = purl.version().map_or("", |v| v.as_str());
+    format!("{name}-{version}.tgz")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
+        let marks = GzipMarks {
+            xfl,
+            os,
+            reference_level: None,
+        };
+        let stamps = [MemberStamp {
+            name: "a".into(),
+            mtime,
+            mode: 0o644,
+        }];
+        let tree = BTreeMap::from([(lock.to_owned(), Vec::new())]);
+        packers(Some(marks), &stamps, &tree)[0]
+    }
+
+    #[test]
+    fn yarn_is_told_by_times_of_their_own_and_its_lock_file() {
+        let time = PORTABLE_TIME + 1;
+        assert_eq!(first(0, 3, time, "yarn.lock"), Packer::Yarn);
+        assert_eq!(first(0, 0x13, time, "/yarn.lock"), Packer::Yarn);
+        assert_eq!(first(0, 3, PORTABLE_TIME, "yarn.lock"), Packer::Npm);
+        assert_eq!(first(0, 3, time, "package-lock.json"), Packer::Npm);
+    }
+
+    #[test]
+    fn pnpm_is_told_by_npms_time_and_its_lock_file_under_an_old_header() {
+        let of = |xfl, os, lock| first(xfl, os, PORTABLE_TIME, lock);
+        assert_eq!(of(0, 3, "pnpm-lock.yaml"), Packer::Pnpm);
+        assert_eq!(of(0, 3, "/pnpm-lock.yaml"), Packer::Pnpm);
+        assert_eq!(of(2, 3, "pnpm-lock.yaml"), Packer::Npm);
+        assert_eq!(of(0, 255, "pnpm-lock.yaml"), Packer::Npm);
+        assert_eq!(of(0, 3, "package-lock.json"), Packer::Npm);
+        assert_eq!(first(0, 3, 1, "pnpm-lock.yaml"), Packer::Npm);
+    }
+
+    #[test]
+    fn a_packer_runs_no_script_of_the_package() {
+        for packer in [Packer::Npm, Packer::Yarn, Packer::Pnpm] {
+            let said = packer.arguments(true, "demo-1.0.0.tgz").join(" ");
+            assert!(
+                said.contains("ignore-scripts") && said.contains("/out"),
+                "{said}"
+            );
+            let plain = packer.arguments(false, "demo-1.0.0.tgz").join(" ");
+            assert!(!plain.contains("/out"), "{plain}");
+        }
+    }
+}
