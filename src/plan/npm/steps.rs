@@ -187,6 +187,7 @@ impl<'a> Packing<'a> {
             scripts.prepare(&cwd)
         });
         if let Some(scripts) = &scripts {
+            files.extend(clone_of(facts.source));
             let folder = if scripts.at_root { "src" } else { &cwd };
             for script in &scripts.run {
                 build.push(Step {
@@ -298,6 +299,34 @@ impl<'a> Packing<'a> {
 /// Why what scripts need is not resolved as of the release.
 const NO_TIMES: &str =
     "no lock file, and the registry's times are long after the commit's, as a proxy's are";
+
+/// What makes the checkout a clone whose commit and remote scripts can ask git for, as they
+/// could where they were published; it has no objects (gitrepository-layout(5)).
+fn clone_of(source: &Source) -> Vec<(String, String)> {
+    let Source::Git { git, .. } = source else {
+        return Vec::new();
+    };
+    // Quotation marks and line ends would end the value (git-config(1), "Syntax").
+    let url: String = git
+        .repository
+        .chars()
+        .filter(|character| !matches!(character, '"' | '\\' | '\n'))
+        .collect();
+    [
+        ("HEAD", format!("{}\n", git.commit)),
+        (
+            "config",
+            format!(
+                "[core]\n\trepositoryformatversion = 0\n[remote \"origin\"]\n\turl = \"{url}\"\n"
+            ),
+        ),
+        ("objects/.keep", String::new()),
+        ("refs/.keep", String::new()),
+    ]
+    .into_iter()
+    .map(|(name, text)| (format!("src/.git/{name}"), text))
+    .collect()
+}
 
 /// When the source's commit was made.
 fn commit_time(facts: &Facts<'_>) -> Option<Timestamp> {

@@ -376,6 +376,18 @@ fn scripts_run_on_the_node_of_their_time_and_the_artifacts_marks_tell_what_packs
 }
 
 #[test]
+fn scripts_can_ask_git_for_the_commit_and_its_remote_and_packing_alone_cannot() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+    let plans = situation.candidates().expect("plans");
+    let head = |candidate: &Candidate| candidate.plan.files.get("src/.git/HEAD").cloned();
+    assert_eq!(head(&plans[0]), None);
+    let last = plans.last().expect("plans");
+    assert_eq!(head(last), Some(format!("{}\n", "a".repeat(40))));
+    assert!(last.plan.files["src/.git/config"].contains("url = \"https://git.example/demo\""));
+}
+
+#[test]
 fn a_package_without_scripts_is_built_from_its_repositorys_root() {
     let steps = |own: &str| {
         let mut situation = Situation::npm();
