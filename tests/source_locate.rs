@@ -2,10 +2,13 @@
 
 #[path = "support/git.rs"]
 mod git;
+#[path = "support/http.rs"]
+mod http;
 
 use std::collections::BTreeSet;
 
 use git::{Content, Content::Text, FIRST_COMMIT, GitServer, TestRepository};
+use http::HttpGit;
 use remint::model::{
     BlobId, CommitId, EvidenceKind, GitSource, RepositoryHint, Source, SourceConfig, SourceHints,
 };
@@ -624,6 +627,64 @@ fn an_answer_of_upstream_is_told_from_a_network_that_is_down() {
     let error = with(&url).locate(&absent, None).expect_err("down");
     assert!(matches!(error, Error::CannotRead { .. }), "{error}");
     assert!(error.is_farm_fault());
+}
+
+#[test]
+fn a_repository_behind_http_is_fetched_brought_up_to_date_and_followed_where_it_moved() {
+    let mut s = Situation::new();
+    // Enough commits that the two sides need several rounds to agree on what is had.
+    for minor in 0..300 {
+        s.crate_commit(&format!("0.{minor}.0"));
+    }
+    let first = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", first);
+    let server = HttpGit::serve(&s.dir.path().join("mirror"), &[]);
+    for folder in ["", "moved/"] {
+        s.sources = Situation::sources(
+            &s.dir,
+            &format!("http://127.0.0.1:{}/{folder}", server.port),
+        );
+        let (git, _) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("fetched");
+        assert_eq!(git.commit, id(first));
+    }
+    // Upstream's main branch goes back and on another way.
+    let other = s
+        .upstream
+        .commit_on(Some(first), &[("NEWS", Text("1.1.0"))]);
+    s.upstream.set("refs/heads/main", other);
+    let second = s.crate_commit("1.1.0");
+    s.upstream.tag("v1.1.0", second);
+    let (git, _) = s
+        .locate(&hints("pkg:cargo/x@1.1.0"))
+        .expect("fetched again");
+    assert_eq!(git.commit, id(second));
+}
+
+#[test]
+fn what_a_web_server_says_of_a_repository_is_its_answer_and_leads_to_no_other_host() {
+    let mut s = Situation::new();
+    let commit = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", commit);
+    let server = HttpGit::serve(&s.dir.path().join("mirror"), &[]);
+    for (folder, said) in [
+        ("absent", "unexpected http status code: 404"),
+        ("private", "authentication required"),
+        ("page", "invalid content-type: text/html"),
+        ("away", "unexpected redirect"),
+    ] {
+        let location = format!("http://127.0.0.1:{}/{folder}", server.port);
+        let error = Situation::sources(&s.dir, &location)
+            .locate(&hints("pkg:cargo/x@1.0.0"), None)
+            .expect_err(folder);
+        assert!(matches!(error, Error::NotReadable { .. }), "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    let location = format!("http://127.0.0.1:{}", server.port);
+    drop(server);
+    let error = Situation::sources(&s.dir, &location)
+        .locate(&hints("pkg:cargo/x@1.0.0"), None)
+        .expect_err("down");
+    assert!(error.is_farm_fault(), "{error}");
 }
 
 #[test]

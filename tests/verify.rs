@@ -6,6 +6,8 @@
 
 #[path = "support/crates.rs"]
 mod crates;
+#[path = "support/http.rs"]
+mod http;
 #[path = "support/https.rs"]
 mod https;
 #[path = "support/project.rs"]

@@ -51,5 +51,5 @@ pub use source::{
     BlobId, CommitId, CommitIdError, Evidence, EvidenceKind, GitSource, RepositoryHint,
     SdistSource, Source, SourceHints,
 };
-pub use text::{printable, printable_json, steers};
+pub use text::{printable, printable_json, root_cause, steers};
 pub use verdict::{BuildFailure, BuildStage, Verdict, VerdictKind};

@@ -39,6 +39,16 @@ fn is_invisible_format(c: char) -> bool {
         | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
+/// The innermost cause of an error, without the address that outer ones carry: records
+/// name packages, not places.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
 /// The same JSON with every character that steers a terminal or the reading order
 /// as an escape (RFC 8259, section 7). Such a character can only stand in a string.
 pub fn printable_json(json: &str) -> String {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Error;
-use crate::model::{Digest, RegistryConfig, Sha256Digest, Sha512Digest};
+use crate::model::{Digest, RegistryConfig, Sha256Digest, Sha512Digest, root_cause};
 use crate::store::{self, Blob, Blobs};
 
 /// The largest metadata document, in bytes: the largest packuments have some
@@ -349,16 +349,6 @@ fn connect(what: &str, error: &reqwest::Error) -> Error {
         what: what.to_owned(),
         reason: root_cause(error),
     }
-}
-
-/// The innermost cause, without the address that the outer ones carry: records
-/// name packages, not places.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod sdist;
 mod stamp;
 mod submodule;
 mod tags;
+mod transport;
 mod tree;
 
 pub use cached::{forget, things};

@@ -1,9 +1,8 @@
 //! Opening a repository: in place where it is on disk, through the cache where
 //! it is behind an address.
 //!
-//! The one file of the room that speaks to the network. libgit2 runs no hooks,
-//! no filters and no helpers; no credentials are offered, and redirects to
-//! another host are not followed.
+//! With `transport.rs`, which carries what libgit2 says, all of the room that speaks to
+//! the network. libgit2 runs no hooks, no filters and no helpers.
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -12,12 +11,12 @@ use std::sync::Once;
 use std::time::{Duration, Instant, SystemTime};
 
 use git2::{
-    AutotagOption, ErrorClass, ErrorCode, FetchOptions, FetchPrune, ProxyOptions, RemoteCallbacks,
-    RemoteRedirect, Repository, RepositoryOpenFlags,
+    AutotagOption, ErrorClass, ErrorCode, FetchOptions, FetchPrune, RemoteCallbacks, Repository,
+    RepositoryOpenFlags,
 };
 
-use super::Error;
 use super::place::{Place, Target};
+use super::{Error, transport};
 use crate::model::Sha256Digest;
 use crate::store;
 
@@ -32,10 +31,10 @@ const MAX_FETCH_BYTES: usize = 4 << 30;
 /// The longest that one fetch may take.
 const MAX_FETCH_TIME: Duration = Duration::from_secs(1800);
 
-/// How long a server may stay silent.
+/// How long a server of git's own protocol may stay silent.
 const SERVER_TIMEOUT_MS: i32 = 60_000;
 
-/// How long a connection may take to be made.
+/// How long a connection to it may take to be made.
 const CONNECT_TIMEOUT_MS: i32 = 15_000;
 
 /// Upstream's own branches and tags. Never `refs/pull` and the like: anyone can
@@ -81,6 +80,7 @@ pub(crate) fn prepare_libgit2() {
                 git2::opts::set_server_timeout_in_milliseconds(SERVER_TIMEOUT_MS),
                 git2::opts::set_server_connect_timeout_in_milliseconds(CONNECT_TIMEOUT_MS),
                 git2::opts::set_verify_owner_validation(false),
+                transport::register(),
             ]
         };
         for error in results.into_iter().filter_map(Result::err) {
@@ -283,16 +283,12 @@ fn fetch(folder: &Path, url: &str, target: &Target) -> Result<(), Error> {
         over.is_none()
     });
     callbacks.sideband_progress(|_| started.elapsed() < MAX_FETCH_TIME);
-    let mut proxy = ProxyOptions::new();
-    proxy.auto();
     let mut options = FetchOptions::new();
     options
         .remote_callbacks(callbacks)
-        .proxy_options(proxy)
         .prune(FetchPrune::On)
         .update_fetchhead(false)
-        .download_tags(AutotagOption::None)
-        .follow_redirects(RemoteRedirect::None);
+        .download_tags(AutotagOption::None);
     let result = remote.fetch(&REFSPECS, Some(&mut options), None);
     drop(options);
     match (result, over) {
@@ -331,9 +327,8 @@ fn fetch_error(error: git2::Error, target: &Target) -> Error {
     }
 }
 
-/// Whether upstream itself said no. libgit2 (1.9, `transports/http.c` and
-/// `smart_protocol.c`) keeps the HTTP status and git's `ERR` line in the
-/// message alone. Forges ask for a password where there is no public repository.
+/// Whether upstream itself said no. Our transport, as libgit2's own does, keeps the HTTP
+/// status in the message alone, and libgit2 (1.9, `smart_protocol.c`) git's `ERR` line. Forges ask for a password where there is no public repository.
 fn is_answer(error: &git2::Error) -> bool {
     let message = error.message();
     let status = message

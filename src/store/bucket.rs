@@ -20,7 +20,7 @@ use object_store::{
 use tokio::io::AsyncReadExt as _;
 
 use super::Error;
-use crate::model::{BucketAddress, BucketConfig, printable};
+use crate::model::{BucketAddress, BucketConfig, printable, root_cause};
 
 /// Larger files go up in parts of this size. A part is held in memory and must be through
 /// within [`SILENCE`]; the smallest that S3 takes is 5 MiB (Amazon S3 user guide,
@@ -319,11 +319,7 @@ fn failed(
     what: &str,
     error: &object_store::Error,
 ) -> Error {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let mut reason = printable(&cause.to_string(), false);
+    let mut reason = printable(&root_cause(error), false);
     if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
         reason.truncate(end);
     }
