@@ -8,7 +8,7 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use super::Error;
+use super::{Error, sides};
 use crate::model::Sha256Digest;
 
 /// One read's size; large enough that the system call's cost does not show.
@@ -40,16 +40,10 @@ pub(super) fn hash_file(path: &Path) -> Result<Sha256Digest, Error> {
     }
 }
 
-/// SHA-256 of two files, read at the same time.
-pub(super) fn hash_files([a, b]: [&Path; 2]) -> Result<[Sha256Digest; 2], Error> {
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| hash_file(b));
-        let one = hash_file(a)?;
-        let other = other
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok([one, other])
-    })
+/// SHA-256 of two files.
+pub(super) fn hash_files(paths: [&Path; 2]) -> Result<[Sha256Digest; 2], Error> {
+    let [published, rebuilt] = sides::both(sides::weight(paths), paths, hash_file);
+    Ok([published?, rebuilt?])
 }
 
 /// A file's first bytes, `count` of them or fewer.

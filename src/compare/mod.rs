@@ -19,6 +19,7 @@ mod listing;
 mod metadata;
 mod normalize;
 mod pair;
+mod sides;
 mod single;
 mod sniff;
 mod source;

@@ -10,6 +10,7 @@ use super::content::{Side, Subject};
 use super::findings::{Finding, Findings};
 use super::listing::{Held, Member, Meta, Note, Scan, Trouble, Want, Wanted, show};
 use super::metadata::{leads_out, pair};
+use super::sides;
 use super::sniff::Format;
 use crate::model::{Cause, Difference, DifferenceKind, Severity};
 
@@ -78,16 +79,12 @@ pub(super) fn archives<A: Archive>(job: &mut Job<'_>) -> Findings {
     findings
 }
 
-/// Walks both files at once: they are read independently of each other.
-fn scan_both<A: Archive>(job: &Job<'_>, wanted: [&Wanted; 2]) -> [Scan<A::Meta, A::Around>; 2] {
-    let budget = &job.budget;
-    std::thread::scope(|scope| {
-        let rebuilt = scope.spawn(|| A::scan(job.rebuilt, budget, wanted[1]));
-        let published = A::scan(job.published, budget, wanted[0]);
-        let rebuilt = rebuilt
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        [published, rebuilt]
+/// Walks both files: they are read independently of each other.
+fn scan_both<A: Archive>(job: &Job<'_>, [a, b]: [&Wanted; 2]) -> [Scan<A::Meta, A::Around>; 2] {
+    let weight = sides::weight([job.published, job.rebuilt]);
+    let each = [(job.published, a), (job.rebuilt, b)];
+    sides::both(weight, each, |(path, wanted)| {
+        A::scan(path, &job.budget, wanted)
     })
 }
 

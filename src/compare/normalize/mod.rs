@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use super::budget::Budget;
+use super::sides;
 use super::sniff::Format;
 use crate::model::{Cause, Differs, Equivalence, Normalization, Severity, Sha256Digest};
 
@@ -67,6 +68,7 @@ pub(super) fn equivalence(
         return None;
     }
     let mut run = Run {
+        weight: sides::weight(paths),
         digests: [differs.published, differs.rebuilt],
         applied: Vec::new(),
         causes: differs.causes.iter().map(|c| c.cause).collect(),
@@ -90,6 +92,8 @@ pub(super) fn equivalence(
 
 /// Two files on their way through the steps.
 struct Run<'a> {
+    /// How large both are together.
+    weight: u64,
     digests: [Sha256Digest; 2],
     applied: Vec<Normalization>,
     causes: Vec<Cause>,
@@ -97,14 +101,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Does the same to both sides; neither knows of the other.
+    fn both<T: Send, R: Send>(
+        &self,
+        each: [T; 2],
+        work: impl Fn(T) -> Result<R, Refused> + Sync,
+    ) -> Result<[R; 2], Refused> {
+        let [published, rebuilt] = sides::both(self.weight, each, work);
+        Ok([published?, rebuilt?])
+    }
+
     fn equal(&self) -> bool {
         self.digests[0] == self.digests[1]
     }
 
     /// Takes the compressor away, then normalizes the tar that it held.
     fn stream(&mut self, paths: [&Path; 2]) -> Result<(), Refused> {
-        let files = both(paths, |path| stream::decompressed(path, self.budget))?;
-        let after = both([&files[0], &files[1]], digest_of)?;
+        let files = self.both(paths, |path| stream::decompressed(path, self.budget))?;
+        let after = self.both([&files[0], &files[1]], digest_of)?;
         self.note(stream::NAME, after);
         if self.equal() {
             return Ok(());
@@ -118,9 +132,9 @@ impl Run<'_> {
         paths: [&Path; 2],
         normalizers: &[Normalizer<M>],
     ) -> Result<(), Refused> {
-        let mut models = both(paths, |path| M::read(path, self.budget))?;
+        let mut models = self.both(paths, |path| M::read(path, self.budget))?;
         // What cannot be written back as it was holds something that is not seen.
-        if both([&models[0], &models[1]], written)? != self.digests {
+        if self.both([&models[0], &models[1]], written)? != self.digests {
             return Err(Refused);
         }
         for normalizer in normalizers {
@@ -130,7 +144,7 @@ impl Run<'_> {
             for model in &mut models {
                 (normalizer.apply)(model)?;
             }
-            let after = both([&models[0], &models[1]], written)?;
+            let after = self.both([&models[0], &models[1]], written)?;
             self.note(normalizer.name, after);
             if self.equal() {
                 break;
@@ -151,21 +165,6 @@ impl Run<'_> {
             });
         }
     }
-}
-
-/// Does the same to both sides at once; neither knows of the other.
-fn both<T: Send, R: Send>(
-    [a, b]: [T; 2],
-    work: impl Fn(T) -> Result<R, Refused> + Sync,
-) -> Result<[R; 2], Refused> {
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| work(b));
-        let one = work(a)?;
-        let other = other
-            .join()
-            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok([one, other])
-    })
 }
 
 fn digest_of(file: &NamedTempFile) -> Result<Sha256Digest, Refused> {
