@@ -16,6 +16,9 @@ pub enum DeflateFamily {
     /// zlib-rs 0.6.
     #[serde(rename = "zlib-rs-0.6")]
     ZlibRs06,
+    /// zlib-ng that was built without strategies of its own (its build option
+    /// `WITH_NEW_STRATEGIES=OFF`), as some Pythons of 2025 and later carry it.
+    ZlibNgWithoutMedium,
 }
 
 /// A compressor with its settings. Carries two small numbers and one of a fixed list of
@@ -91,6 +94,7 @@ impl fmt::Display for ReplayedFact {
                     DeflateFamily::Zlib => "zlib",
                     DeflateFamily::ZlibRs05 => "zlib-rs 0.5",
                     DeflateFamily::ZlibRs06 => "zlib-rs 0.6",
+                    DeflateFamily::ZlibNgWithoutMedium => "zlib-ng without its own strategies",
                 };
                 write!(
                     f,

@@ -1,7 +1,7 @@
 //! Which compressor wrote a deflate stream, and the same compressor over other content.
 //! Pure.
 
-use super::zlib;
+use super::zlib::{Reference, Tuning, ZlibRs};
 use crate::model::{Compressor, DeflateFamily};
 
 /// One buffer of output; a wrong guess ends at the first that is not the same.
@@ -11,9 +11,28 @@ const CHUNK: usize = 16 << 10;
 /// the others.
 const LEVELS: [u8; 9] = [9, 6, 1, 8, 7, 5, 4, 3, 2];
 
+/// What zlib-ng does at level 6 where it is built without strategies of its own: that of
+/// level 7 with these bounds (zlib-ng 2.2, `deflate.c`, `configuration_table` under
+/// `NO_MEDIUM_STRATEGY`). zlib-rs has the same match finder, so its level 7 is tuned.
+const WITHOUT_MEDIUM: (u8, u8, Tuning) = (
+    6,
+    7,
+    Tuning {
+        good_length: 8,
+        max_lazy: 16,
+        nice_length: 128,
+        max_chain: 128,
+    },
+);
+
 /// Every compressor that can be tried.
 fn candidates() -> impl Iterator<Item = Compressor> {
-    LEVELS.into_iter().flat_map(|level| {
+    let without_medium = Compressor {
+        family: DeflateFamily::ZlibNgWithoutMedium,
+        level: WITHOUT_MEDIUM.0,
+        mem_level: 8,
+    };
+    let by_level = LEVELS.into_iter().flat_map(|level| {
         [
             (DeflateFamily::Zlib, 8),
             (DeflateFamily::ZlibRs06, 8),
@@ -26,7 +45,8 @@ fn candidates() -> impl Iterator<Item = Compressor> {
             level,
             mem_level,
         })
-    })
+    });
+    by_level.chain([without_medium])
 }
 
 /// The compressor that makes exactly `stream` of `content`; the likely one is tried first.
@@ -73,21 +93,43 @@ pub(super) fn compress(compressor: Compressor, content: &[u8]) -> Option<Vec<u8>
 
 /// Compresses, and hands on what comes out for as long as it is wanted; whether all came.
 fn run(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    match compressor.family {
-        DeflateFamily::Zlib => with_zlib(compressor, content, take),
+    let Compressor {
+        family,
+        level,
+        mem_level,
+    } = compressor;
+    match family {
+        DeflateFamily::Zlib => Reference::new(level, mem_level, None).is_some_and(|mut deflate| {
+            drive(
+                &mut |input, output| deflate.step(input, output),
+                content,
+                take,
+            )
+        }),
         DeflateFamily::ZlibRs05 => zlib_rs_0_5(compressor, content, take),
         DeflateFamily::ZlibRs06 => zlib_rs_0_6(compressor, content, take),
+        DeflateFamily::ZlibNgWithoutMedium => {
+            let (at, level_of, tuning) = WITHOUT_MEDIUM;
+            level == at
+                && ZlibRs::new(level_of, mem_level, Some(tuning)).is_some_and(|mut deflate| {
+                    drive(
+                        &mut |input, output| deflate.step(input, output),
+                        content,
+                        take,
+                    )
+                })
+        }
     }
 }
 
-fn with_zlib(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let Some(mut deflate) = zlib::Deflate::new(compressor.level, compressor.mem_level) else {
-        return false;
-    };
+/// What a step of a compressor took and gave, and whether the stream is complete.
+type Step<'a> = dyn FnMut(&[u8], &mut [u8]) -> Option<(usize, usize, bool)> + 'a;
+
+fn drive(step: &mut Step<'_>, content: &[u8], take: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     let mut output = vec![0; CHUNK];
     let mut at = 0;
     loop {
-        let Some((taken, given, ended)) = deflate.step(&content[at..], &mut output, true) else {
+        let Some((taken, given, ended)) = step(&content[at..], &mut output) else {
             return false;
         };
         at += taken;
@@ -96,6 +138,10 @@ fn with_zlib(compressor: Compressor, content: &[u8], take: &mut dyn FnMut(&[u8])
         }
         if ended {
             return true;
+        }
+        // Neither read nor written: it would never end.
+        if taken == 0 && given == 0 {
+            return false;
         }
     }
 }
@@ -172,6 +218,27 @@ mod tests {
         assert!(is_reference(9, &content, &reference));
         assert!(!is_reference(6, &content, &reference));
         assert!(!is_reference(9, &content, &made(DeflateFamily::ZlibRs06)));
+    }
+
+    #[test]
+    fn zlib_ng_without_its_strategies_is_told_at_level_6_alone() {
+        let content = text();
+        let with = |family, level| {
+            let compressor = Compressor {
+                family,
+                level,
+                mem_level: 8,
+            };
+            compress(compressor, &content)
+        };
+        let made = with(DeflateFamily::ZlibNgWithoutMedium, 6).expect("compresses");
+        let found = identify(&content, &made, None).expect("is found");
+        assert_eq!(found.family, DeflateFamily::ZlibNgWithoutMedium);
+        for family in [DeflateFamily::Zlib, DeflateFamily::ZlibRs06] {
+            assert_ne!(with(family, 6).as_ref(), Some(&made));
+            assert_ne!(with(family, 7).as_ref(), Some(&made));
+        }
+        assert_eq!(with(DeflateFamily::ZlibNgWithoutMedium, 9), None);
     }
 
     #[test]
