@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 const CLOCK: &str = include_str!("../src/plan/pypi/clock.py");
+const LISTING: &str = include_str!("../src/plan/pypi/listing.py");
 const WINDOWS: &str = include_str!("../src/plan/pypi/windows.py");
 
 /// What a program prints whose Python reads `hook` at its start; `before` is made before
@@ -19,6 +20,8 @@ fn python(hook: &str, program: &str) -> String {
     std::fs::write(work.join("before"), "x").expect("written");
     set_old(&work.join("before"));
     std::fs::write(hooks.join("start"), "").expect("written");
+    let listing = "pkg/c.py\npkg/a.py\npkg/sub/z.py\npkg/sub/y.py\npkg/b.py\ntop.py";
+    std::fs::write(hooks.join("listing"), listing).expect("written");
     let output = Command::new("python3")
         .args(["-c", program])
         .current_dir(&work)
@@ -83,5 +86,29 @@ fn texts_and_zips_are_as_on_windows_and_everything_else_is_as_it_was() {
     assert_eq!(
         told,
         "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'z\\r\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n"
+    );
+}
+
+#[test]
+fn folders_are_listed_in_the_publishers_order_and_what_it_does_not_know_by_name() {
+    let told = python(
+        LISTING,
+        "import glob, os, pathlib, shutil\n\
+         for name in ('lib/pkg/a.py', 'lib/pkg/b.py', 'lib/pkg/c.py', 'lib/pkg/new.py', 'lib/pkg/more.py',\n\
+                      'lib/pkg/sub/y.py', 'lib/pkg/sub/z.py', 'lib/top.py', 'other/c.py', 'other/a.py'):\n    \
+             os.makedirs(os.path.dirname(name), exist_ok=True); open(name, 'w').close()\n\
+         print(os.listdir('lib'), os.listdir('lib/pkg'), os.listdir('other'))\n\
+         print([(d, f) for _, d, f in os.walk('lib')])\n\
+         print([p.name for p in pathlib.Path('lib/pkg').glob('*.py')])\n\
+         print(sorted(os.listdir(b'other')), len(os.listdir(os.open('lib', os.O_RDONLY))))\n\
+         shutil.rmtree('lib'); print(os.path.exists('lib'))\n",
+    );
+    assert_eq!(
+        told,
+        "['pkg', 'top.py'] ['c.py', 'a.py', 'sub', 'b.py', 'more.py', 'new.py'] ['a.py', 'c.py']\n\
+         [(['pkg'], ['top.py']), (['sub'], ['c.py', 'a.py', 'b.py', 'more.py', 'new.py']), ([], ['z.py', 'y.py'])]\n\
+         ['c.py', 'a.py', 'b.py', 'more.py', 'new.py']\n\
+         [b'a.py', b'c.py'] 2\n\
+         False\n"
     );
 }

@@ -39,7 +39,9 @@ impl Learnt {
             | RecoveredFact::TimeZone { .. }
             | RecoveredFact::System { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
-            RecoveredFact::PlainModes { .. } | RecoveredFact::LineEndings { .. } => self
+            RecoveredFact::PlainModes { .. }
+            | RecoveredFact::LineEndings { .. }
+            | RecoveredFact::ListingOrder { .. } => self
                 .recovered
                 .iter()
                 .any(|known| discriminant(known) == discriminant(fact)),

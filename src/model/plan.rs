@@ -207,6 +207,13 @@ pub enum RecoveredFact {
         /// How many kept the source's LF.
         lf: usize,
     },
+    /// The order in which the publisher's file system listed folders, told from the order of
+    /// names in `RECORD`. It decides in which order a build comes by its files, and can
+    /// neither add one nor leave one out.
+    ListingOrder {
+        /// How many files it orders.
+        files: usize,
+    },
     /// The publisher's checkout had no executable bits, as on Windows.
     PlainModes {
         /// How many files of the artifact lack the bit that they have in the source.
@@ -303,6 +310,12 @@ impl fmt::Display for RecoveredFact {
             Self::LineEndings { crlf, lf: 0 } => write!(f, "CRLF in {crlf} file(s)"),
             Self::LineEndings { crlf, lf } => {
                 write!(f, "CRLF in {crlf} file(s), LF kept in {lf}")
+            }
+            Self::ListingOrder { files } => {
+                write!(
+                    f,
+                    "folders listed as the publisher's were ({files} file(s))"
+                )
             }
             Self::PlainModes { files } => {
                 write!(

@@ -1,6 +1,8 @@
 //! Which build backend made a wheel, told from its `WHEEL` file; and what is known of
 //! each. Pure.
 
+use pep440_rs::Version;
+
 use super::super::{Error, Facts};
 
 /// A build backend.
@@ -61,6 +63,16 @@ impl Backend {
             Self::Flit | Self::Pdm | Self::Setuptools | Self::BdistWheel => true,
             Self::Hatchling | Self::Poetry | Self::UvBuild => false,
         }
+    }
+
+    /// Whether this version packs the folder that it writes anew in the order in which the
+    /// file system lists it: poetry-core did so until 1.5 (its `wheel.py`).
+    pub(super) fn lists_metadata(self, version: &str) -> bool {
+        const SORTED_SINCE: [u64; 2] = [1, 5];
+        self == Self::Poetry
+            && version
+                .parse::<Version>()
+                .is_ok_and(|version| version < Version::new(SORTED_SINCE))
     }
 
     /// Whether members that the backend writes anew get the time at which it ran.

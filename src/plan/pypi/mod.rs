@@ -2,6 +2,7 @@
 //! simple API as it was when the wheel was uploaded.
 
 mod backend;
+mod listing;
 mod python;
 mod requirements;
 mod stamps;
@@ -19,7 +20,8 @@ use time::{Time, since_1980, times};
 
 pub(super) fn wanted_member(name: &str) -> bool {
     name.split_once('/').is_some_and(|(folder, file)| {
-        folder.ends_with(".dist-info") && matches!(file, "WHEEL" | "METADATA" | "entry_points.txt")
+        folder.ends_with(".dist-info")
+            && matches!(file, "WHEEL" | "METADATA" | "entry_points.txt" | "RECORD")
     })
 }
 
@@ -41,7 +43,9 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         // The Generator says which backend ran; another one in the tree did not.
         leaves_own_backend: !declared.backend_path.is_empty()
             && !builds_itself(facts, backend, &version),
+        listing: None,
     };
+    let listing = listing::order(facts, backend, &version);
     let times: Vec<Time> = times(facts, backend)
         .into_iter()
         .map(|time| since_1980(facts, time))
@@ -58,6 +62,13 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             on_distribution
                 .map(|(requires, time)| Base { requires, ..base }.candidate(BEFORE_3_12, time)),
         )
+        .chain(listing.iter().flat_map(|listing| {
+            let listed = Base {
+                listing: Some(listing),
+                ..base
+            };
+            times.iter().map(move |time| listed.candidate(first, time))
+        }))
         .collect())
 }
 

@@ -9,7 +9,7 @@ use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts};
 use super::python::Python;
 use super::time::Time;
-use super::{windows, zone};
+use super::{listing, windows, zone};
 use crate::model::{
     DatedBy, Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step,
     WORK_DIR,
@@ -35,6 +35,9 @@ pub(super) struct Base<'a> {
     pub(super) requires: &'a [String],
     /// The source has a backend of its own, which was not the one that ran.
     pub(super) leaves_own_backend: bool,
+    /// The wheel's files as the publisher's file system listed them, where that is replayed
+    /// to the build.
+    pub(super) listing: Option<&'a str>,
 }
 
 impl Base<'_> {
@@ -97,6 +100,15 @@ impl Base<'_> {
             });
             hooks.push(windows::HOOK);
             about_files.push("the wheel says that it was packed on Windows");
+        }
+        if let Some(order) = self.listing {
+            files.insert(listing::FILE.to_owned(), order.to_owned());
+            hooks.push(listing::HOOK);
+            recovered.push(RecoveredFact::ListingOrder {
+                files: order.lines().count(),
+            });
+            about_files
+                .push("files of one folder are not sorted in RECORD, as a file system lists them");
         }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         let touch = |seconds: i64| {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::testing::Situation;
-use super::super::{Error, FileEnds, FileModes};
+use super::super::{Candidate, Error, FileEnds, FileModes};
 use super::python::{BEFORE_3_12, CURRENT, PYTHON_3_12, pythons};
 use crate::model::{PackingSystem, RecoveredFact};
 use crate::store::archive::{LineEnds, MemberStamp};
@@ -126,6 +126,37 @@ fn a_clock_that_stands_still_and_windows_go_into_one_hook() {
     let plan = &situation.candidates().expect("plans")[0].plan;
     let hook = &plan.files["hooks/sitecustomize.py"];
     assert!(hook.contains("create_system = 0") && hook.contains("BUILD_CLOCK"));
+}
+
+#[test]
+fn files_that_were_listed_by_a_file_system_are_listed_so_for_the_last_tries() {
+    let with_record = |record: &str| {
+        let mut situation = situation("bdist_wheel (0.24.0)");
+        for name in ["demo/b.py", "demo/a.py", "demo-1.0.dist-info/RECORD"] {
+            situation.stamp(name, 1_700_000_000);
+        }
+        situation.member("demo-1.0.dist-info/RECORD", record);
+        situation.candidates().expect("plans")
+    };
+    let listed = with_record("demo/b.py,,\ndemo/a.py,,\ndemo-1.0.dist-info/RECORD,,\n");
+    let (last, before) = listed.split_last().expect("some");
+    assert_eq!(
+        last.plan.files["hooks/listing"],
+        "demo/b.py\ndemo/a.py\ndemo-1.0.dist-info/RECORD"
+    );
+    let order = RecoveredFact::ListingOrder { files: 3 };
+    assert!(last.plan.recovered.contains(&order));
+    assert!(!before[0].plan.recovered.contains(&order));
+
+    let is_listed = |found: &[Candidate]| {
+        let mut plans = found.iter().map(|candidate| &candidate.plan);
+        plans.any(|plan| plan.files.contains_key("hooks/listing"))
+    };
+    assert!(!is_listed(&with_record("demo/a.py,,\ndemo/b.py,,\n")));
+    // A name that is no file of the wheel is a message to the build.
+    assert!(!is_listed(&with_record(
+        "demo/b.py,,\nmessage,,\ndemo/a.py,,\n"
+    )));
 }
 
 #[test]
