@@ -50,15 +50,17 @@ fn candidates() -> impl Iterator<Item = Compressor> {
 }
 
 /// The compressor that makes exactly `stream` of `content`; the likely one is tried first.
+/// Several make the same of what is short, so `others` says whether it does for the rest.
 pub(super) fn identify(
     content: &[u8],
     stream: &[u8],
     likely: Option<Compressor>,
+    others: impl Fn(Compressor) -> bool,
 ) -> Option<Compressor> {
     likely
         .into_iter()
         .chain(candidates())
-        .find(|&compressor| makes(compressor, content, stream))
+        .find(|&compressor| makes(compressor, content, stream) && others(compressor))
 }
 
 /// Whether the reference zlib with its usual memory makes exactly `stream` of `content`.
@@ -71,7 +73,8 @@ pub(super) fn is_reference(level: u8, content: &[u8], stream: &[u8]) -> bool {
     makes(compressor, content, stream)
 }
 
-fn makes(compressor: Compressor, content: &[u8], stream: &[u8]) -> bool {
+/// Whether `compressor` makes exactly `stream` of `content`.
+pub(super) fn makes(compressor: Compressor, content: &[u8], stream: &[u8]) -> bool {
     let mut at = 0;
     let agrees = run(compressor, content, &mut |bytes| {
         let same = stream[at..].starts_with(bytes);
@@ -198,7 +201,7 @@ mod tests {
         let content = text();
         for compressor in candidates().filter(|c| matches!(c.level, 1 | 6 | 9)) {
             let stream = compress(compressor, &content).expect("compresses");
-            let found = identify(&content, &stream, None).expect("is found");
+            let found = identify(&content, &stream, None, |_| true).expect("is found");
             assert_eq!(compress(found, &content), Some(stream), "{compressor:?}");
         }
     }
@@ -232,7 +235,7 @@ mod tests {
             compress(compressor, &content)
         };
         let made = with(DeflateFamily::ZlibNgWithoutMedium, 6).expect("compresses");
-        let found = identify(&content, &made, None).expect("is found");
+        let found = identify(&content, &made, None, |_| true).expect("is found");
         assert_eq!(found.family, DeflateFamily::ZlibNgWithoutMedium);
         for family in [DeflateFamily::Zlib, DeflateFamily::ZlibRs06] {
             assert_ne!(with(family, 6).as_ref(), Some(&made));
@@ -250,9 +253,12 @@ mod tests {
             mem_level: 8,
         };
         let mut stream = compress(compressor, &content).expect("compresses");
-        assert_eq!(identify(&content[1..], &stream, Some(compressor)), None);
+        assert_eq!(
+            identify(&content[1..], &stream, Some(compressor), |_| true),
+            None
+        );
         stream.push(0);
-        assert_eq!(identify(&content, &stream, None), None);
-        assert_eq!(identify(&content, &[], None), None);
+        assert_eq!(identify(&content, &stream, None, |_| true), None);
+        assert_eq!(identify(&content, &[], None, |_| true), None);
     }
 }

@@ -77,6 +77,7 @@ pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Optio
             &theirs.content,
             theirs.stream,
             bounds.likely,
+            |_| true,
         )?)
     };
     // The build's own compressor may have been the right one, over other metadata.

@@ -190,6 +190,37 @@ fn a_compressor_times_and_modes_are_put_on_a_wheel() {
 }
 
 #[test]
+fn the_compressor_of_a_wheel_is_the_one_that_makes_every_member() {
+    // Nothing in it repeats, so that most levels make the same of it.
+    let mut state = 1u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 25) as u8
+    })
+    .take(20_000)
+    .collect();
+    let text = (0..3_000u32)
+        .flat_map(|i| format!("{} {}\n", i % 977, i % 31).into_bytes())
+        .collect();
+    let mut members = files();
+    members.truncate(2);
+    members[0].content = noise.clone();
+    members[1].content = text;
+    let compressor = |level| Compressor {
+        family: DeflateFamily::ZlibRs06,
+        level,
+        mem_level: 8,
+    };
+    let stream = deflate::compress(compressor(8), &noise).expect("compresses");
+    let of_one = deflate::identify(&noise, &stream, None, |_| true).expect("some");
+    assert_ne!(of_one.level, 8, "it tells the level by itself");
+    assert_eq!(
+        wheels(&wheel(&members, 8), &wheel(&members, 1)).expect("equal"),
+        [ReplayedFact::Compressor(compressor(8))]
+    );
+}
+
+#[test]
 fn content_names_order_count_and_exec_bits_are_never_taken_from_the_published_file() {
     let changes: [fn(&mut Vec<File>); 6] = [
         |files| files[0].content = b"evi\n".to_vec(),

@@ -228,23 +228,31 @@ fn member(
     Some(())
 }
 
-/// The published archive's one compressor, where members are compressed otherwise; told
-/// from the largest of them, since small ones come out alike. The outer `None` where it is
-/// none that can be run.
+/// The published archive's one compressor, where members are compressed otherwise: tried on
+/// the largest of them, since small ones come out alike, and then on all. The outer `None`
+/// where it is none that can be run.
 fn compressor(
     theirs: &[Member<'_>],
     ours: &[Member<'_>],
     likely: Option<Compressor>,
 ) -> Option<Option<Compressor>> {
-    let largest = theirs
+    let otherwise: Vec<&Member<'_>> = theirs
         .iter()
         .zip(ours)
         .filter(|(a, b)| is_compressed_otherwise(a, b))
-        .max_by_key(|(a, _)| a.data.len());
-    let Some((member, _)) = largest else {
+        .map(|(member, _)| member)
+        .collect();
+    let Some(largest) = otherwise.iter().max_by_key(|member| member.data.len()) else {
         return Some(None);
     };
-    deflate::identify(&member.content()?, member.data, likely).map(Some)
+    let makes_all = |compressor| {
+        otherwise.iter().all(|member| {
+            member
+                .content()
+                .is_some_and(|content| deflate::makes(compressor, &content, member.data))
+        })
+    };
+    deflate::identify(&largest.content()?, largest.data, likely, makes_all).map(Some)
 }
 
 fn is_compressed_otherwise(theirs: &Member<'_>, ours: &Member<'_>) -> bool {
