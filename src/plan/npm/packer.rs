@@ -54,9 +54,8 @@ impl Packer {
     /// output, where the packer can write there.
     pub(super) fn arguments(self, writes_out: bool, name: &str) -> Vec<String> {
         let (text, out) = match self {
-            // npm 8 to 10 run `prepare` in spite of the first; the second runs nothing for it.
             Self::Npm => (
-                "pack --ignore-scripts --script-shell=/bin/true",
+                "pack --ignore-scripts",
                 format!("--pack-destination {WORK_DIR}/out"),
             ),
             Self::Yarn => (

@@ -218,7 +218,12 @@ impl<'a> Packing<'a> {
             let of_installer = scripts.install.environment().into_iter();
             env.extend(of_installer.map(|(name, value)| (name.to_owned(), value)));
         }
-        let mut pack = vec![format!("{WORK_DIR}/{node}/bin/node")];
+        files.insert(format!("{NO_SCRIPTS}/sh"), NO_SHELL.to_owned());
+        let mut pack = vec![
+            "env".to_owned(),
+            format!("PATH={WORK_DIR}/{NO_SCRIPTS}:{}", path()),
+            format!("{WORK_DIR}/{node}/bin/node"),
+        ];
         if let Some(system) = system(facts.gzip) {
             files.insert(HOOK_FILE.into(), HOOK.into());
             env.insert(VARIABLE.into(), system.gzip_os().to_string());
@@ -383,12 +388,20 @@ impl Scripts<'_> {
     }
 }
 
+/// A folder that packing looks for programs in first, with a shell that runs nothing: npm 7
+/// to 10 run `prepare` when they are told to run no script, and 7 and 8 have no other shell
+/// than the first that is found.
+const NO_SCRIPTS: &str = "no-scripts";
+const NO_SHELL: &str = "#!/bin/true\n";
+
+/// Where programs are looked for.
+fn path() -> String {
+    format!("{WORK_DIR}/bin:{WORK_DIR}/tools/node/bin:/usr/local/bin:/usr/bin:/bin")
+}
+
 fn environment() -> BTreeMap<String, String> {
     [
-        (
-            "PATH",
-            format!("{WORK_DIR}/bin:{WORK_DIR}/tools/node/bin:/usr/local/bin:/usr/bin:/bin"),
-        ),
+        ("PATH", path()),
         (
             "npm_config_registry",
             format!("http://127.0.0.1:{RELAY_PORT}/npm/"),

