@@ -42,7 +42,10 @@ const BUILDING: [&str; 8] = [
     "transpile",
 ];
 
-/// How many of those are tried.
+/// How scripts are called that test and make nothing, by convention: they take long.
+const CHECKING: [&str; 4] = ["test", "lint", "check", "coverage"];
+
+/// How many scripts for building are tried.
 const MOST_BUILDS: usize = 2;
 
 /// The source's manifest.
@@ -84,18 +87,29 @@ impl Manifest {
 
     /// The scripts that run before the package is packed: each a list to try, the likeliest
     /// first. What publishing runs by itself is in each; a script for building comes before it
-    /// where nothing of that calls it.
+    /// where nothing of that calls it, and else by itself last.
     pub(super) fn scripts_to_try(&self) -> Vec<Vec<&'static str>> {
         let publishing: Vec<_> = PUBLISHING.into_iter().filter(|s| self.has(s)).collect();
         let called = self.called_by(&publishing);
-        let mut lists: Vec<Vec<_>> = BUILDING
-            .into_iter()
-            .filter(|script| self.has(script) && !called.contains(*script))
+        let checks = |name: &String| CHECKING.iter().any(|check| name.starts_with(check));
+        let has_checks = called.iter().any(checks);
+        if let Some(build) = BUILDING.into_iter().find(|script| called.contains(*script)) {
+            // What is called before it may fail where it is not the publisher's machine, and
+            // then it does not come to the build.
+            let calls_others = called.len() > publishing.len() + 1;
+            return match (calls_others, has_checks) {
+                (false, _) => vec![publishing],
+                (true, false) => vec![publishing, vec![build]],
+                (true, true) => vec![vec![build], publishing],
+            };
+        }
+        let builds = BUILDING.into_iter().filter(|script| self.has(script));
+        let mut lists: Vec<Vec<_>> = builds
             .take(MOST_BUILDS)
             .map(|build| std::iter::once(build).chain(publishing.clone()).collect())
             .collect();
-        if BUILDING.iter().any(|script| called.contains(*script)) {
-            lists.clear();
+        if has_checks && let Some(first) = lists.first_mut() {
+            first.truncate(1);
         }
         if !publishing.is_empty() {
             lists.push(publishing);
@@ -198,10 +212,20 @@ mod tests {
             lists(r#""build":"x","prepack":"yarn build && y""#),
             ["prepack"]
         );
-        // By way of another, and by what npm runs with it.
+        // By way of another, and by what npm runs with it. The build alone is tried too
+        // where something else could keep it from running.
         assert_eq!(
             lists(r#""build":"x","prepare":"run-s all","preall":"npm run build","all":"y""#),
-            ["prepare"]
+            ["prepare", "build"]
+        );
+        // Without the tests first, since nothing of them is packed.
+        assert_eq!(
+            lists(r#""build":"x","test":"y","prepare":"npm test && npm run build""#),
+            ["build", "prepare"]
+        );
+        assert_eq!(
+            lists(r#""build":"x","lint:js":"y","prepublishOnly":"npm run lint:js""#),
+            ["build", "prepublishOnly"]
         );
         // A part of a word is no call.
         assert_eq!(
