@@ -120,8 +120,22 @@ struct LockFile {
     /// The format's number.
     #[serde(rename = "version")]
     _version: Option<u32>,
+    /// Where format 1 keeps checksums (cargo, `src/cargo/core/resolver/encode.rs`).
+    #[serde(default)]
+    metadata: toml::Table,
     #[serde(flatten)]
     beside: toml::Table,
+}
+
+impl LockFile {
+    /// Takes the checksum of a package out of where format 1 keeps it.
+    fn take_checksum(&mut self, package: &LockPackage) -> Option<Sha256Digest> {
+        let source = package.source.as_deref()?;
+        let key = format!("checksum {} {} ({source})", package.name, package.version);
+        let checksum = self.metadata.get(&key)?.as_str()?.parse().ok()?;
+        self.metadata.remove(&key);
+        Some(checksum)
+    }
 }
 
 #[derive(Deserialize)]
@@ -136,16 +150,17 @@ struct LockPackage {
     beside: toml::Table,
 }
 
-/// What a lock file holds beside packages. cargo copies some of it (`[metadata]`, unused
-/// patches, the first comments) into the lock file that it packs, and none of it is
-/// anything that the index could vouch for.
+/// What a lock file holds beside packages, once their checksums are taken out of it. cargo
+/// copies some of it (`[metadata]`, unused patches, the first comments) into the lock file
+/// that it packs, and none of it is anything that the index could vouch for.
 fn more_than_packages(text: &str, lock: &LockFile) -> Option<String> {
     let comment = text
         .lines()
         .find(|line| line.starts_with('#') && !MARKS.contains(line));
     let key = || {
         let packages = lock.package.iter().map(|package| &package.beside);
-        std::iter::once(&lock.beside)
+        [&lock.metadata, &lock.beside]
+            .into_iter()
             .chain(packages)
             .find_map(|beside| beside.keys().next())
     };
@@ -169,15 +184,22 @@ pub(super) fn registry_packages(text: &str) -> Vec<(String, String)> {
 }
 
 /// The registry packages that a `Cargo.lock` names (cargo book, "Cargo.toml vs
-/// Cargo.lock"; format versions 2 to 4 keep a checksum with each package).
+/// Cargo.lock"; format versions 2 to 4 keep a checksum with each package, and 1 keeps all
+/// of them in `[metadata]`).
 ///
 /// # Errors
 /// [`LockError`] where it names anything that the registry's index cannot vouch for.
 pub fn registry_entries(text: &str) -> Result<Vec<LockEntry>, LockError> {
-    let lock: LockFile =
+    let mut lock: LockFile =
         toml::from_str(text).map_err(|error| LockError::Syntax(error.message().to_owned()))?;
     if lock.package.len() > MAX_LOCK_ENTRIES {
         return Err(LockError::TooMany);
+    }
+    for mut package in std::mem::take(&mut lock.package) {
+        if package.checksum.is_none() {
+            package.checksum = lock.take_checksum(&package);
+        }
+        lock.package.push(package);
     }
     if let Some(what) = more_than_packages(text, &lock) {
         return Err(LockError::MoreThanPackages(what));
@@ -247,9 +269,47 @@ dependencies = [\"dep\"]
         }
     }
 
+    /// A lock file of format 1, whose `[metadata]` has these lines.
+    fn oldest(metadata: &str) -> String {
+        format!(
+            "[[package]]\nname = \"dep\"\nversion = \"1.0.0\"\nsource = \"registry+https://registry.example\"\n\n[metadata]\n{metadata}"
+        )
+    }
+
+    #[test]
+    fn the_oldest_format_keeps_checksums_apart_and_they_are_read() {
+        let key = "checksum dep 1.0.0 (registry+https://registry.example)";
+        let hash = "ab".repeat(32);
+        let entries = registry_entries(&oldest(&format!("\"{key}\" = \"{hash}\"\n")));
+        let entry = LockEntry {
+            name: "dep".into(),
+            version: "1.0.0".into(),
+            checksum: hash.parse().expect("a digest"),
+        };
+        assert_eq!(entries, Ok(vec![entry]));
+        let more = |metadata: &str| {
+            let found = registry_entries(&oldest(metadata));
+            assert!(
+                matches!(found, Err(LockError::MoreThanPackages(_))),
+                "{metadata}: {found:?}"
+            );
+        };
+        // One of no package, one beside the right one, and one that is no digest.
+        more(&format!(
+            "\"checksum dep 1.0.1 (registry+https://registry.example)\" = \"{hash}\"\n"
+        ));
+        more(&format!("\"{key}\" = \"{hash}\"\npayload = \"x\"\n"));
+        more(&format!("\"{key}\" = \"payload\"\n"));
+        let nothing = registry_entries(&oldest(""));
+        assert!(
+            matches!(nothing, Err(LockError::NoChecksum { .. })),
+            "{nothing:?}"
+        );
+    }
+
     #[test]
     fn the_oldest_format_still_names_its_packages() {
-        let old = "[[package]]\nname = \"dep\"\nversion = \"1.0.0\"\nsource = \"registry+https://registry.example\"\n\n[metadata]\n\"checksum dep\" = \"00\"\n";
-        assert_eq!(registry_packages(old), [("dep".into(), "1.0.0".into())]);
+        let old = oldest("\"checksum dep\" = \"00\"\n");
+        assert_eq!(registry_packages(&old), [("dep".into(), "1.0.0".into())]);
     }
 }
