@@ -16,6 +16,7 @@ use git2::{
 };
 
 use super::place::{Place, Target};
+use super::transport::MAX_FETCH_TIME;
 use super::{Error, transport};
 use crate::model::Sha256Digest;
 use crate::store;
@@ -27,9 +28,6 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 /// The most that one fetch may bring: several times the largest repositories
 /// that packages of the three registries are made from.
 const MAX_FETCH_BYTES: usize = 4 << 30;
-
-/// The longest that one fetch may take.
-const MAX_FETCH_TIME: Duration = Duration::from_secs(1800);
 
 /// How long a server of git's own protocol may stay silent.
 const SERVER_TIMEOUT_MS: i32 = 60_000;

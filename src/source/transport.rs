@@ -7,7 +7,7 @@
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
 use git2::{ErrorClass, ErrorCode};
@@ -23,6 +23,9 @@ const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The longest that one fetch may take.
+pub(super) const MAX_FETCH_TIME: Duration = Duration::from_secs(1800);
 
 /// The most that a list of branches and tags may have, in bytes: some millions of them.
 const MAX_ADVERTISED: u64 = 256 << 20;
@@ -94,9 +97,13 @@ fn may_follow(attempt: &Attempt) -> bool {
             .is_some_and(|asked| stays(asked, attempt.url()))
 }
 
-/// Whether `next` is at the host of `asked`, and no less protected.
+/// Whether `next` is the server of `asked`, or the same host's protected one.
 fn stays(asked: &Url, next: &Url) -> bool {
-    asked.host() == next.host() && (next.scheme() == "https" || next.scheme() == asked.scheme())
+    let server = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
+    let protected = ("https".to_owned(), Some(443));
+    asked.host() == next.host()
+        && (server(next) == server(asked)
+            || (asked.scheme() == "http" && server(next) == protected))
 }
 
 /// Where a repository is whose list was asked for at one address and found at another;
@@ -119,6 +126,7 @@ fn failed(class: ErrorClass, message: &str) -> git2::Error {
 /// One fetch.
 struct Smart {
     client: Client,
+    until: Instant,
     /// Where the repository turned out to be, once its list was read.
     base: Arc<Mutex<Option<String>>>,
 }
@@ -127,6 +135,7 @@ impl Smart {
     fn new(client: Client) -> Self {
         Self {
             client,
+            until: Instant::now() + MAX_FETCH_TIME,
             base: Arc::default(),
         }
     }
@@ -142,7 +151,10 @@ impl Smart {
         *self.base.lock().expect("no holder panics") = Some(base);
         Ok(Listing {
             left: MAX_ADVERTISED,
-            response,
+            body: Body {
+                response,
+                until: self.until,
+            },
         })
     }
 
@@ -157,6 +169,7 @@ impl Smart {
                     .header(ACCEPT, RESULT),
             ),
             said: Vec::new(),
+            until: self.until,
             answer: None,
         }
     }
@@ -219,15 +232,36 @@ fn broken(reason: &str) -> io::Error {
     io::Error::other(printable(reason, false))
 }
 
+/// What a server sends, for as long as the fetch may take: libgit2 tells of progress only
+/// while it receives objects.
+struct Body {
+    response: Response,
+    until: Instant,
+}
+
+impl Read for Body {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() >= self.until {
+            let minutes = MAX_FETCH_TIME.as_secs() / 60;
+            return Err(broken(&format!(
+                "the fetch took longer than {minutes} minutes"
+            )));
+        }
+        self.response
+            .read(into)
+            .map_err(|error| broken(&root_cause(&error)))
+    }
+}
+
 /// The branches and tags that a server has.
 struct Listing {
-    response: Response,
+    body: Body,
     left: u64,
 }
 
 impl Read for Listing {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = read(&mut self.response, into)?;
+        let read = self.body.read(into)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
             broken(&format!(
                 "the list of branches and tags has more than {} MiB",
@@ -253,7 +287,8 @@ struct Question {
     /// Until it is sent.
     request: Option<RequestBuilder>,
     said: Vec<u8>,
-    answer: Option<Response>,
+    until: Instant,
+    answer: Option<Body>,
 }
 
 impl Read for Question {
@@ -263,10 +298,13 @@ impl Read for Question {
             let tell = |error: git2::Error| broken(error.message());
             let response = send(request.body(said)).map_err(tell)?;
             check(&response, RESULT).map_err(tell)?;
-            self.answer = Some(response);
+            self.answer = Some(Body {
+                response,
+                until: self.until,
+            });
         }
         match &mut self.answer {
-            Some(response) => read(response, into),
+            Some(body) => body.read(into),
             None => Err(broken("the request failed before")),
         }
     }
@@ -286,12 +324,6 @@ impl Write for Question {
     }
 }
 
-fn read(response: &mut Response, into: &mut [u8]) -> io::Result<usize> {
-    response
-        .read(into)
-        .map_err(|error| broken(&root_cause(&error)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,8 +338,25 @@ mod tests {
         assert!(stays(&asked, &url("https://git.example/o/new/info/refs")));
         assert!(!stays(&asked, &url("https://evil.example/o/r/info/refs")));
         assert!(!stays(&asked, &url("http://git.example/o/r/info/refs")));
+        assert!(!stays(&asked, &url("https://git.example:8443/o/r")));
         let plain = url("http://git.example/o/r");
         assert!(stays(&plain, &url("https://git.example/o/r")));
+        assert!(!stays(&plain, &url("https://git.example:8443/o/r")));
+        assert!(!stays(&plain, &url("http://git.example:8080/o/r")));
+    }
+
+    #[test]
+    fn a_body_is_read_no_longer_than_the_fetch_may_take() {
+        let body = |until| Body {
+            response: axum::http::Response::new("list").into(),
+            until,
+        };
+        let mut said = String::new();
+        let begun = Instant::now();
+        let read = body(begun + MAX_FETCH_TIME).read_to_string(&mut said);
+        assert_eq!((read.expect("in time"), said.as_str()), (4, "list"));
+        let late = body(begun).read_to_string(&mut said).expect_err("late");
+        assert!(late.to_string().contains("30 minutes"), "{late}");
     }
 
     #[test]
