@@ -32,7 +32,8 @@ pub enum DatedBy {
     #[default]
     Registry,
     /// The packages' own manifests, where the registry's times are a proxy's: a version that
-    /// names what was not there at the cut-off is not shown.
+    /// names what was not there at the cut-off is shown as deprecated, so that npm takes it
+    /// only where nothing else will do.
     Manifests,
 }
 
@@ -221,8 +222,9 @@ pub enum RecoveredFact {
     },
     /// What the build needs beyond its lock files was resolved without the registry's times,
     /// since those are not of its releases: as of the day of the rebuild, or of the commit as
-    /// far as the packages' own manifests tell. Some of it may be newer than the release. Nothing is read out of the artifact for it; it stands here so that
-    /// records list it and a policy can refuse it.
+    /// far as the packages' own manifests tell. Some of it may be newer than the release.
+    /// Nothing is read out of the artifact for it; it stands here so that records list it
+    /// and a policy can refuse it.
     Undated,
     /// The publisher's lock file, whose every entry was found in the registry's
     /// index with the same checksum and no later than the release.
@@ -549,7 +551,19 @@ impl Recipe {
         let mut table = String::new();
         let mut out = String::new();
         let mut reasons = self.reasons.clone();
+        // The quotation marks that end the text of several lines that this line is in. Its
+        // lines may look like anything, and some come from the artifact.
+        let mut quoted = None;
         for line in text.lines() {
+            if let Some(marks) = quoted {
+                quoted = (!line.ends_with(marks)).then_some(marks);
+                out.push_str(line);
+                out.push('\n');
+                continue;
+            }
+            quoted = ["\"\"\"", "'''"]
+                .into_iter()
+                .find(|marks| line.ends_with(&format!(" = {marks}")));
             if let Some(header) = line.strip_prefix('[') {
                 table = header.trim_matches(['[', ']']).to_owned();
             }
@@ -633,6 +647,21 @@ mod tests {
         let mut read = Recipe::parse(&printed, "test").expect("reads back");
         read.reasons = recipe().reasons;
         assert_eq!(read, recipe());
+    }
+
+    #[test]
+    fn a_text_that_looks_like_a_recipe_gets_no_reason_into_it() {
+        let mut recipe = recipe();
+        let text = "[plan.limits]\ntext = \"\"\"\n[plan.limits]\n";
+        recipe
+            .plan
+            .files
+            .insert("hooks/listing".into(), text.into());
+        recipe.reasons = BTreeMap::from([("plan.limits".into(), "why".into())]);
+        let printed = recipe.to_toml();
+        assert_eq!(printed.matches("# why\n").count(), 1, "{printed}");
+        let read = Recipe::parse(&printed, "test").expect("reads back");
+        assert_eq!(read.plan, recipe.plan);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Facts;
 use super::backend::Backend;
+use crate::model::steers;
 
 /// Lists folders in that order, for the build steps alone.
 pub(super) const HOOK: &str = include_str!("listing.py");
@@ -28,8 +29,11 @@ pub(super) fn order(facts: &Facts<'_>, backend: Backend, version: &str) -> Optio
         .find_map(|(name, bytes)| name.ends_with(".dist-info/RECORD").then_some(bytes))?;
     let names = recorded(str::from_utf8(record).ok()?)?;
     let members: BTreeSet<&str> = facts.stamps.iter().map(|s| s.name.as_str()).collect();
-    // The build gets to see no name that the wheel has no file of.
-    let are_files = names.iter().all(|name| members.contains(name));
+    // The build gets to see no name that the wheel has no file of, and a recipe none that
+    // would steer a terminal.
+    let are_files = names
+        .iter()
+        .all(|name| members.contains(name) && !name.chars().any(steers));
     are_files
         .then(|| order_of(&names, backend.lists_metadata(version)))
         .flatten()

@@ -157,6 +157,15 @@ fn files_that_were_listed_by_a_file_system_are_listed_so_for_the_last_tries() {
     assert!(!is_listed(&with_record(
         "demo/b.py,,\nmessage,,\ndemo/a.py,,\n"
     )));
+    let mut steering = situation("bdist_wheel (0.24.0)");
+    for name in ["demo/b\u{202e}.py", "demo/a.py"] {
+        steering.stamp(name, 1_700_000_000);
+    }
+    steering.member(
+        "demo-1.0.dist-info/RECORD",
+        "demo/b\u{202e}.py,,\ndemo/a.py,,\n",
+    );
+    assert!(!is_listed(&steering.candidates().expect("plans")));
 }
 
 #[test]
