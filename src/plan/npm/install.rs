@@ -292,7 +292,8 @@ impl Install {
     }
 }
 
-fn words(text: &str) -> Vec<String> {
+/// The words of a command that needs no quoting.
+pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 

@@ -142,6 +142,8 @@ impl Manifest {
             .into_iter()
             .filter_map(|map| map.as_object())
             .flatten()
+            // npm would take it for an option.
+            .filter(|(name, _)| !name.starts_with('-'))
             .filter_map(|(name, range)| {
                 let range = range.as_str()?;
                 let lowest = range.trim_start_matches(['^', '~', '=', 'v', ' ']);
@@ -264,6 +266,8 @@ mod tests {
         for other in ["^4.0.0", "^4", "*", ">=4.2.0 <5", "next", "file:../a"] {
             assert!(lowest(other).is_empty(), "{other}");
         }
+        let option = manifest(r#"{"dependencies":{"--prefix=/x":"^1.2.3"}}"#);
+        assert!(option.at_their_lowest().is_empty());
         let own = manifest(r#"{"dependencies":{"a":"^1.2.0"},"devDependencies":{"b":1}}"#);
         assert_eq!(own.at_their_lowest(), ["a@~1.2.0"]);
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
-use super::install::{Install, Installer};
+use super::install::{Install, Installer, words};
 use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
@@ -91,10 +91,6 @@ fn umask(stamps: &[MemberStamp]) -> Option<(u32, &'static str)> {
         .into_iter()
         .find(|(_, leaves, _)| *leaves == left)
         .map(|(mask, _, chmod)| (mask, chmod))
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
 }
 
 /// Where what is on the path is unpacked, and what packs where that is another.
