@@ -150,6 +150,42 @@ fn a_commit_that_only_a_pull_request_or_a_foreign_remote_holds_is_refused() {
 }
 
 #[test]
+fn a_commit_that_was_squashed_away_counts_while_upstream_has_one_of_the_very_same_files() {
+    let mut s = Situation::new();
+    let before = s.crate_commit("0.9.0");
+    let release = [
+        (
+            "Cargo.toml",
+            Text("[package]\nname = \"x\"\nversion = \"1.0.0\"\n"),
+        ),
+        ("a", Text("a")),
+    ];
+    let first = s.upstream.commit_on(Some(before), &release[..1]);
+    let published = s.upstream.commit_on(Some(first), &release[1..]);
+    s.upstream.set("refs/pull/1/head", published);
+    let squashed = s.upstream.commit_on(Some(before), &release);
+    s.upstream.set("refs/heads/release/1", squashed);
+    let (git, evidence) = s
+        .locate(&naming("pkg:cargo/x@1.0.0", published))
+        .expect("found");
+    assert_eq!(git.commit, id(published));
+    assert!(
+        says(&evidence, &format!("one leads to {squashed}")),
+        "{evidence:?}"
+    );
+    // One file more or less, and it is a commit that upstream never took.
+    for missing in [
+        first,
+        s.upstream.commit_on(Some(published), &[("b", Text("b"))]),
+    ] {
+        let error = s
+            .locate(&naming("pkg:cargo/x@1.0.0", missing))
+            .expect_err("refused");
+        assert!(matches!(error, Error::Unreachable { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_tag_vouches_for_a_commit_that_is_on_no_branch_and_says_so() {
     let mut s = Situation::new();
     let main = s.crate_commit("0.9.0");
@@ -220,7 +256,7 @@ fn a_commit_that_npms_client_noted_and_never_pushed_leaves_the_tag() {
     // One that is there and on no branch may be a fork's, and is never made up for.
     let fork = s
         .upstream
-        .commit_on(Some(tagged), &[("package.json", Text(json))]);
+        .commit_on(Some(tagged), &[("index.js", Text("evil()"))]);
     let forged = SourceHints {
         commit: Some((id(fork), EvidenceKind::RegistryMetadata)),
         ..hints("pkg:npm/x@1.0.0")

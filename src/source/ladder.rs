@@ -328,9 +328,14 @@ fn vouched(opened: &Opened, at: &Candidate, commit: Oid) -> Result<String, Error
     let reached =
         reach(&opened.git, commit).map_err(|e| cannot_read(at, e.message().to_owned()))?;
     let by = match reached {
-        Some(Reach::Branch) => "a branch leads to the commit",
-        Some(Reach::TagOnly) => "a tag leads to the commit, and no branch does",
-        Some(Reach::Tag) => "a tag leads to the commit",
+        Some(Reach::Branch) => "a branch leads to the commit".to_owned(),
+        Some(Reach::TagOnly) => "a tag leads to the commit, and no branch does".to_owned(),
+        Some(Reach::Tag) => "a tag leads to the commit".to_owned(),
+        Some(Reach::Twin(twin)) => {
+            format!(
+                "no branch and no tag leads to the commit, and one leads to {twin}, whose files are the same, all of them"
+            )
+        }
         Some(Reach::Nothing) => {
             return Err(Error::Unreachable {
                 repository: at.target.shown.clone(),
@@ -346,7 +351,7 @@ fn vouched(opened: &Opened, at: &Candidate, commit: Oid) -> Result<String, Error
     };
     Ok(match &opened.stale {
         Some(reason) => format!("{by}, in an older copy ({reason})"),
-        None => by.to_owned(),
+        None => by,
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Reads a repository's own branches and tags only. `refs/pull`, `refs/merge`
 //! and the remotes of forks do not count: whoever opens a pull request puts a
-//! commit there.
+//! commit there. Such a commit is vouched for where upstream has one of the very
+//! same files, since then it says nothing that upstream does not.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ pub(crate) enum Reach {
     TagOnly,
     /// A tag does; the branches are too long to say.
     Tag,
+    /// Nothing does, and a branch or a tag leads to this commit, which has the same tree: as
+    /// where a release is made from a branch whose commits are squashed into one.
+    Twin(Oid),
     /// Nothing does.
     Nothing,
 }
@@ -35,7 +39,7 @@ const MAX_REMARK: Duration = Duration::from_millis(500);
 const STRIDE: usize = 1024;
 
 enum Walk {
-    Found,
+    Found(Oid),
     NotFound,
     TimedOut,
 }
@@ -53,16 +57,30 @@ pub(crate) fn reach(repository: &Repository, commit: Oid) -> Result<Option<Reach
     let limit = if is_tagged { MAX_REMARK } else { MAX_WALK };
     let on_branch = walk(repository, &branches, commit, limit)?;
     Ok(match (on_branch, is_tagged) {
-        (Walk::Found, _) => Some(Reach::Branch),
+        (Walk::Found(_), _) => Some(Reach::Branch),
         (Walk::NotFound, true) => Some(Reach::TagOnly),
         (Walk::TimedOut, true) => Some(Reach::Tag),
         (Walk::TimedOut, false) => None,
         (Walk::NotFound, false) => match walk(repository, &tags, commit, MAX_WALK)? {
-            Walk::Found => Some(Reach::TagOnly),
-            Walk::NotFound => Some(Reach::Nothing),
+            Walk::Found(_) => Some(Reach::TagOnly),
+            Walk::NotFound => twin(repository, &[branches, tags].concat(), commit)?,
             Walk::TimedOut => None,
         },
     })
+}
+
+/// Looks for a commit of the same tree; `None` where the walk took too long to say.
+fn twin(repository: &Repository, tips: &[Oid], commit: Oid) -> Result<Option<Reach>, git2::Error> {
+    let tree = repository.find_commit(commit)?.tree_id();
+    Ok(
+        match find(repository, tips, MAX_WALK, |id| {
+            Ok(repository.find_commit(id)?.tree_id() == tree)
+        })? {
+            Walk::Found(twin) => Some(Reach::Twin(twin)),
+            Walk::NotFound => Some(Reach::Nothing),
+            Walk::TimedOut => None,
+        },
+    )
 }
 
 /// The commits that upstream's own branches end in.
@@ -96,16 +114,27 @@ fn walk(
     limit: Duration,
 ) -> Result<Walk, git2::Error> {
     if tips.contains(&commit) {
-        return Ok(Walk::Found);
+        return Ok(Walk::Found(commit));
     }
+    find(repository, tips, limit, |id| Ok(id == commit))
+}
+
+/// The first commit that the tips lead to and that is meant.
+fn find(
+    repository: &Repository,
+    tips: &[Oid],
+    limit: Duration,
+    is_meant: impl Fn(Oid) -> Result<bool, git2::Error>,
+) -> Result<Walk, git2::Error> {
     let started = Instant::now();
     let mut walk = repository.revwalk()?;
     for tip in tips {
         walk.push(*tip)?;
     }
     for (count, step) in walk.enumerate() {
-        if step? == commit {
-            return Ok(Walk::Found);
+        let id = step?;
+        if is_meant(id)? {
+            return Ok(Walk::Found(id));
         }
         if count % STRIDE == 0 && started.elapsed() > limit {
             return Ok(Walk::TimedOut);
