@@ -27,6 +27,7 @@ async fn session(upstream: &FakeRegistry, folder: &Path, cutoff: Option<&str>) -
         cutoff: cutoff.map(|time| time.parse().expect("a time")),
         dated_by: DatedBy::Registry,
         refuse: vec!["pkg:cargo/demo@1.0.0".parse().expect("valid")],
+        held: vec![],
     };
     Mirror::new(Arc::new(registries))
         .serve(view, &folder.join("mirror.sock"))

@@ -59,10 +59,10 @@ fn is_shown(shared: &Shared, entry: &IndexEntry) -> bool {
         time,
         source: TimeSource::Registry,
     });
-    shared.view.shows(published)
-        && !shared
-            .view
-            .refuses(Ecosystem::Cargo, &entry.name, &entry.vers)
+    let (view, name, version) = (&shared.view, &entry.name, &entry.vers);
+    view.shows(published)
+        && !view.refuses(Ecosystem::Cargo, name, version)
+        && !view.holds_another(Ecosystem::Cargo, name, version)
 }
 
 async fn download(shared: &Shared, name: &str, version: &str) -> Result<Reply, Refusal> {

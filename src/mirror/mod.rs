@@ -40,6 +40,9 @@ pub struct View {
     pub dated_by: DatedBy,
     /// Releases that are not shown and not handed out.
     pub refuse: Vec<Purl>,
+    /// Releases that a lock file names. Of their packages, no other version is shown that
+    /// cargo would take in their place.
+    pub held: Vec<Purl>,
 }
 
 impl View {
@@ -49,6 +52,26 @@ impl View {
             (Some(published), Some(cutoff)) => published.time <= cutoff,
             (None, _) | (_, None) => true,
         }
+    }
+
+    /// Whether another version, that semantic versioning takes for the same, is held.
+    fn holds_another(&self, ecosystem: Ecosystem, name: &str, version: &str) -> bool {
+        let Ok(version) = version.parse::<semver::Version>() else {
+            return false;
+        };
+        let mut replaced = false;
+        for held in self
+            .held
+            .iter()
+            .filter(|held| held.ecosystem() == ecosystem && held.name().as_str() == name)
+        {
+            match held.version().and_then(|v| v.as_str().parse().ok()) {
+                Some(held) if held == version => return false,
+                Some(held) => replaced |= are_compatible(&held, &version),
+                None => {}
+            }
+        }
+        replaced
     }
 
     /// Whether this is a release that must not be handed out.
@@ -61,6 +84,17 @@ impl View {
                     .is_some_and(|v| same_version(ecosystem, v.as_str(), version))
         })
     }
+}
+
+/// Whether cargo takes one version for an update of the other (cargo book, "SemVer
+/// Compatibility"): the first number of the two that is not zero is the same.
+fn are_compatible(a: &semver::Version, b: &semver::Version) -> bool {
+    let class = |v: &semver::Version| match (v.major, v.minor, v.patch) {
+        (0, 0, patch) => (0, 0, patch),
+        (0, minor, _) => (0, minor, 0),
+        (major, _, _) => (major, 0, 0),
+    };
+    class(a) == class(b)
 }
 
 fn same_version(ecosystem: Ecosystem, a: &str, b: &str) -> bool {
@@ -334,6 +368,7 @@ mod tests {
             cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
             dated_by: DatedBy::Registry,
             refuse: vec![refuse.parse().expect("valid")],
+            held: vec![],
         }
     }
 
@@ -360,6 +395,38 @@ mod tests {
         let pypi = view("pkg:pypi/my-demo@1.0");
         assert!(pypi.refuses(Ecosystem::Pypi, "My_Demo", "1.0.0"));
         assert!(!pypi.refuses(Ecosystem::Pypi, "My_Demo", "1.0.1"));
+    }
+
+    #[test]
+    fn what_would_take_the_place_of_a_held_release_is_hidden_and_nothing_else() {
+        let mut view = view("pkg:cargo/demo@1.0.0");
+        let held = |purl: &str| purl.parse().expect("valid");
+        view.held = vec![
+            held("pkg:cargo/quote@1.0.37"),
+            held("pkg:cargo/rand@0.8.5"),
+            held("pkg:cargo/zero@0.0.3"),
+            held("pkg:cargo/twice@2.1.0"),
+            held("pkg:cargo/twice@2.3.0"),
+        ];
+        let hidden = |name, version| view.holds_another(Ecosystem::Cargo, name, version);
+        for (name, version, expected) in [
+            ("quote", "1.0.37", false),
+            ("quote", "1.0.38", true),
+            ("quote", "1.0.36", true),
+            ("quote", "2.0.0", false),
+            ("quote", "0.6.13", false),
+            ("rand", "0.8.6", true),
+            ("rand", "0.9.0", false),
+            ("zero", "0.0.4", false),
+            ("twice", "2.1.0", false),
+            ("twice", "2.2.0", true),
+            ("twice", "2.3.0", false),
+            ("other", "1.0.0", false),
+            ("quote", "no version", false),
+        ] {
+            assert_eq!(hidden(name, version), expected, "{name} {version}");
+        }
+        assert!(!view.holds_another(Ecosystem::Npm, "quote", "1.0.38"));
     }
 
     #[test]

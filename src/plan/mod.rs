@@ -26,7 +26,7 @@ use crate::model::{
 };
 use crate::store::archive::MemberStamp;
 
-pub use cargo::{LockEntry, LockError, registry_entries};
+pub use cargo::{LockEntry, LockError, locked, registry_entries};
 pub use endings::{FileEnds, places, source_of_member};
 pub use modes::FileModes;
 pub use recipes::{

@@ -207,6 +207,7 @@ impl Workshop<'_> {
             cutoff: None,
             dated_by: DatedBy::Registry,
             refuse: vec![],
+            held: vec![],
         };
         let session = self
             .mirror

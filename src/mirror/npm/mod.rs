@@ -153,6 +153,7 @@ mod tests {
             cutoff: Some(cutoff.parse().expect("valid")),
             dated_by: DatedBy::Registry,
             refuse: vec![refuse.parse().expect("valid")],
+            held: vec![],
         };
         as_of(packument(), "demo", &view)
     }
@@ -182,6 +183,7 @@ mod tests {
                 cutoff: Some(cutoff.parse().expect("valid")),
                 dated_by: DatedBy::Manifests,
                 refuse: vec![],
+                held: vec![],
             };
             let packument = as_of(packument.clone(), "demo", &view).expect("some left");
             let versions = packument["versions"].as_object().expect("versions");

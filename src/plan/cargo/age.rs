@@ -8,7 +8,9 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::super::{CargoHome, CargoToolchain, Facts};
-use super::marks::{Mark, lock_says, manifest_says, resolver_says, times_say, vcs_info_says};
+use super::marks::{
+    Mark, lock_says, manifest_says, order_says, resolver_says, times_say, vcs_info_says,
+};
 use crate::model::{Learnt, RecoveredFact};
 
 /// When Rust 1.0 would have come out had it kept to the train's day of the week
@@ -49,6 +51,7 @@ impl Age {
         // Marks that a publisher could have written by hand, or that other tools
         // leave, may not contradict the times that cargo alone sets.
         for mark in [
+            order_says(facts.stamps),
             vcs_info_says(facts),
             manifest_says(facts),
             resolver_says(facts),

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use super::super::Facts;
-use crate::model::Sha256Digest;
+use crate::model::{Ecosystem, Purl, Sha256Digest};
 
 /// Packages that an artifact's lock file may name before it is left alone.
 const MAX_LOCK_ENTRIES: usize = 5_000;
@@ -170,7 +170,7 @@ fn more_than_packages(text: &str, lock: &LockFile) -> Option<String> {
 
 /// Names and versions of the packages that a `Cargo.lock` takes from a registry. What
 /// does not parse names none: cargo itself will say what is wrong with it.
-pub(super) fn registry_packages(text: &str) -> Vec<(String, String)> {
+fn registry_packages(text: &str) -> Vec<(String, String)> {
     let lock = toml::from_str(text).ok();
     lock.map_or_else(Vec::new, |lock: LockFile| lock.package)
         .into_iter()
@@ -180,6 +180,14 @@ pub(super) fn registry_packages(text: &str) -> Vec<(String, String)> {
             source.starts_with("registry+") || source.starts_with("sparse+")
         })
         .map(|package| (package.name, package.version))
+        .collect()
+}
+
+/// The releases that a `Cargo.lock` takes from a registry.
+pub fn locked(text: &str) -> Vec<Purl> {
+    registry_packages(text)
+        .into_iter()
+        .filter_map(|(name, version)| Purl::new(Ecosystem::Cargo, &name, Some(&version)).ok())
         .collect()
 }
 

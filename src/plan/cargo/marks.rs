@@ -46,6 +46,26 @@ pub(super) fn times_say(stamps: &[MemberStamp]) -> Option<Mark> {
     }
 }
 
+/// The order of members: up to 1.42 what cargo wrote itself followed the files, and the
+/// manifest the publisher's own; since then all are sorted by path (cargo, `tar` in
+/// `ops/cargo_package.rs`).
+pub(super) fn order_says(stamps: &[MemberStamp]) -> Option<Mark> {
+    let place = |name: &str| stamps.iter().position(|stamp| stamp.name == name);
+    if place("Cargo.toml.orig")? < place("Cargo.toml")? {
+        Mark::new(
+            0,
+            42,
+            "the manifest follows the publisher's own, as up to 1.42",
+        )
+    } else {
+        Mark::new(
+            43,
+            u64::MAX,
+            "the manifest goes before the publisher's own, as from 1.43 on",
+        )
+    }
+}
+
 /// `.cargo_vcs_info.json`: `path_in_vcs` is there from 1.57 on.
 pub(super) fn vcs_info_says(facts: &Facts<'_>) -> Option<Mark> {
     let bytes = facts.members.get(".cargo_vcs_info.json")?;
@@ -190,6 +210,22 @@ mod tests {
                 situation.stamp("src/main.rs", time);
             }
             assert_eq!(admitted(&situation), expected, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_two_manifests_bounds_the_release() {
+        for (names, expected) in [
+            (["a", "Cargo.toml.orig", "Cargo.toml"], (0, 42)),
+            (["Cargo.toml", "Cargo.toml.orig", "a"], (43, 49)),
+            (["Cargo.toml", "a", "b"], (0, 49)),
+        ] {
+            let mut situation = unmarked();
+            situation.stamps.clear();
+            for name in names {
+                situation.stamp(name, 1_580_000_000);
+            }
+            assert_eq!(admitted(&situation), expected, "{names:?}");
         }
     }
 

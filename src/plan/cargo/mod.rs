@@ -13,7 +13,7 @@ use lock::{LockUse, PublishedLock, published_lock};
 use super::checkout::Checkout;
 use super::{Candidate, CargoHome, CargoToolchain, Error, Facts};
 use crate::model::{
-    DatedBy, Ecosystem, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
+    DatedBy, Input, InputOrigin, Limits, Network, Plan, Purl, RELAY_PORT, RecoveredFact,
     Sha256Digest, Source, Step, WORK_DIR,
 };
 
@@ -27,7 +27,7 @@ const LOCAL_REGISTRY: &str = "registry";
 /// The image for a cargo that is kept as a tarball: it needs the C library only.
 const BASE_IMAGE: &str = "node";
 
-pub use lock::{LockEntry, LockError, registry_entries};
+pub use lock::{LockEntry, LockError, locked, registry_entries};
 
 pub(super) fn wanted_member(name: &str) -> bool {
     matches!(
@@ -240,8 +240,7 @@ pub(super) fn wanted_index(facts: &Facts<'_>) -> Vec<Purl> {
         .into_iter()
         .flatten()
         .filter_map(|bytes| std::str::from_utf8(bytes).ok())
-        .flat_map(lock::registry_packages)
-        .filter_map(|(name, version)| Purl::new(Ecosystem::Cargo, &name, Some(&version)).ok())
+        .flat_map(locked)
         .collect();
     wanted.sort();
     wanted.dedup();
