@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::super::{CargoHome, CargoToolchain, Facts};
 use super::marks::{
-    Mark, lock_says, manifest_says, order_says, resolver_says, times_say, vcs_info_says,
+    Mark, arrays_say, lock_says, manifest_says, order_says, resolver_says, times_say, vcs_info_says,
 };
 use crate::model::{Learnt, RecoveredFact};
 
@@ -54,6 +54,7 @@ impl Age {
             order_says(facts.stamps),
             vcs_info_says(facts),
             manifest_says(facts),
+            arrays_say(facts),
             resolver_says(facts),
             lock_says(facts),
         ] {

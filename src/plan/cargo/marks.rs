@@ -107,6 +107,29 @@ pub(super) fn manifest_says(facts: &Facts<'_>) -> Option<Mark> {
     }
 }
 
+/// Arrays of `Cargo.toml`: from 1.60 on those of two and more stand one to a line, and before
+/// that all stand on one (cargo, `prepare_for_publish`, which took `toml_edit` for `toml`).
+pub(super) fn arrays_say(facts: &Facts<'_>) -> Option<Mark> {
+    let text = std::str::from_utf8(facts.members.get("Cargo.toml")?).ok()?;
+    let is_several =
+        |line: &str| line.contains(" = [\"") && line.contains("\", \"") && line.ends_with("\"]");
+    if text.lines().any(|line| line.ends_with(" = [")) {
+        Mark::new(
+            60,
+            u64::MAX,
+            "the manifest's arrays stand one to a line, as from 1.60 on",
+        )
+    } else if text.lines().any(is_several) {
+        Mark::new(
+            0,
+            59,
+            "the manifest's arrays stand on one line, as up to 1.59",
+        )
+    } else {
+        None
+    }
+}
+
 /// The table `package` of a manifest in the crate.
 fn package_of(facts: &Facts<'_>, member: &str) -> Option<toml::Table> {
     let text = std::str::from_utf8(facts.members.get(member)?).ok()?;
@@ -251,6 +274,19 @@ mod tests {
         assert_eq!(manifest(""), (54, 79));
         assert_eq!(manifest("autobins = false\n"), (80, 82));
         assert_eq!(manifest("autobins = false\nautolib = false\n"), (83, 92));
+    }
+
+    #[test]
+    fn how_the_manifest_writes_arrays_bounds_the_release() {
+        for (array, expected) in [
+            ("keywords = [\"a\", \"b\"]", (54, 59)),
+            ("keywords = [\n    \"a\",\n    \"b\",\n]", (60, 79)),
+            ("keywords = [\"a\"]", (54, 79)),
+        ] {
+            let mut situation = unmarked();
+            situation.member("Cargo.toml", &format!("[package]\nname = \"x\"\n{array}\n"));
+            assert_eq!(admitted(&situation), expected, "{array}");
+        }
     }
 
     #[test]
