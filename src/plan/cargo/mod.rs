@@ -83,6 +83,18 @@ fn allow_dirty(facts: &Facts<'_>, cargo: &semver::Version) -> Option<&'static st
         .then_some("the published crate says that it was packed from a changed work tree")
 }
 
+/// Whether the lock file of the package's workspace names packages from git, while the crate
+/// itself holds none. Without one cargo resolves nothing before it packs such a crate (cargo,
+/// `package` in `ops/cargo_package.rs`); it lies outside the package, so that git's view of
+/// the package is the same.
+fn leaves_the_registry(facts: &Facts<'_>) -> bool {
+    let is_below_root = facts.package_dir() != "src";
+    let names_git = |lock: &Vec<u8>| String::from_utf8_lossy(lock).contains("source = \"git+");
+    is_below_root
+        && !facts.members.contains_key("Cargo.lock")
+        && facts.tree.get("/Cargo.lock").is_some_and(names_git)
+}
+
 fn candidate(
     facts: &Facts<'_>,
     cargo: &CargoToolchain,
@@ -169,6 +181,19 @@ fn candidate(
         run.push("--allow-dirty".into());
         why("plan.build", reason.into());
     }
+    let mut build = Vec::new();
+    if leaves_the_registry(facts) {
+        build.push(Step::new(
+            vec!["rm".into(), "Cargo.lock".into()],
+            "src".into(),
+        ));
+        reasons
+            .entry("plan.build".to_owned())
+            .and_modify(|reason| reason.push('\n'))
+            .or_default()
+            .push_str("the workspace's lock file names packages from git, which no build reaches; cargo reads it\nwhere there is one, and this crate holds none");
+    }
+    build.push(Step::new(run, facts.package_dir()));
     let checkout = Checkout::of(facts, true, &mut recovered, &mut reasons);
     Candidate {
         plan: Plan {
@@ -182,7 +207,7 @@ fn candidate(
             },
             output: format!("target/package/{name}-{version}.crate"),
             prepare: vec![],
-            build: vec![Step::new(run, facts.package_dir())],
+            build,
             env,
             files,
             inputs,
@@ -256,159 +281,4 @@ fn rustc_stub(version: &semver::Version) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::testing::Situation;
-    use super::marks::FIXED_TIME;
-    use super::*;
-
-    fn cargos(versions: &[&str]) -> Vec<CargoToolchain> {
-        versions
-            .iter()
-            .map(|v| CargoToolchain {
-                version: v.parse().expect("valid"),
-                home: CargoHome::Kept(crate::model::Digest::Sha256(Sha256Digest::of(v))),
-            })
-            .collect()
-    }
-
-    fn cargo_of(candidate: &Candidate) -> String {
-        candidate
-            .plan
-            .recovered
-            .iter()
-            .find_map(|fact| match fact {
-                RecoveredFact::Toolchain { version, .. } => Some(version.clone()),
-                _ => None,
-            })
-            .expect("a toolchain is recovered")
-    }
-
-    #[test]
-    fn a_cargo_of_the_artifacts_era_is_chosen_before_a_newer_one() {
-        let mut situation = Situation::cargo();
-        situation.cargos = cargos(&["1.95.0", "1.85.0"]);
-        situation.stamp_all(&[FIXED_TIME, 1]);
-        let found = situation.candidates().expect("plans");
-        assert_eq!(found.len(), 1);
-        assert_eq!(cargo_of(&found[0]), "1.85.0");
-    }
-
-    #[test]
-    fn without_a_cargo_of_the_era_the_newest_is_tried_and_says_so() {
-        let mut situation = Situation::cargo();
-        situation.cargos = cargos(&["1.85.0"]);
-        situation.stamp_all(&[FIXED_TIME]);
-        let found = situation.candidates().expect("plans");
-        assert_eq!(cargo_of(&found[0]), "1.85.0");
-        assert!(found[0].reasons["plan.image"].contains("nearest"));
-    }
-
-    #[test]
-    fn the_published_lock_is_used_only_where_the_source_tracks_none() {
-        let lock = "version = 4\n[[package]]\nname = \"demo\"\nversion = \"1.0.0\"\n";
-        let mut situation = Situation::cargo();
-        situation.cargos = cargos(&["1.95.0"]);
-        situation.stamp_all(&[FIXED_TIME]);
-        situation.member("Cargo.lock", lock);
-        let found = situation.candidates().expect("plans");
-        assert_eq!(found.len(), 2);
-        assert_eq!(found[0].plan.files["src/Cargo.lock"], lock);
-        assert!(!found[1].plan.files.contains_key("src/Cargo.lock"));
-
-        situation.tree_file("/Cargo.lock", "version = 4\n");
-        let found = situation.candidates().expect("plans");
-        assert_eq!(found.len(), 1);
-        assert!(!found[0].plan.files.contains_key("src/Cargo.lock"));
-    }
-
-    #[test]
-    fn a_lock_file_that_leaves_the_registry_is_not_used() {
-        let foreign = "version = 4\n[[package]]\nname = \"evil\"\nversion = \"1.0.0\"\nsource = \"git+https://git.example/evil#0\"\n";
-        assert!(matches!(
-            registry_entries(foreign),
-            Err(LockError::ForeignSource { .. })
-        ));
-        let unchecked = "version = 4\n[[package]]\nname = \"x\"\nversion = \"1.0.0\"\nsource = \"registry+https://registry.example\"\n";
-        assert!(matches!(
-            registry_entries(unchecked),
-            Err(LockError::NoChecksum { .. })
-        ));
-
-        let mut situation = Situation::cargo();
-        situation.cargos = cargos(&["1.95.0"]);
-        situation.stamp_all(&[FIXED_TIME]);
-        situation.member("Cargo.lock", foreign);
-        let found = situation.candidates().expect("plans");
-        assert_eq!(found.len(), 1);
-        assert!(!found[0].plan.files.contains_key("src/Cargo.lock"));
-    }
-
-    #[test]
-    fn a_dirty_crate_is_packed_with_allow_dirty_and_a_clean_one_without() {
-        let mut situation = Situation::cargo();
-        situation.cargos = cargos(&["1.95.0"]);
-        situation.stamp_all(&[FIXED_TIME]);
-        situation.member(".cargo_vcs_info.json", r#"{"git":{"sha1":"x"}}"#);
-        let flags = |s: &Situation| s.candidates().expect("plans")[0].plan.build[0].run.clone();
-        assert!(!flags(&situation).contains(&"--allow-dirty".to_owned()));
-        situation.member(
-            ".cargo_vcs_info.json",
-            r#"{"git":{"sha1":"x","dirty":true}}"#,
-        );
-        assert!(flags(&situation).contains(&"--allow-dirty".to_owned()));
-    }
-
-    #[test]
-    fn a_cargo_that_reads_no_sparse_index_is_given_a_local_registry_and_no_network() {
-        let lock = "[[package]]\nname = \"log\"\nversion = \"0.4.8\"\nsource = \"registry+https://registry.example\"\n";
-        for (version, sparse) in [("1.46.0", false), ("1.67.0", false), ("1.68.0", true)] {
-            let mut situation = Situation::cargo();
-            situation.cargos = cargos(&[version]);
-            situation.stamp_all(&[FIXED_TIME, 1]);
-            situation.tree_file("/Cargo.lock", lock);
-            let wanted = situation.with_facts(wanted_index);
-            assert_eq!(wanted.is_empty(), sparse, "{version}");
-            situation.index = vec![crate::plan::IndexLine {
-                file: "3/l/log".into(),
-                line: "{}".into(),
-            }];
-            let plan = &situation.candidates().expect("plans")[0].plan;
-            assert_eq!(plan.build_network == Network::Mirror, sparse, "{version}");
-            assert_eq!(
-                plan.files.contains_key("registry/index/3/l/log"),
-                !sparse,
-                "{version}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_crate_without_vcs_info_was_packed_with_allow_dirty_while_cargo_left_it_out_then() {
-        for (version, allowed) in [("1.79.0", true), ("1.80.0", false)] {
-            let mut situation = Situation::cargo();
-            situation.cargos = cargos(&[version]);
-            situation.stamp_all(&[FIXED_TIME, 1]);
-            let plan = &situation.candidates().expect("plans")[0].plan;
-            let flag = plan.build[0].run.contains(&"--allow-dirty".to_owned());
-            assert_eq!(flag, allowed, "{version}");
-        }
-    }
-
-    #[test]
-    fn a_lock_file_of_the_publishers_is_no_change_of_the_work_tree() {
-        let mut situation = Situation::cargo();
-        situation.cargos = cargos(&["1.95.0"]);
-        situation.stamp_all(&[FIXED_TIME]);
-        situation.member("Cargo.lock", "version = 4\n");
-        let plans = situation.candidates().expect("plans");
-        let excluded = |nth: usize| plans[nth].plan.files.contains_key("src/.git/info/exclude");
-        assert_eq!((excluded(0), excluded(1)), (true, false));
-    }
-
-    #[test]
-    fn without_any_cargo_the_error_says_what_to_do() {
-        let situation = Situation::cargo();
-        let error = situation.candidates().expect_err("no cargo").to_string();
-        assert!(error.contains("remint images build"), "{error}");
-    }
-}
+mod tests;
