@@ -63,14 +63,20 @@ pub enum ReplayedFact {
         earliest: i64,
         /// The latest.
         latest: i64,
+        /// How many of them have a fraction of a second, all within a few minutes of each
+        /// other, so that none has more to choose from than a whole second does.
+        #[serde(default, skip_serializing_if = "is_none")]
+        fractions: usize,
     },
     /// Owners of members.
     MemberOwners {
         /// Each as `uid:gid user:group`, a few at most.
         owners: Vec<String>,
     },
-    /// Which of the two spellings of tar's magic members' headers begin with: one choice
-    /// of two for the whole archive.
+    /// How members' headers are written where that says nothing: which of the two spellings
+    /// of tar's magic they begin with, whether no device is zeros or empty, whether the time
+    /// of an extended header is in the plain one too. One choice of two each, for the whole
+    /// archive.
     HeaderFormat {
         /// How many members got the other one.
         members: usize,
@@ -80,6 +86,14 @@ pub enum ReplayedFact {
         /// How many members got another mode.
         members: usize,
     },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl fmt::Display for ReplayedFact {
@@ -108,13 +122,20 @@ impl fmt::Display for ReplayedFact {
                 members,
                 earliest,
                 latest,
-            } => write!(
-                f,
-                "times of {members} member(s), from {earliest} to {latest}"
-            ),
+                fractions,
+            } => {
+                write!(
+                    f,
+                    "times of {members} member(s), from {earliest} to {latest}"
+                )?;
+                match fractions {
+                    0 => Ok(()),
+                    count => write!(f, ", {count} of them with a fraction of a second"),
+                }
+            }
             Self::MemberOwners { owners } => write!(f, "owners: {}", owners.join(", ")),
             Self::HeaderFormat { members } => {
-                write!(f, "magic of the headers of {members} member(s)")
+                write!(f, "format of the headers of {members} member(s)")
             }
             Self::MemberModes { members } => write!(f, "permission bits of {members} member(s)"),
         }

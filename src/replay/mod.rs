@@ -8,6 +8,7 @@
 //! then the files stay different.
 
 mod deflate;
+mod pax;
 mod tar;
 mod tarball;
 mod wheel;
@@ -19,6 +20,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::model::{ArtifactKind, Compressor, ReplayedFact};
+use pax::Moment;
 
 /// The largest file that is replayed, as it is on disk and inflated: all of it is held in
 /// memory.
@@ -67,13 +69,13 @@ pub fn replay(
     };
     let (published, rebuilt) = (std::fs::read(published)?, std::fs::read(rebuilt)?);
     let replayed = match kind {
-        ArtifactKind::Crate | ArtifactKind::NpmTarball => {
+        ArtifactKind::Crate | ArtifactKind::NpmTarball | ArtifactKind::Sdist => {
             tarball::replay(&published, &rebuilt, &bounds)
         }
         ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => {
             wheel::replay(&published, &rebuilt, &bounds)
         }
-        ArtifactKind::Sdist | ArtifactKind::Other => None,
+        ArtifactKind::Other => None,
     };
     Ok(replayed.filter(|replayed| !replayed.facts.is_empty()))
 }
@@ -108,6 +110,9 @@ impl Bounds {
 struct Times {
     members: usize,
     range: Option<(i64, i64)>,
+    /// Those with a fraction of a second: how many, the first and the last.
+    fractions: usize,
+    window: Option<(f64, f64)>,
 }
 
 impl Times {
@@ -117,12 +122,33 @@ impl Times {
         self.range = Some((earliest.min(time), latest.max(time)));
     }
 
+    /// A time that may have a fraction; none where that is outside the bounds.
+    fn note_moment(&mut self, moment: &Moment, bounds: &Bounds) -> Option<()> {
+        let second = moment.second();
+        if !bounds.allow(second) || second < pax::SINCE {
+            return None;
+        }
+        self.note(second);
+        if moment.has_fraction() {
+            let at = moment.value();
+            let (first, last) = self.window.unwrap_or((at, at));
+            let window = (first.min(at), last.max(at));
+            if window.1 - window.0 >= pax::WINDOW {
+                return None;
+            }
+            self.window = Some(window);
+            self.fractions += 1;
+        }
+        Some(())
+    }
+
     fn fact(&self) -> Option<ReplayedFact> {
         self.range
             .map(|(earliest, latest)| ReplayedFact::MemberTimes {
                 members: self.members,
                 earliest,
                 latest,
+                fractions: self.fractions,
             })
     }
 }

@@ -1,9 +1,10 @@
 //! Times, owners and plain permission bits of tar members (POSIX.1-2017, `pax`, table
 //! "ustar Header Block"). Values are read and written anew in the rebuilt header's own
-//! spelling; no bytes are copied. Pure.
+//! spelling; no bytes are copied. Times in extended headers are those of `pax`. Pure.
 
 use std::ops::Range;
 
+use super::pax::{self, Moment};
 use super::{ACTING_BITS, Bounds, Times};
 use crate::model::ReplayedFact;
 
@@ -15,6 +16,7 @@ const GID: Range<usize> = 116..124;
 const SIZE: Range<usize> = 124..136;
 const MTIME: Range<usize> = 136..148;
 const CHECKSUM: Range<usize> = 148..156;
+const TYPE: usize = 156;
 const UNAME: Range<usize> = 265..297;
 const GNAME: Range<usize> = 297..329;
 
@@ -23,9 +25,17 @@ const GNAME: Range<usize> = 297..329;
 const MAGIC: Range<usize> = 257..265;
 const MAGICS: [&[u8]; 2] = [b"ustar\x0000", b"ustar  \0"];
 
-/// What must be the same in both headers as it stands: name, size, type, link, device
-/// numbers, prefix.
-const FIXED: [Range<usize>; 4] = [0..100, SIZE, 156..257, 329..512];
+/// Numbers of a device, which only a device has, as Python's tarfile writes them for what
+/// is none: zeros up to its 3.8, nothing in later ones (CPython, `Lib/tarfile.py`,
+/// `TarInfo._create_header`).
+const DEVICE: Range<usize> = 329..345;
+const NO_DEVICES: [&[u8]; 2] = [&[0; 16], b"0000000\x000000000\0"];
+
+/// The type of an extended header (the same, "pax Header Block").
+const EXTENDED: u8 = b'x';
+
+/// What must be the same in both headers as it stands: name, size, type, link, prefix.
+const FIXED: [Range<usize>; 4] = [0..100, SIZE, 156..257, 345..512];
 
 /// Owners that one archive may have: publishers have one.
 const MAX_OWNERS: usize = 4;
@@ -38,63 +48,141 @@ struct Seen {
     times: Times,
     owners: Vec<String>,
     modes: usize,
-    magics: usize,
+    formats: Formats,
 }
+
+/// What is one choice of two for a whole archive: a choice for each member would be a place
+/// to write in.
+#[derive(Default)]
+struct Formats {
+    /// Headers that got the other spelling of the magic.
+    magics: usize,
+    /// Headers that got the other spelling of no device.
+    devices: usize,
+    /// Members whose time is in an extended header.
+    extended: usize,
+    /// Those of them without a time in the plain header, as Python's tarfile left it up to
+    /// its 3.10; and how many of those the rebuilt archive has one in.
+    left_out: usize,
+    taken_out: usize,
+}
+
+impl Formats {
+    fn fact(&self, headers: usize) -> Result<Option<ReplayedFact>, Mixed> {
+        let changes = [
+            (self.magics, self.magics, headers),
+            (self.devices, self.devices, headers),
+            (self.taken_out, self.left_out, self.extended),
+        ];
+        if changes
+            .iter()
+            .any(|(_, chosen, of)| *chosen > 0 && chosen < of)
+        {
+            return Err(Mixed);
+        }
+        let members = changes.iter().map(|(changed, ..)| *changed).max();
+        Ok(members
+            .filter(|members| *members > 0)
+            .map(|members| ReplayedFact::HeaderFormat { members }))
+    }
+}
+
+/// Members of one archive are written in several formats.
+struct Mixed;
 
 /// The rebuilt tar with the published one's metadata; none where they are not the same
 /// members in the same order, or a value is outside the bounds.
 pub(super) fn replay(
     published: &[u8],
-    mut rebuilt: Vec<u8>,
+    rebuilt: &[u8],
     bounds: &Bounds,
     facts: &mut Vec<ReplayedFact>,
 ) -> Option<Vec<u8>> {
     let mut seen = Seen::default();
-    let (mut at, mut members) = (0, 0);
+    let mut made = Vec::with_capacity(rebuilt.len());
+    let (mut theirs_at, mut ours_at, mut headers) = (0, 0, 0);
+    // The time that the extended header before a member gives it.
+    let mut moment = None;
     loop {
-        let theirs: &[u8; BLOCK] = published.get(at..at + BLOCK)?.try_into().ok()?;
-        let ours: &mut [u8; BLOCK] = rebuilt.get_mut(at..at + BLOCK)?.try_into().ok()?;
-        let ends = [theirs.iter().all(|&b| b == 0), ours.iter().all(|&b| b == 0)];
+        let theirs = header(published, theirs_at)?;
+        let mut ours = *header(rebuilt, ours_at)?;
+        let ends = [theirs, &ours].map(|header| header.iter().all(|&b| b == 0));
         match ends {
             [true, true] => break,
             [false, false] => {}
             _ => return None,
         }
-        if theirs != ours {
-            member(theirs, ours, bounds, &mut seen)?;
+        headers += 1;
+        let (theirs_next, ours_next) = (next(theirs, theirs_at)?, next(&ours, ours_at)?);
+        let content = rebuilt.get(ours_at + BLOCK..ours_next)?;
+        if [theirs[TYPE], ours[TYPE]] == [EXTENDED; 2] {
+            let of = |archive, header: &[u8; BLOCK], at: usize| -> Option<&[u8]> {
+                <[u8]>::get(archive, at + BLOCK..at + BLOCK + size(header)?)
+            };
+            let records = of(published, theirs, theirs_at)?;
+            let extended = pax::replay(records, of(rebuilt, &ours, ours_at)?)?;
+            // A member's time is replayed once: its extended header has none of its own then.
+            if extended.moment.is_some() && theirs[MTIME] != ours[MTIME] {
+                return None;
+            }
+            if let Some(given) = &extended.moment
+                && extended.is_changed
+            {
+                seen.times.note_moment(given, bounds)?;
+            }
+            spell(&mut ours[SIZE], i64::try_from(extended.records.len()).ok()?)?;
+            if *theirs != ours {
+                member(theirs, &mut ours, None, bounds, &mut seen)?;
+            }
+            made.extend_from_slice(&ours);
+            made.extend_from_slice(&extended.records);
+            made.resize(made.len().checked_next_multiple_of(BLOCK)?, 0);
+            moment = extended.moment;
+        } else {
+            if *theirs != ours || moment.is_some() {
+                member(theirs, &mut ours, moment.take(), bounds, &mut seen)?;
+            }
+            made.extend_from_slice(&ours);
+            made.extend_from_slice(content);
         }
-        let size = usize::try_from(number(&ours[SIZE])?).ok()?;
-        members += 1;
-        at = at
-            .checked_add(BLOCK)?
-            .checked_add(size.checked_next_multiple_of(BLOCK)?)?;
+        (theirs_at, ours_at) = (theirs_next, ours_next);
     }
+    made.extend_from_slice(&rebuilt[ours_at..]);
     facts.extend(seen.times.fact());
     if !seen.owners.is_empty() {
         facts.push(ReplayedFact::MemberOwners {
             owners: seen.owners,
         });
     }
-    // One archive has one format: a choice for each member would be a place to write in.
-    if seen.magics > 0 {
-        if seen.magics < members {
-            return None;
-        }
-        facts.push(ReplayedFact::HeaderFormat {
-            members: seen.magics,
-        });
-    }
+    facts.extend(seen.formats.fact(headers).ok()?);
     if seen.modes > 0 {
         facts.push(ReplayedFact::MemberModes {
             members: seen.modes,
         });
     }
-    Some(rebuilt)
+    Some(made)
 }
 
+fn header(archive: &[u8], at: usize) -> Option<&[u8; BLOCK]> {
+    archive.get(at..at.checked_add(BLOCK)?)?.first_chunk()
+}
+
+fn size(header: &[u8; BLOCK]) -> Option<usize> {
+    usize::try_from(number(&header[SIZE])?).ok()
+}
+
+/// Where the header after this one's content is.
+fn next(header: &[u8; BLOCK], at: usize) -> Option<usize> {
+    let size = size(header)?.checked_next_multiple_of(BLOCK)?;
+    at.checked_add(BLOCK)?.checked_add(size)
+}
+
+/// A header with the published one's values. `moment` is the time in the extended header
+/// before it, from which that of the plain one follows.
 fn member(
     theirs: &[u8; BLOCK],
     ours: &mut [u8; BLOCK],
+    moment: Option<Moment>,
     bounds: &Bounds,
     seen: &mut Seen,
 ) -> Option<()> {
@@ -104,23 +192,17 @@ fn member(
     {
         return None;
     }
-    let time = number(&theirs[MTIME])?;
-    if number(&ours[MTIME])? != time {
-        if !bounds.allow(time) {
-            return None;
-        }
-        spell(&mut ours[MTIME], time)?;
-        seen.times.note(time);
+    match moment {
+        None => time(theirs, ours, bounds, seen)?,
+        Some(moment) => plain_time(theirs, ours, &moment, seen)?,
     }
     if theirs[MAGIC] != ours[MAGIC] {
-        if ![&theirs[MAGIC], &ours[MAGIC]]
-            .iter()
-            .all(|magic| MAGICS.contains(magic))
-        {
-            return None;
-        }
-        ours[MAGIC].copy_from_slice(&theirs[MAGIC]);
-        seen.magics += 1;
+        copy_one_of(&MAGICS, &theirs[MAGIC], &mut ours[MAGIC])?;
+        seen.formats.magics += 1;
+    }
+    if theirs[DEVICE] != ours[DEVICE] {
+        copy_one_of(&NO_DEVICES, &theirs[DEVICE], &mut ours[DEVICE])?;
+        seen.formats.devices += 1;
     }
     mode(theirs, ours, seen)?;
     owner(theirs, ours, seen)?;
@@ -129,6 +211,43 @@ fn member(
     ours[CHECKSUM].copy_from_slice(&theirs[CHECKSUM]);
     // The published spelling of the sum says the sum, or nothing is replayed.
     (number(&ours[CHECKSUM])? == sum).then_some(())
+}
+
+/// Puts one of the spellings that mean the same in the place of another one.
+fn copy_one_of(spellings: &[&[u8]], theirs: &[u8], ours: &mut [u8]) -> Option<()> {
+    let is_known = |field: &[u8]| spellings.contains(&field);
+    (is_known(theirs) && is_known(ours)).then(|| ours.copy_from_slice(theirs))
+}
+
+fn time(theirs: &[u8], ours: &mut [u8], bounds: &Bounds, seen: &mut Seen) -> Option<()> {
+    let time = number(&theirs[MTIME])?;
+    if number(&ours[MTIME])? != time {
+        if !bounds.allow(time) {
+            return None;
+        }
+        spell(&mut ours[MTIME], time)?;
+        seen.times.note(time);
+    }
+    Some(())
+}
+
+/// The plain header's time beside that of an extended one: the nearest second, or none.
+fn plain_time(theirs: &[u8], ours: &mut [u8], moment: &Moment, seen: &mut Seen) -> Option<()> {
+    let formats = &mut seen.formats;
+    formats.extended += 1;
+    let time = number(&theirs[MTIME])?;
+    let is_changed = number(&ours[MTIME])? != time;
+    if time != moment.nearest_second() {
+        if time != 0 {
+            return None;
+        }
+        formats.left_out += 1;
+        formats.taken_out += usize::from(is_changed);
+    }
+    if is_changed {
+        spell(&mut ours[MTIME], time)?;
+    }
+    Some(())
 }
 
 fn mode(theirs: &[u8], ours: &mut [u8], seen: &mut Seen) -> Option<()> {

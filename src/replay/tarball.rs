@@ -86,7 +86,7 @@ pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Optio
     {
         facts.push(ReplayedFact::Compressor(compressor));
     }
-    let content = tar::replay(&theirs.content, ours.content, bounds, &mut facts)?;
+    let content = tar::replay(&theirs.content, &ours.content, bounds, &mut facts)?;
     let mut bytes = header(theirs.header, ours.header, bounds, &mut facts)?;
     bytes.extend_from_slice(ours.name);
     match compressor {

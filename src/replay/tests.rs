@@ -140,7 +140,8 @@ fn a_compressor_a_gzip_header_times_owners_and_modes_are_put_on_a_tarball() {
             ReplayedFact::MemberTimes {
                 members: 1,
                 earliest: 1_600_000_000,
-                latest: 1_600_000_000
+                latest: 1_600_000_000,
+                fractions: 0
             },
             ReplayedFact::MemberOwners {
                 owners: vec!["1000:1000 runner:".into()]
@@ -171,6 +172,156 @@ fn the_other_spelling_of_the_magic_is_put_on_every_header_or_on_none() {
     assert_eq!(facts, [ReplayedFact::HeaderFormat { members: 3 }]);
     assert_eq!(crates(&gnu(&[0, 2], b"ustar  \0"), &plain), None);
     assert_eq!(crates(&gnu(&[0, 1, 2], b"payload\0"), &plain), None);
+}
+
+/// A source distribution as Python's tarfile writes it: the time of each file in an
+/// extended header, and the nearest second in the plain one.
+struct Packed {
+    times: [&'static str; 3],
+    plain: fn(&str) -> u64,
+    device: &'static [u8; 16],
+    comment: Option<&'static str>,
+}
+
+impl Packed {
+    const fn at(times: [&'static str; 3]) -> Self {
+        Self {
+            times,
+            plain: nearest,
+            device: &[0; 16],
+            comment: None,
+        }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut content = Vec::new();
+        for (file, time) in files().iter().zip(self.times) {
+            let mut records = record("mtime", time);
+            records.extend(self.comment.iter().flat_map(|text| record("comment", text)));
+            self.member(&mut content, b'x', "././@PaxHeader", 0, &records);
+            self.member(
+                &mut content,
+                b'0',
+                file.name,
+                (self.plain)(time),
+                &file.content,
+            );
+        }
+        content.resize(content.len() + 1024, 0);
+        let mut gzip = GzBuilder::new().write(Vec::new(), Compression::new(9));
+        gzip.write_all(&content).expect("memory");
+        gzip.finish().expect("memory")
+    }
+
+    fn member(&self, out: &mut Vec<u8>, kind: u8, name: &str, mtime: u64, content: &[u8]) {
+        let mut header = ::tar::Header::new_ustar();
+        header.set_path(name).expect("short");
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(mtime);
+        header.as_mut_bytes()[156] = kind;
+        header.as_mut_bytes()[329..345].copy_from_slice(self.device);
+        header.set_cksum();
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(content);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+}
+
+fn nearest(time: &str) -> u64 {
+    time.parse::<f64>().expect("a number").round() as u64
+}
+
+fn record(key: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {key}={value}\n");
+    // Of the lengths of these tests, all have two digits.
+    format!("{}{rest}", rest.len() + 2).into_bytes()
+}
+
+fn sdists(published: &Packed, rebuilt: &Packed) -> Option<Vec<ReplayedFact>> {
+    made_equal(&published.bytes(), &rebuilt.bytes(), ArtifactKind::Sdist)
+}
+
+const REBUILT: Packed = Packed::at(["1700000000.0"; 3]);
+
+#[test]
+fn times_with_a_fraction_are_put_on_within_a_few_minutes_and_counted() {
+    let close = ["1600000000.1234567", "1600000255.5", "1500000000.0"];
+    assert_eq!(
+        sdists(&Packed::at(close), &REBUILT).expect("equal"),
+        [ReplayedFact::MemberTimes {
+            members: 3,
+            earliest: 1_500_000_000,
+            latest: 1_600_000_255,
+            fractions: 2
+        }]
+    );
+    for outside in [
+        // Together they would say more than whole seconds do.
+        ["1600000000.1234567", "1600000256.5", "1600000000.5"],
+        // There are more fractions before 2004, and more whole seconds.
+        ["1073741823.5", "1073741823.5", "1073741823.5"],
+        ["1073741823.0", "1600000000.5", "1600000000.5"],
+        // A day after the release.
+        ["1609545601.0", "1600000000.5", "1600000000.5"],
+        // In no spelling of Python's.
+        ["1600000000.50", "1600000000.5", "1600000000.5"],
+    ] {
+        assert_eq!(sdists(&Packed::at(outside), &REBUILT), None, "{outside:?}");
+    }
+}
+
+#[test]
+fn what_else_an_extended_header_says_is_never_taken_from_the_published_file() {
+    let payload = Packed {
+        comment: Some("payload-payload"),
+        ..Packed::at(["1600000000.5"; 3])
+    };
+    assert_eq!(sdists(&payload, &REBUILT), None);
+    // The plain time follows from the other one, or is left out everywhere.
+    let own: fn(&str) -> u64 = |_| 1_234_567_890;
+    let shifted: fn(&str) -> u64 = |time| nearest(time) + 1;
+    let sometimes: fn(&str) -> u64 = |time| {
+        if time.ends_with(".5") {
+            0
+        } else {
+            nearest(time)
+        }
+    };
+    for plain in [own, shifted, sometimes] {
+        let times = ["1600000000.5", "1600000000.0", "1600000000.0"];
+        let published = Packed {
+            plain,
+            ..Packed::at(times)
+        };
+        assert_eq!(sdists(&published, &REBUILT), None);
+    }
+}
+
+#[test]
+fn how_older_pythons_write_headers_is_put_on_a_whole_archive() {
+    let old = Packed {
+        plain: |_| 0,
+        device: b"0000000\x000000000\0",
+        ..Packed::at(["1600000000.5"; 3])
+    };
+    let facts = sdists(&old, &REBUILT).expect("equal");
+    assert!(matches!(
+        facts[..],
+        [
+            ReplayedFact::MemberTimes {
+                members: 3,
+                fractions: 3,
+                ..
+            },
+            ReplayedFact::HeaderFormat { members: 6 }
+        ]
+    ));
+    let payload = Packed {
+        device: b"0000007\x000000007\0",
+        ..Packed::at(["1600000000.5"; 3])
+    };
+    assert_eq!(sdists(&payload, &REBUILT), None);
 }
 
 #[test]
