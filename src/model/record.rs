@@ -199,7 +199,9 @@ impl ResultRecord {
     /// release has a source distribution.
     pub fn basis(&self) -> Option<String> {
         let sdist = self.sdist.as_ref()?;
-        Some(sdist.basis(self.source.as_ref()))
+        let is_rebuilt = |artifact: &ArtifactSummary| artifact.name == sdist.name;
+        let is_itself = self.artifact.as_ref().is_some_and(is_rebuilt);
+        Some(sdist.basis(self.source.as_ref(), is_itself))
     }
 
     /// The artifact's name, or the package URL where there is none.

@@ -183,10 +183,14 @@ impl SdistLink {
     }
 
     /// Which link a verdict rests on that was built from `source`, and what is known of
-    /// the other one; for a person.
-    pub fn basis(&self, source: Option<&Source>) -> String {
+    /// the other one; for a person. `is_itself` where the verdict is on the source
+    /// distribution.
+    pub fn basis(&self, source: Option<&Source>, is_itself: bool) -> String {
         let name = &self.name;
         match source {
+            Some(Source::Git { .. }) if is_itself => {
+                format!("{name} was rebuilt from the repository; what was read of it: {self}")
+            }
             Some(Source::Git { .. }) => {
                 format!("built from the repository, and not from {name}: {self}")
             }
@@ -294,6 +298,26 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn a_verdict_on_a_source_distribution_rests_on_its_rebuild_and_says_what_was_read() {
+        let link = link(CommitLink::Held(Box::new(held())));
+        let git = Source::Git {
+            git: GitSource {
+                repository: "https://git.example/o/r".into(),
+                read_from_mirror: false,
+                commit: "a".repeat(40).parse().expect("valid"),
+                commit_time: 0,
+                tag: None,
+                directory: String::new(),
+            },
+            evidence: vec![],
+        };
+        let itself = link.basis(Some(&git), true);
+        assert!(itself.contains("demo-1.tar.gz was rebuilt"), "{itself}");
+        let wheel = link.basis(Some(&git), false);
+        assert!(wheel.contains("not from demo-1.tar.gz"), "{wheel}");
     }
 
     #[test]

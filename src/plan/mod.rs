@@ -51,10 +51,12 @@ pub enum CargoHome {
     Kept(Digest),
 }
 
-/// What a gzip file tells of who compressed it (RFC 1952, section 2.3: XFL and OS,
-/// bytes 8 and 9), with what its stream does.
+/// What a gzip file tells of who compressed it (RFC 1952, section 2.3: MTIME,
+/// XFL and OS, bytes 4 to 9), with what its stream does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GzipMarks {
+    /// When it was compressed, in seconds since the Unix epoch; 0 for none.
+    pub mtime: u32,
     /// Extra flags: 2 for the slowest compression.
     pub xfl: u8,
     /// The operating system's number.
@@ -68,7 +70,8 @@ impl GzipMarks {
     /// Reads them from a file's first bytes; nothing where it is no gzip file.
     pub fn read(head: &[u8]) -> Option<Self> {
         match head {
-            [0x1f, 0x8b, 8, _, _, _, _, _, xfl, os, ..] => Some(Self {
+            [0x1f, 0x8b, 8, _, a, b, c, d, xfl, os, ..] => Some(Self {
+                mtime: u32::from_le_bytes([*a, *b, *c, *d]),
                 xfl: *xfl,
                 os: *os,
                 reference_level: None,
@@ -112,7 +115,7 @@ pub struct IndexLine {
 }
 
 /// Everything that inference may know.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The release.
     pub release: &'a Release,
@@ -120,6 +123,9 @@ pub struct Facts<'a> {
     pub artifact: &'a Artifact,
     /// Small members of the published artifact, by name (see [`wanted_member`]).
     pub members: &'a BTreeMap<String, Vec<u8>>,
+    /// The same of the artifact that was published beside it (see [`wanted_companion`]);
+    /// empty without one.
+    pub companion: &'a BTreeMap<String, Vec<u8>>,
     /// Times and modes of every member of the published artifact.
     pub stamps: &'a [MemberStamp],
     /// Times and modes of every member of the source distribution that the plan builds
@@ -220,11 +226,16 @@ pub fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
 /// [`Error::Unsupported`] with the reason.
 pub fn supported(artifact: &Artifact) -> Result<(), Error> {
     let why = match artifact.kind {
-        ArtifactKind::Crate | ArtifactKind::PureWheel | ArtifactKind::NpmTarball => return Ok(()),
+        ArtifactKind::Crate
+        | ArtifactKind::PureWheel
+        | ArtifactKind::Sdist
+        | ArtifactKind::NpmTarball => return Ok(()),
         ArtifactKind::PlatformWheel => {
             "wheels with an ABI or platform tag hold compiled code, which remint cannot rebuild yet"
         }
-        ArtifactKind::Sdist => "source distributions cannot be rebuilt yet; verify the wheel",
+        ArtifactKind::Other if pypi::is_old_sdist(&artifact.name) => {
+            "of source distributions, remint rebuilds those in the one form that there is today, `.tar.gz`"
+        }
         ArtifactKind::Other => "this kind of file is not one that remint can rebuild",
     };
     Err(Error::Unsupported(format!("{}: {why}", artifact.name)))
@@ -236,6 +247,15 @@ pub fn wanted_member(ecosystem: Ecosystem, name: &str) -> bool {
         Ecosystem::Cargo => cargo::wanted_member(name),
         Ecosystem::Pypi => pypi::wanted_member(name),
         Ecosystem::Npm => name == "package.json",
+    }
+}
+
+/// The artifact of the same release whose members tell what made this one, where it does not
+/// say so itself. The caller reads them and hands them back in [`Facts::companion`].
+pub fn wanted_companion<'a>(release: &'a Release, artifact: &Artifact) -> Option<&'a Artifact> {
+    match release.purl.ecosystem() {
+        Ecosystem::Pypi => pypi::wanted_companion(release, artifact),
+        Ecosystem::Cargo | Ecosystem::Npm => None,
     }
 }
 

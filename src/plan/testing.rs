@@ -9,6 +9,7 @@ use crate::model::{CommitId, GitSource, PublishedAt, Sha256Digest, TimeSource};
 pub struct Situation {
     pub release: Release,
     pub members: BTreeMap<String, Vec<u8>>,
+    pub companion: BTreeMap<String, Vec<u8>>,
     pub stamps: Vec<MemberStamp>,
     pub source_stamps: Vec<MemberStamp>,
     pub source: Source,
@@ -48,6 +49,7 @@ impl Situation {
                 publisher_tools: vec![],
             },
             members: BTreeMap::new(),
+            companion: BTreeMap::new(),
             stamps: vec![],
             source_stamps: vec![],
             source: Source::Git {
@@ -87,6 +89,10 @@ impl Situation {
             "demo-1.0-py3-none-any.whl",
             ArtifactKind::PureWheel,
         )
+    }
+
+    pub fn sdist() -> Self {
+        Self::new("pkg:pypi/demo@1.0", "demo-1.0.tar.gz", ArtifactKind::Sdist)
     }
 
     pub fn npm() -> Self {
@@ -166,6 +172,7 @@ impl Situation {
             release: &self.release,
             artifact: &self.release.artifacts[0],
             members: &self.members,
+            companion: &self.companion,
             stamps: &self.stamps,
             source_stamps: &self.source_stamps,
             gzip: self.gzip,

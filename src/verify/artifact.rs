@@ -24,6 +24,8 @@ use crate::trust::{self, Ledger};
 pub(super) struct Published {
     pub(super) file: FetchedArtifact,
     pub(super) members: BTreeMap<String, Vec<u8>>,
+    /// Those of the artifact beside it that tells what it does not.
+    pub(super) companion: BTreeMap<String, Vec<u8>>,
     pub(super) stamps: Vec<MemberStamp>,
     pub(super) contents: BTreeMap<String, MemberContent>,
     pub(super) gzip: Option<GzipMarks>,
@@ -130,6 +132,7 @@ impl Line {
         let gzip = tree::gzip_marks(&file);
         Ok(Published {
             provenance: self.provenance(&file).await,
+            companion: self.companion(release, artifact).await?,
             file,
             members,
             stamps,
@@ -137,6 +140,29 @@ impl Line {
             gzip,
             packed_on: system.and_then(PackingSystem::of_zip),
         })
+    }
+
+    /// What inference reads in the artifact beside this one, where it asks for one. One that
+    /// cannot be read tells nothing.
+    async fn companion(
+        &self,
+        release: &Release,
+        artifact: &Artifact,
+    ) -> Result<BTreeMap<String, Vec<u8>>, Verdict> {
+        let Some(beside) = plan::wanted_companion(release, artifact) else {
+            return Ok(BTreeMap::new());
+        };
+        let file = match self.registries.fetch(beside).await {
+            Ok(file) => file,
+            Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),
+            Err(error) => {
+                self.events.emit(Event::Notice(error.to_string()));
+                return Ok(BTreeMap::new());
+            }
+        };
+        let ecosystem = release.purl.ecosystem();
+        let wanted = |name: &str| plan::wanted_member(ecosystem, name);
+        Ok(archive::read_members(&file.path, beside.kind, &wanted).unwrap_or_default())
     }
 
     /// What the registry's provenance attestations of a file come to. Whatever is wrong with
@@ -181,10 +207,7 @@ impl Line {
             // One that was stopped has no verdict, so it is never chosen.
             None | Some(Tried::Stopped(_)) => {
                 record.verdict = Verdict::SourceNotFound {
-                    reason: format!(
-                        "{}: nothing names a source, and there is no source distribution",
-                        artifact.name
-                    ),
+                    reason: format!("{}: {}", artifact.name, tree::no_origin(artifact)),
                 };
             }
             Some(Tried::Unmade(verdict)) => record.verdict = verdict,
@@ -238,7 +261,10 @@ impl Line {
         };
         let scratch = Scratch::make()?;
         let mut reasons = Vec::new();
-        for (number, origin) in tree::origins(release, None).into_iter().enumerate() {
+        for (number, origin) in tree::origins(release, artifact, None)
+            .into_iter()
+            .enumerate()
+        {
             let folder = scratch.path().join(number.to_string());
             match self.prepare(subject, &origin, None, &folder).await {
                 Ok(prepared) => {

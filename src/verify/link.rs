@@ -5,7 +5,8 @@
 use super::artifact::Subject;
 use super::{Line, on_a_thread, tree};
 use crate::model::{
-    CommitLink, FetchedArtifact, GitSource, HeldFiles, Recipe, SdistLink, Source, Station,
+    ArtifactKind, CommitLink, FetchedArtifact, GitSource, HeldFiles, Recipe, SdistLink, Source,
+    Station,
 };
 use crate::sandbox::Scratch;
 use crate::source;
@@ -48,7 +49,14 @@ impl Line {
             Some(Source::Git { git, .. }) => git.clone(),
             Some(Source::Sdist { .. }) | None => self.commit_of(subject, recipe).await?,
         };
-        let members = subject.published.members.clone();
+        // What a source distribution asks for is held against its wheel, not against itself.
+        let members = match (subject.artifact().kind, &subject.published.companion) {
+            (ArtifactKind::Sdist, wheel) if wheel.is_empty() => {
+                return Err("no wheel was published with it that says what it may require".into());
+            }
+            (ArtifactKind::Sdist, wheel) => wheel.clone(),
+            _ => subject.published.members.clone(),
+        };
         let scratch = Scratch::make().map_err(|error| error.to_string())?;
         let (sources, purl) = (self.sources.clone(), subject.release.purl.clone());
         let archive = sdist.path.clone();

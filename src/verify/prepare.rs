@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::artifact::Subject;
 use super::{Line, failure, on_a_thread, tree};
 use crate::model::{
-    Artifact, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe, Source, SourceHints,
-    Station, Verdict,
+    Artifact, ArtifactKind, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe,
+    Source, SourceHints, Station, Verdict,
 };
 use crate::plan::{self, Candidate, Facts, IndexLine, RegistryTool};
 use crate::registry;
@@ -37,8 +37,11 @@ impl Line {
         let tree = scratch.join("tree");
         let (source, stamps) = match origin {
             tree::Origin::Git => {
-                let source = self.git_source(subject, recipe, &tree).await?;
-                (source, Vec::new())
+                let source = self.git_source(subject, recipe, &tree).await;
+                (
+                    source.map_err(|verdict| by_commit_alone(artifact, verdict))?,
+                    Vec::new(),
+                )
             }
             tree::Origin::Sdist(sdist) => {
                 let (mut source, stamps) = self.sdist_source(sdist, &tree).await?;
@@ -165,6 +168,7 @@ impl Line {
             release,
             artifact: subject.artifact(),
             members: &published.members,
+            companion: &published.companion,
             stamps: &published.stamps,
             source_stamps,
             gzip: published.gzip,
@@ -228,6 +232,18 @@ impl Line {
             name,
             digest,
         })
+    }
+}
+
+/// Says of a source distribution without a commit why nothing else is tried.
+fn by_commit_alone(artifact: &Artifact, verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::SourceNotFound { reason } if artifact.kind == ArtifactKind::Sdist => {
+            Verdict::SourceNotFound {
+                reason: format!("{reason}; {}", tree::NOT_ITS_OWN),
+            }
+        }
+        other => other,
     }
 }
 

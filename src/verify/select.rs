@@ -33,6 +33,10 @@ pub(super) fn artifacts<'a>(
     };
     let mut chosen: Vec<_> = release.artifacts.iter().filter(installable).collect();
     if chosen.is_empty() {
+        let is_sdist = |a: &&Artifact| a.kind == ArtifactKind::Sdist;
+        chosen = release.artifacts.iter().filter(is_sdist).collect();
+    }
+    if chosen.is_empty() {
         chosen = release.artifacts.iter().collect();
     }
     if request.recipe.is_some() && chosen.len() > 1 {
@@ -101,10 +105,17 @@ mod tests {
 
     #[test]
     fn a_release_of_a_source_distribution_alone_is_not_passed_over() {
-        let release = release(&[SDIST]);
+        for files in [&[SDIST][..], &["demo-1.0.zip", SDIST, "demo-1.0.exe"]] {
+            let release = release(files);
+            assert_eq!(
+                names(&artifacts(&release, &request()).expect("some")),
+                [SDIST]
+            );
+        }
+        let old = release(&["demo-1.0.zip"]);
         assert_eq!(
-            names(&artifacts(&release, &request()).expect("some")),
-            [SDIST]
+            names(&artifacts(&old, &request()).expect("some")),
+            ["demo-1.0.zip"]
         );
     }
 

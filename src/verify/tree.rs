@@ -44,15 +44,39 @@ pub(super) fn allowed(plans: Vec<Candidate>, recover: bool) -> Result<Vec<Candid
 }
 
 /// The origins to try: git, then the release's source distribution; only the
-/// one that a recipe fixes, where there is a recipe.
-pub(super) fn origins(release: &Release, recipe: Option<&Recipe>) -> Vec<Origin> {
-    let sdist = |name| sdist_of(release, name).map(|a| Origin::Sdist(Box::new(a.clone())));
+/// one that a recipe fixes, where there is a recipe. A source distribution is not its own
+/// source: that would compare a file with itself.
+pub(super) fn origins(
+    release: &Release,
+    artifact: &Artifact,
+    recipe: Option<&Recipe>,
+) -> Vec<Origin> {
+    let sdist = |name| {
+        sdist_of(release, name)
+            .filter(|_| artifact.kind != ArtifactKind::Sdist)
+            .map(|a| Origin::Sdist(Box::new(a.clone())))
+    };
     match recipe.map(|r| &r.source) {
         Some(PlanSource::Git { .. }) => vec![Origin::Git],
         Some(PlanSource::Sdist { name, .. }) => sdist(Some(name)).into_iter().collect(),
         None => std::iter::once(Origin::Git).chain(sdist(None)).collect(),
     }
 }
+
+/// Why there is no origin at all.
+pub(super) const fn no_origin(artifact: &Artifact) -> &'static str {
+    match artifact.kind {
+        ArtifactKind::Sdist => NOT_ITS_OWN,
+        ArtifactKind::Crate
+        | ArtifactKind::PureWheel
+        | ArtifactKind::PlatformWheel
+        | ArtifactKind::NpmTarball
+        | ArtifactKind::Other => "nothing names a source, and there is no source distribution",
+    }
+}
+
+/// Why a source distribution is rebuilt from a commit or not at all.
+pub(super) const NOT_ITS_OWN: &str = "a source distribution is not its own source, so only a commit will do; name the repository with --source, or a commit in a recipe";
 
 /// The release's source distribution, of this name where one is given.
 pub(super) fn sdist_of<'a>(release: &'a Release, name: Option<&str>) -> Option<&'a Artifact> {
@@ -230,6 +254,51 @@ fn head(path: &Path) -> Option<[u8; 10]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_distribution_is_rebuilt_from_a_commit_and_never_from_itself() {
+        let artifact = |name: &str, kind| Artifact {
+            name: name.into(),
+            kind,
+            url: "http://127.0.0.1/x".parse().expect("valid"),
+            digests: vec![],
+            size: None,
+            published_at: None,
+            yanked: false,
+            provenance: None,
+        };
+        let wheel = artifact("demo-1.0-py3-none-any.whl", ArtifactKind::PureWheel);
+        let sdist = artifact("demo-1.0.tar.gz", ArtifactKind::Sdist);
+        let release = Release {
+            purl: "pkg:pypi/demo@1.0".parse().expect("valid"),
+            artifacts: vec![wheel.clone(), sdist.clone()],
+            repositories: vec![],
+            git_head: None,
+            publisher_tools: vec![],
+        };
+        assert!(matches!(
+            origins(&release, &wheel, None)[..],
+            [Origin::Git, Origin::Sdist(_)]
+        ));
+        assert!(matches!(origins(&release, &sdist, None)[..], [Origin::Git]));
+        let recipe = Recipe {
+            recipe: Recipe::VERSION,
+            purl: release.purl.clone(),
+            artifact: sdist.name.clone(),
+            source: PlanSource::Sdist {
+                name: sdist.name.clone(),
+                sha256: crate::model::Sha256Digest::of(b"x"),
+            },
+            plan: serde_json::from_str(
+                r#"{"image":"python","build_network":"none","output":"out","build":[]}"#,
+            )
+            .expect("a plan"),
+            reasons: BTreeMap::new(),
+        };
+        assert!(origins(&release, &sdist, Some(&recipe)).is_empty());
+        assert!(no_origin(&sdist).contains("not its own source"));
+        assert_eq!(origins(&release, &wheel, Some(&recipe)).len(), 1);
+    }
 
     #[test]
     fn a_link_out_of_the_checkout_is_not_followed() {

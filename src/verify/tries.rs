@@ -130,7 +130,7 @@ impl Line {
         };
         let mut begun = Instant::now();
         let mut tries = Tries::default();
-        for origin in tree::origins(subject.release, recipe.as_ref()) {
+        for origin in tree::origins(subject.release, subject.artifact(), recipe.as_ref()) {
             let scratch = Scratch::make()?;
             let prepared = self
                 .prepare(subject, &origin, recipe.as_ref(), scratch.path())

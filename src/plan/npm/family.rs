@@ -113,6 +113,7 @@ pub(super) fn families(
             xfl: 2,
             os: 255,
             reference_level: Some(9),
+            ..
         }) => &[&SIXTEEN, &SIXTEEN_SEVEN],
         Some(GzipMarks {
             xfl: 2, os: 255, ..
@@ -145,6 +146,7 @@ mod tests {
         stamps: &[MemberStamp],
     ) -> &'static Family {
         let marks = GzipMarks {
+            mtime: 0,
             xfl,
             os,
             reference_level,

@@ -95,6 +95,7 @@ mod tests {
 
     fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
         let marks = GzipMarks {
+            mtime: 0,
             xfl,
             os,
             reference_level: None,

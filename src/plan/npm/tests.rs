@@ -230,6 +230,7 @@ fn the_publishers_system_is_told_from_gzips_header_and_put_there_by_the_build() 
     let plan = |os| {
         let mut situation = Situation::npm();
         situation.gzip = Some(GzipMarks {
+            mtime: 0,
             xfl: 0,
             os,
             reference_level: None,
@@ -338,6 +339,7 @@ fn scripts_run_on_the_node_of_their_time_and_the_artifacts_marks_tell_what_packs
     situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
     situation.npm_tool("yarn", "1.22.22");
     situation.gzip = Some(GzipMarks {
+        mtime: 0,
         xfl: 2,
         os: 255,
         reference_level: Some(9),
@@ -420,6 +422,7 @@ fn yarn_packs_where_the_artifact_has_the_files_own_times() {
     situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
     situation.npm_tool("yarn", "1.22.22");
     situation.gzip = Some(GzipMarks {
+        mtime: 0,
         xfl: 0,
         os: 3,
         reference_level: None,

@@ -1,9 +1,12 @@
-//! Which build backend made a wheel, told from its `WHEEL` file; and what is known of
-//! each. Pure.
+//! Which build backend made a wheel, told from its `WHEEL` file, or makes a source
+//! distribution, told from what the source declares; and what is known of each. Pure.
 
 use pep440_rs::Version;
 
 use super::super::{Error, Facts};
+
+/// The backend of a source that declares none (PEP 517, "Source trees").
+pub(super) const LEGACY: &str = "setuptools.build_meta:__legacy__";
 
 /// A build backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,53 @@ impl Backend {
             "setuptools" => Self::Setuptools,
             "bdist_wheel" => Self::BdistWheel,
             "uv" => Self::UvBuild,
+            _ => return None,
+        })
+    }
+
+    /// Tells the backend from what a source declares as `build-backend` (PEP 517); none
+    /// where that is another one, or the source's own.
+    pub(super) fn of_object(reference: &str) -> Option<Self> {
+        Some(match reference {
+            "flit_core.buildapi" | "flit.buildapi" | "flit_scm:buildapi" => Self::Flit,
+            "hatchling.build" => Self::Hatchling,
+            "poetry.core.masonry.api" | "poetry.masonry.api" => Self::Poetry,
+            "pdm.backend" => Self::Pdm,
+            "setuptools.build_meta" | LEGACY => Self::Setuptools,
+            "uv_build" => Self::UvBuild,
+            _ => return None,
+        })
+    }
+
+    /// Whether a wheel of this backend comes with a source distribution of the other one.
+    pub(super) fn is_kin(self, other: Self) -> bool {
+        let kin = |backend| match backend {
+            Self::BdistWheel => Self::Setuptools,
+            other => other,
+        };
+        kin(self) == kin(other)
+    }
+
+    /// Up to which release the backend writes this version of the core metadata where
+    /// nothing else is asked for, and what comes after writes a later one: read in
+    /// setuptools' `_core_metadata.py` (75.8, 77.0), hatchling's `metadata/spec.py` (1.22,
+    /// 1.27), flit-core's `common.py` (3.10, 3.11) and poetry-core's `metadata.py` (2.0, 2.2).
+    pub(super) const fn last_with_metadata(self, version: &str) -> Option<&'static str> {
+        let metadata = match version.as_bytes() {
+            b"2.1" => 1,
+            b"2.2" => 2,
+            b"2.3" => 3,
+            _ => return None,
+        };
+        Some(match (self, metadata) {
+            (Self::Setuptools | Self::BdistWheel, 1) => "<75.8",
+            (Self::Setuptools, 2) => "<77",
+            (Self::Hatchling, 1) => "<1.22",
+            (Self::Hatchling, 3) => "<1.27",
+            (Self::Flit, 1) => "<3.10",
+            (Self::Flit, 3) => "<3.11",
+            (Self::Poetry, 1) => "<2",
+            (Self::Poetry, 3) => "<2.2",
             _ => return None,
         })
     }
@@ -73,6 +123,24 @@ impl Backend {
             && version
                 .parse::<Version>()
                 .is_ok_and(|version| version < Version::new(SORTED_SINCE))
+    }
+
+    /// Whether a source distribution's gzip header has the time that SOURCE_DATE_EPOCH
+    /// gives its members (flit-core 3.9, `sdist.py`; hatchling 1.25, `builders/sdist.py`).
+    pub(super) const fn stamps_gzip(self) -> bool {
+        match self {
+            Self::Flit | Self::Hatchling => true,
+            Self::Poetry | Self::Pdm | Self::Setuptools | Self::BdistWheel | Self::UvBuild => false,
+        }
+    }
+
+    /// Whether a source distribution follows SOURCE_DATE_EPOCH at all: setuptools takes the
+    /// files as they are, and uv has one time of its own.
+    pub(super) const fn dates_sdists(self) -> bool {
+        match self {
+            Self::Flit | Self::Hatchling | Self::Poetry | Self::Pdm => true,
+            Self::Setuptools | Self::BdistWheel | Self::UvBuild => false,
+        }
     }
 
     /// Whether members that the backend writes anew get the time at which it ran.

@@ -1,10 +1,11 @@
-//! Plans for pure wheels: the exact build backend that the wheel names, on the
-//! simple API as it was when the wheel was uploaded.
+//! Plans for pure wheels and source distributions: the exact build backend that the wheel
+//! names, on the simple API as it was when the file was uploaded.
 
 mod backend;
 mod listing;
 mod python;
 mod requirements;
+mod sdist;
 mod stamps;
 mod steps;
 mod time;
@@ -12,20 +13,30 @@ mod windows;
 mod zone;
 
 use super::{Candidate, Error, Facts};
+use crate::model::{ArtifactKind, RecoveredFact};
 use backend::{Backend, generator};
 use python::{BEFORE_3_12, pythons};
 use requirements::{builds_itself, declared, distributed, requirements};
-use steps::Base;
+pub(super) use sdist::{is_old as is_old_sdist, wanted_companion};
+use steps::{Base, Product};
 use time::{Time, since_1980, times};
 
 pub(super) fn wanted_member(name: &str) -> bool {
-    name.split_once('/').is_some_and(|(folder, file)| {
-        folder.ends_with(".dist-info")
-            && matches!(file, "WHEEL" | "METADATA" | "entry_points.txt" | "RECORD")
-    })
+    name == sdist::METADATA
+        || name.split_once('/').is_some_and(|(folder, file)| {
+            folder.ends_with(".dist-info")
+                && matches!(file, "WHEEL" | "METADATA" | "entry_points.txt" | "RECORD")
+        })
 }
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
+    match facts.artifact.kind {
+        ArtifactKind::Sdist => sdist::candidates(facts),
+        _ => of_wheel(facts),
+    }
+}
+
+fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     let (tool, version) = generator(facts)?;
     let Some(backend) = Backend::of_generator(&tool) else {
         return Err(Error::Unsupported(format!(
@@ -35,10 +46,16 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     };
     let declared = declared(facts)?;
     let requires = requirements(facts, &declared.requires, backend, &version);
+    let why = format!("the wheel's Generator is {tool} {version}");
+    let told = RecoveredFact::Generator {
+        name: tool,
+        version: version.clone(),
+    };
     let base = Base {
         facts,
-        tool: &tool,
-        version: &version,
+        product: Product::Wheel,
+        told: Some(&told),
+        why: &why,
         requires: &requires,
         // The Generator says which backend ran; another one in the tree did not.
         leaves_own_backend: !declared.backend_path.is_empty()

@@ -1,12 +1,11 @@
-//! What is installed to build a wheel: the backend that ran, and the rest as the source
-//! declares it (PEP 517, PEP 518). Pure.
+//! What is installed to build: the backend that ran, and the rest as the source declares it (PEP 517, PEP 518). Pure.
 
 use std::str::FromStr as _;
 
 use serde::Deserialize;
 
 use super::super::{Error, Facts};
-use super::backend::Backend;
+use super::backend::{Backend, LEGACY};
 
 #[derive(Default, Deserialize)]
 struct PyProject {
@@ -19,9 +18,16 @@ struct PyProject {
 pub(super) struct BuildSystem {
     #[serde(default)]
     pub(super) requires: Vec<String>,
+    /// The object whose hooks build (PEP 517, "build-backend").
+    #[serde(default = "legacy")]
+    pub(super) build_backend: String,
     /// Where in the source the backend itself is (PEP 517, "In-tree build backends").
     #[serde(default)]
     pub(super) backend_path: Vec<String>,
+}
+
+fn legacy() -> String {
+    LEGACY.into()
 }
 
 /// What the source asks to have installed (PEP 518), with its default for a
@@ -29,6 +35,7 @@ pub(super) struct BuildSystem {
 pub(super) fn declared(facts: &Facts<'_>) -> Result<BuildSystem, Error> {
     let default = || BuildSystem {
         requires: vec!["setuptools".into()],
+        build_backend: legacy(),
         backend_path: vec![],
     };
     let Some(bytes) = facts.tree.get("pyproject.toml") else {

@@ -1,5 +1,5 @@
-//! The commands that build a wheel: a virtual environment with what was pinned, then pip
-//! without network. Pure.
+//! The commands that build a wheel or a source distribution: a virtual environment with
+//! what was pinned, then pip or the backend's own hook, without network. Pure.
 
 use std::collections::BTreeMap;
 
@@ -27,11 +27,32 @@ const HOOKS: &str = "hooks";
 const HOOKS_FILE: &str = "hooks/sitecustomize.py";
 const CLOCK_START: &str = "hooks/start";
 
+/// Calls the hook that builds a source distribution, which pip has no command for.
+const FRONT_END: &str = include_str!("build_sdist.py");
+const FRONT_END_FILE: &str = "front/build_sdist.py";
+
+/// What is built.
+#[derive(Clone, Copy)]
+pub(super) enum Product<'a> {
+    /// A wheel.
+    Wheel,
+    /// A source distribution.
+    Sdist {
+        /// The object whose hook is called (PEP 517, "build-backend").
+        backend: &'a str,
+        /// Where in the source it is (PEP 517, "In-tree build backends").
+        path: &'a [String],
+    },
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Base<'a> {
     pub(super) facts: &'a Facts<'a>,
-    pub(super) tool: &'a str,
-    pub(super) version: &'a str,
+    pub(super) product: Product<'a>,
+    /// What the artifacts tell of the backend.
+    pub(super) told: Option<&'a RecoveredFact>,
+    /// Why this backend in this version.
+    pub(super) why: &'a str,
     pub(super) requires: &'a [String],
     /// The source has a backend of its own, which was not the one that ran.
     pub(super) leaves_own_backend: bool,
@@ -65,13 +86,17 @@ impl Base<'_> {
             ),
             (
                 "plan.output".to_owned(),
-                "where pip writes the wheel".to_owned(),
+                match self.product {
+                    Product::Wheel => "where pip writes the wheel",
+                    Product::Sdist { .. } => "where the backend writes the source distribution",
+                }
+                .to_owned(),
             ),
             (
                 "plan.prepare".to_owned(),
                 format!(
-                    "the wheel's Generator is {} {}; the rest is what the source declares in build-system.requires",
-                    self.tool, self.version
+                    "{}; the rest is what the source declares in build-system.requires",
+                    self.why
                 ),
             ),
         ]);
@@ -84,12 +109,14 @@ impl Base<'_> {
             ("PIP_NO_CACHE_DIR".to_owned(), "1".to_owned()),
             ("PIP_NO_INPUT".to_owned(), "1".to_owned()),
         ]);
-        let mut recovered = vec![RecoveredFact::Generator {
-            name: self.tool.to_owned(),
-            version: self.version.to_owned(),
-        }];
+        let mut recovered: Vec<RecoveredFact> = self.told.cloned().into_iter().collect();
         let is_from_windows = windows::packed_there(facts);
-        let checkout = Checkout::of(facts, is_from_windows, &mut recovered, &mut reasons);
+        // What a source distribution has of modes is that of the checkout.
+        let modes_tell = match self.product {
+            Product::Wheel => is_from_windows,
+            Product::Sdist { .. } => true,
+        };
+        let checkout = Checkout::of(facts, modes_tell, &mut recovered, &mut reasons);
         let mut build = Vec::new();
         let mut files = BTreeMap::new();
         let mut hooks: Vec<&str> = Vec::new();
@@ -187,17 +214,29 @@ impl Base<'_> {
                 facts.package_dir(),
             ));
         }
-        let wheel = pip(&[
-            "wheel",
-            "--no-deps",
-            "--no-build-isolation",
-            "--no-index",
-            "--wheel-dir",
-            "/build/out",
-            ".",
-        ]);
-        let wheel = match zone::umask(facts.stamps) {
-            None => wheel,
+        let packed = match self.product {
+            Product::Wheel => pip(&[
+                "wheel",
+                "--no-deps",
+                "--no-build-isolation",
+                "--no-index",
+                "--wheel-dir",
+                "/build/out",
+                ".",
+            ]),
+            Product::Sdist { backend, path } => {
+                files.insert(FRONT_END_FILE.to_owned(), FRONT_END.to_owned());
+                let script = format!("{WORK_DIR}/{FRONT_END_FILE}");
+                let out = format!("{WORK_DIR}/out");
+                [&python, &script, &out, backend]
+                    .map(ToString::to_string)
+                    .into_iter()
+                    .chain(path.iter().cloned())
+                    .collect()
+            }
+        };
+        let packed = match zone::umask(facts.stamps) {
+            None => packed,
             Some((mask, chmod)) => {
                 recovered.push(RecoveredFact::Umask { mask });
                 // The publisher's checkout was made with it too.
@@ -208,20 +247,20 @@ impl Base<'_> {
                 ["sh", "-c", &with_umask, "sh"]
                     .map(str::to_owned)
                     .into_iter()
-                    .chain(wheel)
+                    .chain(packed)
                     .collect()
             }
         };
-        let wheel = if hooks.is_empty() {
-            wheel
+        let packed = if hooks.is_empty() {
+            packed
         } else {
             files.insert(HOOKS_FILE.to_owned(), hooks.join("\n\n"));
             ["env".to_owned(), format!("PYTHONPATH={WORK_DIR}/{HOOKS}")]
                 .into_iter()
-                .chain(wheel)
+                .chain(packed)
                 .collect()
         };
-        build.push(Step::new(wheel, facts.package_dir()));
+        build.push(Step::new(packed, facts.package_dir()));
         let mut prepare = vec![step(words("python3 -m venv --without-pip /build/venv"))];
         // A backend that builds itself may need nothing else.
         if !self.requires.is_empty() {

@@ -1,4 +1,4 @@
-//! How a build gets the times of a wheel's members right. Pure.
+//! How a build gets the times of an archive's members right. Pure.
 
 use std::collections::BTreeSet;
 
@@ -164,6 +164,33 @@ pub(super) fn times(facts: &Facts<'_>, backend: Backend) -> Vec<Time> {
             vec![unset("the members have several times")]
         }
     }
+}
+
+/// Of a source distribution. A member without a file of its own may have no time at all,
+/// which tar says as 0 (CPython, `Lib/tarfile.py`, `TarInfo`).
+pub(super) fn times_of_sdist(facts: &Facts<'_>, backend: Option<Backend>) -> Vec<Time> {
+    let unset = |why| vec![Time::Unset { why }];
+    let Some(seconds) = only(facts.stamps.iter().filter(|stamp| stamp.mtime != 0)) else {
+        return unset("the members have several times, or none");
+    };
+    let is_default = |backend: Backend| backend.default_time() == Some(seconds);
+    if backend == Some(Backend::Hatchling) && is_default(Backend::Hatchling) {
+        return unset("every member has the backend's own default time");
+    }
+    if backend.is_some_and(|backend| !backend.dates_sdists()) {
+        return unset("the backend takes the files' times, or one of its own");
+    }
+    let epoch = Time::Epoch {
+        seconds,
+        why: "every member has this time",
+    };
+    let gzip = facts.gzip.map(|marks| i64::from(marks.mtime));
+    if backend.is_some_and(Backend::stamps_gzip) && gzip != Some(seconds) {
+        return unset("the members have one time and the gzip header another");
+    }
+    std::iter::once(epoch)
+        .chain(unset("the times may come with the source"))
+        .collect()
 }
 
 /// A source whose files are older than a zip can say (APPNOTE 6.3.10, section 4.4.6) is
