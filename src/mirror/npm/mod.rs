@@ -15,8 +15,27 @@ use crate::model::{DatedBy, Ecosystem, PublishedAt, Purl, TimeSource};
 /// What stands between a package's name and its tarball.
 const TARBALL: &str = "/-/";
 
+/// The same in lock files that were written beside a registry of another kind (cnpm),
+/// which repeats the scope behind it.
+const DOWNLOAD: &str = "/download/";
+
+/// The package and the file that a path below the mirror's root asks for, where it asks for
+/// a tarball.
+fn tarball(path: &str) -> Option<(&str, &str)> {
+    // npm takes the root's own last folder for a part of the path that a lock file names where
+    // the package is npm itself, and so asks for less (npm, `@npmcli/arborist`, `reify.js`,
+    // `registryResolved`).
+    if let Some(file) = path.strip_prefix("-/") {
+        return Some(("npm", file));
+    }
+    path.split_once(TARBALL).or_else(|| {
+        let (name, file) = path.split_once(DOWNLOAD)?;
+        Some((name, file.rsplit('/').next()?))
+    })
+}
+
 pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal> {
-    match path.split_once(TARBALL) {
+    match tarball(path) {
         Some((name, file)) => download(shared, name, file).await,
         None => {
             let packument = view(shared, path).await?;
@@ -165,6 +184,29 @@ mod tests {
         assert!(versions.contains_key("2.0.0") && !versions.contains_key("3.0.0"));
         assert_eq!(packument["dist-tags"]["latest"], "2.0.0");
         assert!(packument["time"]["3.0.0"].is_null());
+    }
+
+    #[test]
+    fn npm_itself_is_served_where_npm_asks_for_it() {
+        assert_eq!(tarball("-/npm-10.9.3.tgz"), Some(("npm", "npm-10.9.3.tgz")));
+        assert_eq!(
+            tarball("npm/-/npm-1.0.0.tgz"),
+            Some(("npm", "npm-1.0.0.tgz"))
+        );
+        assert_eq!(
+            tarball("@s/demo/-/demo-1.0.0.tgz"),
+            Some(("@s/demo", "demo-1.0.0.tgz"))
+        );
+        assert_eq!(tarball("demo"), None);
+    }
+
+    #[test]
+    fn a_tarball_is_served_where_a_registry_of_another_kind_has_it() {
+        let asked = "@s/demo/download/@s/demo-1.0.0.tgz";
+        assert_eq!(tarball(asked), Some(("@s/demo", "demo-1.0.0.tgz")));
+        let own = "download/-/download-1.0.0.tgz";
+        assert_eq!(tarball(own), Some(("download", "download-1.0.0.tgz")));
+        assert_eq!(tarball("download"), None);
     }
 
     #[test]
