@@ -371,6 +371,53 @@ fn a_tag_on_another_versions_manifest_is_a_mismatch_and_not_a_guess() {
 }
 
 #[test]
+fn a_tag_is_the_source_where_its_commit_says_that_publishing_writes_the_version_in() {
+    let locate = |workflow: &str, tag: &str| {
+        let mut s = Situation::new();
+        let commit = s.upstream.commit(&[
+            (
+                "package.json",
+                Text(r#"{"name":"x","version":"1.0.0-beta"}"#),
+            ),
+            (".github/workflows/release.yml", Text(workflow)),
+        ]);
+        s.upstream.tag(tag, commit);
+        s.locate(&hints("pkg:npm/x@1.0.0"))
+    };
+    let (_, evidence) = locate("run: npx semantic-release", "v1.0.0").expect("found");
+    let told = "semantic-release, in .github/workflows/release.yml";
+    assert!(says(&evidence, told), "{evidence:?}");
+    assert!(says(&evidence, "declares x 1.0.0-beta"), "{evidence:?}");
+    let error = locate("run: npm publish", "v1.0.0").expect_err("nothing writes it");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    // Nothing ties the commit to the version.
+    assert!(locate("run: npx semantic-release", "v0.9.0").is_err());
+}
+
+#[test]
+fn a_tag_that_agrees_comes_before_one_whose_version_is_written_in() {
+    let mut s = Situation::new();
+    let manifest = |version: &str| format!(r#"{{"name":"x","version":"{version}"}}"#);
+    let config = || (".releaserc", Text("semantic-release"));
+    let (early, late) = (manifest("0.9.0"), manifest("1.0.0"));
+    let before = s
+        .upstream
+        .commit(&[("package.json", Text(&early)), config()]);
+    s.upstream.tag("1.0.0", before);
+    let released = s
+        .upstream
+        .commit(&[("package.json", Text(&late)), config()]);
+    s.upstream.tag("v1.0.0", released);
+    let (git, _) = s.locate(&hints("pkg:npm/x@1.0.0")).expect("found");
+    assert_eq!(git.commit, id(released));
+    // What names a commit is held to its version.
+    let error = s
+        .locate(&naming("pkg:npm/x@1.0.0", before))
+        .expect_err("mismatch");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+}
+
+#[test]
 fn another_packages_repository_is_a_mismatch() {
     let mut s = Situation::new();
     let commit = s.crate_commit("1.0.0");

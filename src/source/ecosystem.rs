@@ -72,6 +72,18 @@ pub(crate) trait Packaging: Sync {
     /// A sentence for a person where a manifest does not parse.
     fn declared(&self, files: &BTreeMap<String, String>) -> Result<Option<Declared>, String>;
 
+    /// Files of the repository that say by what it is published: paths below its root, where
+    /// a last `*` is every file of a folder.
+    fn release_files(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What says, in a manifest or one of [`Self::release_files`], that publishing writes the
+    /// version in whatever the manifest declares; `None` where nothing does.
+    fn writes_version(&self, _text: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The version that the manifests of a folder hand down to packages below.
     fn inherited_version(&self, _files: &BTreeMap<String, String>) -> Option<String> {
         None

@@ -189,7 +189,7 @@ fn settle_commit(
         };
         evidence_list.push(evidence(EvidenceKind::TagMatch, detail));
     }
-    let found = manifests(opened, hints, at, &commit)?;
+    let found = manifests(opened, hints, at, &commit, Asked::Version)?;
     Ok(Settled {
         commit: commit.id(),
         tag: tag.map(|tag| tag.name.clone()),
@@ -207,12 +207,22 @@ struct Agreeing<'t> {
     files: usize,
 }
 
+/// What a manifest must say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// The release's version.
+    Version,
+    /// Any, where the commit says that publishing writes the release's in.
+    VersionOrWriter,
+}
+
 /// The tags whose manifests agree, in their order, and why the first of the others does not.
 fn agreeing<'t>(
     opened: &Opened,
     hints: &SourceHints,
     at: &Candidate,
     tags: &'t [VersionTag],
+    asked: Asked,
 ) -> Result<(Vec<Agreeing<'t>>, Option<Error>), Error> {
     let (mut agreeing, mut contradiction) = (Vec::new(), None);
     for tag in tags {
@@ -220,7 +230,7 @@ fn agreeing<'t>(
             .git
             .find_commit(tag.commit)
             .map_err(|e| cannot_read(at, e.message().to_owned()))?;
-        match manifests(opened, hints, at, &commit) {
+        match manifests(opened, hints, at, &commit, asked) {
             Ok(found) => agreeing.push(Agreeing {
                 tag,
                 found,
@@ -248,7 +258,11 @@ fn settle_tag(
     at: &Candidate,
     tags: &[VersionTag],
 ) -> Result<Settled, Error> {
-    let (agreeing, contradiction) = agreeing(opened, hints, at, tags)?;
+    let (mut found, contradiction) = agreeing(opened, hints, at, tags, Asked::Version)?;
+    if found.is_empty() {
+        (found, _) = agreeing(opened, hints, at, tags, Asked::VersionOrWriter)?;
+    }
+    let agreeing = found;
     // The first of equals: they are in the order of their rank.
     let best = agreeing.iter().min_by_key(|tag| Reverse(tag.files));
     if let Some(best) = best {
@@ -315,12 +329,17 @@ fn manifests(
     hints: &SourceHints,
     at: &Candidate,
     commit: &git2::Commit<'_>,
+    asked: Asked,
 ) -> Result<Found, Error> {
     let folders = Folders {
         certain: hints.directory.as_deref(),
         likely: at.directory.as_deref(),
     };
-    Manifests::at(&opened.git, commit, &at.target.shown, &hints.purl)?.find(folders)
+    let mut manifests = Manifests::at(&opened.git, commit, &at.target.shown, &hints.purl)?;
+    if asked == Asked::VersionOrWriter {
+        manifests = manifests.with_written_versions()?;
+    }
+    manifests.find(folders)
 }
 
 /// What leads to the commit, for a person.

@@ -20,6 +20,9 @@ const MAX_MANIFEST: usize = 1 << 20;
 /// The most folders with a manifest that are searched.
 const MAX_FOLDERS: usize = 5_000;
 
+/// The most files of a folder that are asked by what the repository is published.
+const MAX_RELEASE_FILES: usize = 100;
+
 /// A folder that holds other packages' copies and is never the package's own.
 const FOREIGN: &str = "node_modules";
 
@@ -65,6 +68,8 @@ pub(crate) struct Manifests<'r> {
     rules: &'static dyn Packaging,
     shown: &'r str,
     commit: CommitId,
+    /// What says that publishing writes versions in, where that is asked for.
+    writer: Option<String>,
 }
 
 impl<'r> Manifests<'r> {
@@ -85,7 +90,44 @@ impl<'r> Manifests<'r> {
             rules: packaging(purl.ecosystem()),
             shown,
             commit: super::commit_id(commit.id()),
+            writer: None,
         })
+    }
+
+    /// The same, where another version in the manifest is none where the commit says that
+    /// publishing writes it in. For commits that something else ties to the version.
+    ///
+    /// # Errors
+    /// Those of reading the copy.
+    pub(crate) fn with_written_versions(mut self) -> Result<Self, Error> {
+        for path in self.rules.release_files() {
+            for path in self.paths(path) {
+                let Some(text) = self.text(&path)? else {
+                    continue;
+                };
+                if let Some(writer) = self.rules.writes_version(&text) {
+                    let path = printable(&path, false);
+                    self.writer = Some(format!("{writer}, in {path}"));
+                    return Ok(self);
+                }
+            }
+        }
+        Ok(self)
+    }
+
+    /// A path below the root, or those of a folder's files where it ends with `*`.
+    fn paths(&self, path: &str) -> Vec<String> {
+        let Some(folder) = path.strip_suffix("/*") else {
+            return vec![path.to_owned()];
+        };
+        let entry = self.tree.get_path(Path::new(folder)).ok();
+        let tree = entry.and_then(|entry| self.repository.find_tree(entry.id()).ok());
+        let names = tree
+            .iter()
+            .flat_map(|tree| tree.iter().take(MAX_RELEASE_FILES));
+        names
+            .filter_map(|entry| Some(format!("{folder}/{}", entry.name().ok()?)))
+            .collect()
     }
 
     /// Finds the package.
@@ -266,6 +308,10 @@ impl<'r> Manifests<'r> {
                 let version = printable(&version, false);
                 if self.rules.is_same_version(&version, self.version_text()) {
                     Answer::Match(format!("{path} declares {name} {version}"))
+                } else if let Some(writer) = &self.writer {
+                    Answer::Unchecked(format!(
+                        "{path} declares {name} {version}, and the release's version is written in when it is published ({writer})"
+                    ))
                 } else {
                     let found = format!("{name} {version}");
                     Answer::OtherVersion { path, found }
@@ -300,18 +346,22 @@ impl<'r> Manifests<'r> {
     fn files(&self, folder: &str) -> Result<BTreeMap<String, String>, Error> {
         let mut files = BTreeMap::new();
         for name in self.rules.manifests() {
-            let path = join(folder, name);
-            let Ok(entry) = self.tree.get_path(Path::new(&path)) else {
-                continue;
-            };
-            // A link or a submodule of that name is no manifest.
-            if entry.kind() != Some(ObjectType::Blob) || entry.filemode() & 0o170_000 != 0o100_000 {
-                continue;
+            if let Some(text) = self.text(&join(folder, name))? {
+                files.insert((*name).to_owned(), text);
             }
-            let blob = self.blob(entry.id(), &path)?;
-            files.insert((*name).to_owned(), blob);
         }
         Ok(files)
+    }
+
+    /// A file's text; none where there is none: a link or a submodule of that name is none.
+    fn text(&self, path: &str) -> Result<Option<String>, Error> {
+        let Ok(entry) = self.tree.get_path(Path::new(path)) else {
+            return Ok(None);
+        };
+        if entry.kind() != Some(ObjectType::Blob) || entry.filemode() & 0o170_000 != 0o100_000 {
+            return Ok(None);
+        }
+        self.blob(entry.id(), path).map(Some)
     }
 
     fn blob(&self, id: git2::Oid, path: &str) -> Result<String, Error> {

@@ -26,6 +26,22 @@ const PLACEHOLDERS: [&str; 4] = [
     "0.0.0-semantic-release",
 ];
 
+/// Programs that write the version into the manifest while they publish, and leave it so to
+/// the tag alone (semantic-release, "FAQ"; npm documentation, "npm version").
+const WRITERS: [&str; 2] = ["semantic-release", "npm version"];
+
+/// Where what publishes is configured: workflows, and the configuration of semantic-release
+/// (its documentation, "Configuration") and of services that run it.
+const RELEASE_FILES: [&str; 7] = [
+    "package.json",
+    ".github/workflows/*",
+    ".releaserc",
+    ".releaserc.json",
+    "circle.yml",
+    ".circleci/config.yml",
+    ".travis.yml",
+];
+
 /// npm packages.
 pub(crate) struct Npm;
 
@@ -98,6 +114,14 @@ impl Packaging for Npm {
         }))
     }
 
+    fn release_files(&self) -> &'static [&'static str] {
+        &RELEASE_FILES
+    }
+
+    fn writes_version(&self, text: &str) -> Option<&'static str> {
+        WRITERS.into_iter().find(|writer| text.contains(writer))
+    }
+
     /// npm strips what semver allows before a version (`v1.2.3`, `=1.2.3`).
     fn is_same_version(&self, a: &str, b: &str) -> bool {
         let bare = |v: &str| v.trim().trim_start_matches(['=', 'v']).to_owned();
@@ -152,6 +176,19 @@ mod tests {
             Some(EvidenceKind::ArtifactMetadata)
         );
         assert!(hints(r#"{"gitHead":"main"}"#).commit.is_none());
+    }
+
+    #[test]
+    fn what_writes_a_version_is_named_by_what_publishes() {
+        assert_eq!(
+            Npm.writes_version("run: npx semantic-release\n"),
+            Some("semantic-release")
+        );
+        assert_eq!(
+            Npm.writes_version("run: npm version $TAG\n"),
+            Some("npm version")
+        );
+        assert_eq!(Npm.writes_version("run: npm publish\n"), None);
     }
 
     #[test]
