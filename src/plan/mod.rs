@@ -143,6 +143,8 @@ pub struct Facts<'a> {
     pub tree: &'a BTreeMap<String, Vec<u8>>,
     /// Line ends of the artifact's texts beside those of the checkout's.
     pub ends: &'a [FileEnds],
+    /// How many texts of the artifact have CRLF and are copies of nothing in the checkout.
+    pub made_with_crlf: usize,
     /// Executable bits of the artifact's files beside those of the checkout's.
     pub modes: &'a [FileModes],
     /// Lines of the registry's index as of the release, because [`wanted_index`] asked.
@@ -260,7 +262,7 @@ pub fn wanted_companion<'a>(release: &'a Release, artifact: &Artifact) -> Option
 }
 
 /// The files of a source tree that inference wants to read: below the package's
-/// folder, or with `/` first below the repository's root.
+/// folder, or with `/` first below the repository's root. A last `*` is every file of a folder.
 pub fn wanted_source_files(ecosystem: Ecosystem) -> &'static [&'static str] {
     match ecosystem {
         Ecosystem::Cargo => &["Cargo.lock", "/Cargo.lock", "/Cargo.toml"],

@@ -164,6 +164,8 @@ impl Line {
         }
         let ends = tree::file_ends(source, tree, release.purl.ecosystem(), &published.contents);
         let modes = tree::file_modes(source, tree, release.purl.ecosystem(), &published.stamps);
+        let made_with_crlf =
+            tree::made_with_crlf(source, tree, release.purl.ecosystem(), &published.contents);
         let mut facts = Facts {
             release,
             artifact: subject.artifact(),
@@ -176,6 +178,7 @@ impl Line {
             source,
             tree: &files,
             ends: &ends,
+            made_with_crlf,
             modes: &modes,
             index: &[],
             learnt: subject.learnt,

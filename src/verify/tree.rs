@@ -18,6 +18,9 @@ use crate::store::archive::{LineEnds, MemberContent, MemberStamp};
 /// The largest manifest or lock file that inference reads.
 const MAX_FILE: u64 = 8 << 20;
 
+/// How many files of one folder inference reads; repositories have a dozen workflows.
+const MOST_IN_A_FOLDER: usize = 100;
+
 /// Where a source may come from, best first.
 pub(super) enum Origin {
     /// A git repository that the hints name.
@@ -133,16 +136,35 @@ pub(super) fn wanted_files(
     ecosystem: Ecosystem,
 ) -> BTreeMap<String, Vec<u8>> {
     let folder = package_folder(source, tree);
-    plan::wanted_source_files(ecosystem)
-        .iter()
-        .filter_map(|name| {
-            let path = match name.strip_prefix('/') {
-                Some(at_root) => tree.join(at_root),
-                None => folder.join(name),
-            };
-            Some(((*name).to_owned(), read_inside(tree, &path)?))
-        })
-        .collect()
+    let mut found = BTreeMap::new();
+    for name in plan::wanted_source_files(ecosystem) {
+        let path = match name.strip_prefix('/') {
+            Some(at_root) => tree.join(at_root),
+            None => folder.join(name),
+        };
+        let Some(all_of) = name.strip_suffix('*') else {
+            found.extend(read_inside(tree, &path).map(|bytes| ((*name).to_owned(), bytes)));
+            continue;
+        };
+        let parent = path.parent().unwrap_or(tree);
+        for file in files_in(parent) {
+            let bytes = read_inside(tree, &parent.join(&file));
+            found.extend(bytes.map(|bytes| (format!("{all_of}{file}"), bytes)));
+        }
+    }
+    found
+}
+
+/// Names of what is in a folder, in their order and not too many; none where there is no
+/// such folder.
+fn files_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names.truncate(MOST_IN_A_FOLDER);
+    names
 }
 
 /// The artifact's texts with the files of the checkout that they are copies of. None
@@ -175,6 +197,26 @@ pub(super) fn file_ends(
             })
         })
         .collect()
+}
+
+/// How many texts of the artifact have CRLF and are copies of no file of the checkout.
+pub(super) fn made_with_crlf(
+    source: &Source,
+    tree: &Path,
+    ecosystem: Ecosystem,
+    published: &BTreeMap<String, MemberContent>,
+) -> usize {
+    let folder = package_folder(source, tree);
+    let is_made = |path: &str| {
+        let mut places = plan::places(ecosystem, path).into_iter();
+        !places.any(|place| folder.join(place).symlink_metadata().is_ok())
+    };
+    published
+        .iter()
+        .filter(|(_, content)| content.ends == LineEnds::Crlf)
+        .filter_map(|(member, _)| plan::source_of_member(ecosystem, member))
+        .filter(|path| is_made(path))
+        .count()
 }
 
 /// The artifact's members with the executable bits of the files that they are copies of.
@@ -298,6 +340,42 @@ mod tests {
         assert!(origins(&release, &sdist, Some(&recipe)).is_empty());
         assert!(no_origin(&sdist).contains("not its own source"));
         assert_eq!(origins(&release, &wheel, Some(&recipe)).len(), 1);
+    }
+
+    #[test]
+    fn a_folders_files_are_read_in_their_order_and_not_too_many() {
+        let tree = tempfile::tempdir().expect("temp");
+        assert!(files_in(&tree.path().join("absent")).is_empty());
+        for number in 0..=MOST_IN_A_FOLDER {
+            std::fs::write(tree.path().join(format!("{number:03}.yml")), "a: 1").expect("write");
+        }
+        let found = files_in(tree.path());
+        assert_eq!(found.len(), MOST_IN_A_FOLDER);
+        assert_eq!(found[0], "000.yml");
+    }
+
+    #[test]
+    fn crlf_of_what_the_checkout_has_is_none_that_was_made() {
+        let tree = tempfile::tempdir().expect("temp");
+        std::fs::write(tree.path().join("a.js"), "a\n").expect("write");
+        let content = |ends| MemberContent {
+            blob: crate::model::BlobId::from_bytes([0; 20]),
+            ends,
+        };
+        let published = BTreeMap::from([
+            ("a.js".to_owned(), content(LineEnds::Crlf)),
+            ("b.d.ts".to_owned(), content(LineEnds::Crlf)),
+            ("c.js".to_owned(), content(LineEnds::Lf)),
+        ]);
+        let source = Source::Sdist {
+            sdist: SdistSource {
+                name: "x".into(),
+                sha256: crate::model::Sha256Digest::of(b"x"),
+            },
+            evidence: vec![],
+        };
+        let made = made_with_crlf(&source, tree.path(), Ecosystem::Npm, &published);
+        assert_eq!(made, 1);
     }
 
     #[test]

@@ -44,6 +44,18 @@ const SIXTEEN_SEVEN: Family = Family {
     why: "as before, with an npm before 7.20, which packs a change log whatever `files` says",
 };
 
+/// npm 10.0 to 10.2 (npm-packlist 8.0.0), on a Node.js from 18 on and on one before.
+const MODERN_TEN: Family = Family {
+    node: "22.23.3",
+    npm: "10.1.0",
+    why: "the gzip header says npm 7.10 or later, the stream is as from Node.js 18 on, and npm 10.0 to 10.2 packs licences and read-me files of folders whatever `files` says",
+};
+const SIXTEEN_TEN: Family = Family {
+    node: "16.20.2",
+    npm: "10.1.0",
+    why: "the gzip header says npm 7.10 or later, the stream is the reference zlib's, and npm 10.0 to 10.2 packs licences and read-me files of folders whatever `files` says",
+};
+
 /// npm 7.0 to 7.9, on a Node.js whose zlib is its own at level 6 (12.17 to 16).
 const EARLY_SEVEN: Family = Family {
     node: "14.21.3",
@@ -100,10 +112,16 @@ pub(super) const TOLD_FROM: u64 = 18;
 pub(super) const PORTABLE_TIME: i64 = 499_162_500;
 
 /// Families that may have packed the tarball, the likeliest first; never empty.
+/// `files` is what the manifest lists under that name.
 pub(super) fn families(
     gzip: Option<GzipMarks>,
     stamps: &[MemberStamp],
+    files: &[&str],
 ) -> &'static [&'static Family] {
+    let unlisted = |what: fn(&str) -> bool| {
+        let mut unlisted = stamps.iter().filter(|stamp| !is_listed(&stamp.name, files));
+        !files.is_empty() && unlisted.any(|stamp| what(&stamp.name))
+    };
     let own_times = stamps.iter().any(|stamp| stamp.mtime != PORTABLE_TIME);
     // Of two members or more: one alone is first in any order.
     let manifest_first =
@@ -114,7 +132,18 @@ pub(super) fn families(
             os: 255,
             reference_level: Some(9),
             ..
-        }) => &[&SIXTEEN, &SIXTEEN_SEVEN],
+        }) => {
+            if unlisted(is_of_a_folder) {
+                &[&SIXTEEN_TEN, &SIXTEEN, &SIXTEEN_SEVEN]
+            } else if unlisted(is_change_log) {
+                &[&SIXTEEN_SEVEN, &SIXTEEN]
+            } else {
+                &[&SIXTEEN, &SIXTEEN_SEVEN]
+            }
+        }
+        Some(GzipMarks {
+            xfl: 2, os: 255, ..
+        }) if unlisted(is_of_a_folder) => &[&MODERN_TEN, &MODERN, &MODERN_EIGHT],
         Some(GzipMarks {
             xfl: 2, os: 255, ..
         })
@@ -135,6 +164,33 @@ pub(super) fn families(
     }
 }
 
+/// Whether `files` of a manifest lists a member or a folder above it; patterns are taken to.
+fn is_listed(member: &str, files: &[&str]) -> bool {
+    files.iter().any(|entry| {
+        let entry = entry.trim_start_matches(['.', '/']).trim_end_matches('/');
+        let rest = member.strip_prefix(entry);
+        entry.contains(['*', '!']) || rest.is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    })
+}
+
+/// A licence or a read-me file that is not the package's own.
+fn is_of_a_folder(member: &str) -> bool {
+    let file = member.rsplit_once('/').map(|(_, file)| file.to_lowercase());
+    let begins = |file: String| {
+        ["license", "licence", "readme"]
+            .iter()
+            .any(|w| file.starts_with(w))
+    };
+    file.is_some_and(begins)
+}
+
+/// What npm took for a change log (npm-packlist 2, `README.md`).
+fn is_change_log(member: &str) -> bool {
+    let member = member.to_lowercase();
+    let words = ["changelog", "changes", "history"];
+    !member.contains('/') && words.iter().any(|word| member.starts_with(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +207,7 @@ mod tests {
             os,
             reference_level,
         };
-        families(Some(marks), stamps)[0]
+        families(Some(marks), stamps, &[])[0]
     }
 
     fn members(names: &[&str], mtime: i64) -> Vec<MemberStamp> {
@@ -171,7 +227,7 @@ mod tests {
         assert_eq!(first(0, 255, None, &[]), &EARLY_SEVEN);
         assert_eq!(first(0, 3, None, &[]), &SIX);
         assert_eq!(first(0, 0x13, None, &[]), &SIX);
-        assert_eq!(families(None, &[])[0], &MODERN);
+        assert_eq!(families(None, &[], &[])[0], &MODERN);
     }
 
     #[test]
@@ -180,6 +236,34 @@ mod tests {
         assert_eq!(first(2, 255, Some(6), &[]), &MODERN);
         assert_eq!(first(0, 255, Some(6), &[]), &EARLY_SEVEN_REFERENCE);
         assert_eq!(first(0, 3, Some(6), &[]), &SIX_REFERENCE);
+    }
+
+    #[test]
+    fn members_that_files_does_not_list_tell_the_npms_that_pack_them_all_the_same() {
+        let of = |reference_level, member: &str, files: &[&str]| {
+            let marks = GzipMarks {
+                mtime: 0,
+                xfl: 2,
+                os: 255,
+                reference_level,
+            };
+            families(Some(marks), &members(&["a", member], PORTABLE_TIME), files)[0]
+        };
+        let reference = Some(9);
+        assert_eq!(of(reference, "sub/LICENSE", &["sub/a"]), &SIXTEEN_TEN);
+        assert_eq!(of(None, "sub/README.md", &["sub/a"]), &MODERN_TEN);
+        assert_eq!(of(reference, "CHANGELOG.md", &["sub"]), &SIXTEEN_SEVEN);
+        for listed in ["sub", "./sub/", "sub/LICENSE", "**/x"] {
+            assert_eq!(
+                of(reference, "sub/LICENSE", &[listed]),
+                &SIXTEEN,
+                "{listed}"
+            );
+        }
+        assert_eq!(of(reference, "sub/LICENSE", &[]), &SIXTEEN);
+        assert_eq!(of(reference, "LICENSE", &["sub"]), &SIXTEEN);
+        assert_eq!(of(reference, "CHANGELOG.md", &["CHANGELOG.md"]), &SIXTEEN);
+        assert_eq!(of(None, "CHANGELOG.md", &["sub"]), &MODERN);
     }
 
     #[test]

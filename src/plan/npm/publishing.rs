@@ -1,0 +1,435 @@
+//! What the publisher's own workflow or script runs before it publishes, and from which
+//! folder: read from `.github/workflows` of the commit, or else from the scripts of
+//! `package.json`. Steps that install or check are left out, since the plan installs by itself
+//! and nothing of a check is packed. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::manifest::Manifest;
+use super::shell::{Purpose, commands, plain_folder, purpose};
+use super::yaml;
+
+/// Where workflows are (GitHub documentation, "Workflow syntax").
+const WORKFLOWS: &str = "/.github/workflows/";
+
+/// What a file's name says of a workflow that publishes releases, and of one that publishes
+/// something else.
+const RELEASING: [&str; 3] = ["release", "publish", "npm"];
+const NOT_RELEASING: [&str; 5] = ["canary", "nightly", "preview", "snapshot", "docs"];
+
+/// How deep scripts that call scripts are followed.
+const MAX_DEPTH: usize = 4;
+
+/// What an expression of a workflow begins with; its value is not in the source.
+const EXPRESSION: &str = "${{";
+
+/// What is run before publishing, and what is published then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Publishing {
+    /// The major version of the Node.js that the workflow asks for.
+    pub(super) node: Option<u64>,
+    pub(super) commands: Vec<Command>,
+    /// The folder that is published, below the repository's root, where it is not the
+    /// package's own.
+    pub(super) folder: Option<String>,
+    /// Where this is said: the file, or the script.
+    pub(super) said_by: String,
+    /// Whether that is a workflow.
+    pub(super) is_workflow: bool,
+}
+
+/// Lines for a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Command {
+    pub(super) text: String,
+    /// The folder, below the repository's root.
+    pub(super) cwd: String,
+    pub(super) env: BTreeMap<String, String>,
+}
+
+/// Where the scripts are that commands call.
+pub(super) struct Package<'a> {
+    /// Its folder below the repository's root; empty for the root.
+    pub(super) directory: &'a str,
+    pub(super) manifest: &'a Manifest,
+    /// The manifest at the repository's root, where there is one.
+    pub(super) root: Option<&'a Manifest>,
+}
+
+/// What the source says of how it is published.
+pub(super) fn told(tree: &BTreeMap<String, Vec<u8>>, package: &Package<'_>) -> Option<Publishing> {
+    let mut files: Vec<(&str, Value)> = tree
+        .iter()
+        .filter_map(|(path, bytes)| {
+            let name = path.strip_prefix(WORKFLOWS)?;
+            Some((name, yaml::parse(&String::from_utf8_lossy(bytes))?))
+        })
+        .collect();
+    let has = |name: &str, words: &[&str]| words.iter().any(|word| name.contains(word));
+    files.sort_by_key(|(name, _)| (has(name, &NOT_RELEASING), !has(name, &RELEASING)));
+    files
+        .iter()
+        .find_map(|(name, workflow)| of_workflow(name, workflow, tree, package))
+        .or_else(|| of_scripts(package))
+}
+
+/// The first job of a workflow that publishes this package.
+fn of_workflow(
+    name: &str,
+    workflow: &Value,
+    tree: &BTreeMap<String, Vec<u8>>,
+    package: &Package<'_>,
+) -> Option<Publishing> {
+    let jobs = workflow["jobs"].as_object()?;
+    jobs.values().find_map(|job| {
+        let mut run = Run::new(package);
+        let is_published = run.job(workflow, job, tree);
+        let needed = job["needs"].as_array().into_iter().flatten();
+        let needed = needed.chain(Some(&job["needs"]).filter(|one| one.is_string()));
+        let mut found = run.finish(is_published)?;
+        // What other jobs built is handed over to it.
+        if uses(job, "actions/download-artifact") {
+            for needed in needed.filter_map(|name| jobs.get(name.as_str()?)) {
+                let mut before = Run::new(package);
+                before.job(workflow, needed, tree);
+                found.commands.splice(0..0, before.commands);
+            }
+        }
+        found.said_by = format!(".github/workflows/{name}");
+        found.is_workflow = true;
+        Some(found)
+    })
+}
+
+fn uses(job: &Value, action: &str) -> bool {
+    let mut steps = job["steps"].as_array().into_iter().flatten();
+    steps.any(|step| {
+        let used = step["uses"].as_str();
+        used.is_some_and(|used| used.starts_with(action))
+    })
+}
+
+/// The first script that publishes, and does something before.
+fn of_scripts(package: &Package<'_>) -> Option<Publishing> {
+    let own = (package.manifest, package.directory);
+    let root = package.root.map(|root| (root, ""));
+    std::iter::once(own)
+        .chain(root)
+        .find_map(|(manifest, cwd)| {
+            manifest.publishing_scripts().find_map(|script| {
+                let mut run = Run::new(package);
+                let is_published = run.block(&format!("npm run {script}"), cwd, &BTreeMap::new());
+                let mut found = run.finish(is_published)?;
+                if found.commands.is_empty() && found.folder.is_none() {
+                    return None;
+                }
+                found.said_by = format!("script {script} of package.json");
+                Some(found)
+            })
+        })
+}
+
+/// What was read so far of what runs.
+struct Run<'a> {
+    package: &'a Package<'a>,
+    node: Option<u64>,
+    commands: Vec<Command>,
+    /// What is published, below the repository's root.
+    published: String,
+}
+
+impl<'a> Run<'a> {
+    fn new(package: &'a Package<'a>) -> Self {
+        Self {
+            package,
+            node: None,
+            commands: Vec::new(),
+            published: String::new(),
+        }
+    }
+
+    /// What was read, where it publishes this package and not another of the repository.
+    fn finish(self, is_published: bool) -> Option<Publishing> {
+        let own = self.package.directory;
+        let is_own = self.published.is_empty() || self.published == own;
+        let below = match own {
+            "" => true,
+            own => self
+                .published
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.starts_with('/')),
+        };
+        (is_published && (is_own || below)).then(|| Publishing {
+            node: self.node,
+            commands: self.commands,
+            folder: (!is_own).then_some(self.published),
+            ..Publishing::default()
+        })
+    }
+
+    /// Reads a job; whether it publishes.
+    fn job(&mut self, workflow: &Value, job: &Value, tree: &BTreeMap<String, Vec<u8>>) -> bool {
+        let default = [job, workflow]
+            .iter()
+            .find_map(|of| of["defaults"]["run"]["working-directory"].as_str());
+        for step in job["steps"].as_array().into_iter().flatten() {
+            let cwd = step["working-directory"].as_str().or(default).unwrap_or("");
+            let Some(cwd) = plain_folder(cwd) else {
+                continue;
+            };
+            if let Some(action) = step["uses"].as_str() {
+                if action.starts_with("actions/setup-node") {
+                    self.node = node_of(&step["with"], tree).or(self.node);
+                }
+                if let Some(command) = published_by(action, &step["with"])
+                    && self.block(&command, &cwd, &BTreeMap::new())
+                {
+                    return true;
+                }
+            }
+            let mut env = BTreeMap::new();
+            for of in [workflow, job, step] {
+                env.extend(environment(&of["env"]));
+            }
+            let text = step["run"].as_str().unwrap_or_default();
+            if self.block(text, &cwd, &env) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Reads a block of commands; whether it publishes.
+    fn block(&mut self, text: &str, cwd: &str, env: &BTreeMap<String, String>) -> bool {
+        let (mut kept, mut here) = (Vec::new(), cwd.to_owned());
+        let mut is_published = false;
+        for command in self.expand(text, cwd, 0).unwrap_or_default() {
+            if let Some(folder) = command.strip_prefix("cd ").and_then(plain_folder) {
+                here = join(&here, &folder);
+            }
+            match purpose(&command) {
+                Purpose::Publishes(folder) => {
+                    self.published = join(&here, &folder.unwrap_or_default());
+                    is_published = true;
+                    break;
+                }
+                Purpose::Nothing => {}
+                Purpose::Script(_) | Purpose::Other if command.contains(EXPRESSION) => {}
+                Purpose::Script(_) | Purpose::Other => kept.push(command),
+            }
+        }
+        if kept.iter().any(|command| !command.starts_with("cd ")) {
+            self.commands.push(Command {
+                text: kept.join("\n"),
+                cwd: cwd.to_owned(),
+                env: env.clone(),
+            });
+        }
+        is_published
+    }
+
+    /// The commands of a block, with those of scripts that publish in the place of their
+    /// call. None where a block cannot be parted.
+    fn expand(&self, text: &str, cwd: &str, depth: usize) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        for command in commands(text)? {
+            let inner = match purpose(&command) {
+                Purpose::Script(name) if depth < MAX_DEPTH => self
+                    .scripts(cwd)
+                    .and_then(|manifest| manifest.with_those_before(&name))
+                    .and_then(|text| self.expand(&text, cwd, depth + 1)),
+                Purpose::Script(_) | Purpose::Publishes(_) | Purpose::Nothing | Purpose::Other => {
+                    None
+                }
+            };
+            let publishes = |inner: &Vec<String>| {
+                let mut inner = inner.iter();
+                inner.any(|command| matches!(purpose(command), Purpose::Publishes(_)))
+            };
+            match inner.filter(publishes) {
+                Some(inner) => all.extend(inner),
+                None => all.push(command),
+            }
+        }
+        Some(all)
+    }
+
+    /// The manifest whose scripts are called in a folder.
+    fn scripts(&self, cwd: &str) -> Option<&Manifest> {
+        if cwd == self.package.directory {
+            return Some(self.package.manifest);
+        }
+        self.package.root.filter(|_| cwd.is_empty())
+    }
+}
+
+/// The command that stands for an action which publishes (the actions' own documentation).
+fn published_by(action: &str, with: &Value) -> Option<String> {
+    let (name, _) = action.split_once('@').unwrap_or((action, ""));
+    match name {
+        "JS-DevTools/npm-publish" => {
+            let package = with["package"].as_str().unwrap_or("");
+            let folder = package.trim_end_matches("package.json");
+            Some(format!("npm publish {folder}"))
+        }
+        "cycjimmy/semantic-release-action" => Some("semantic-release".to_owned()),
+        "changesets/action" => with["publish"].as_str().map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// Variables whose values are in the workflow itself.
+fn environment(env: &Value) -> impl Iterator<Item = (String, String)> + '_ {
+    env.as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| {
+            let value = value.as_str().filter(|value| !value.contains(EXPRESSION))?;
+            let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            // The build's own tools are found and keep their home.
+            let is_kept = is_name && !name.is_empty() && !["PATH", "HOME"].contains(&name.as_str());
+            is_kept.then(|| (name.clone(), value.to_owned()))
+        })
+}
+
+/// The major version that `actions/setup-node` is told (its `README.md`, "Usage").
+fn node_of(with: &Value, tree: &BTreeMap<String, Vec<u8>>) -> Option<u64> {
+    if let Some(version) = with["node-version"].as_str() {
+        return major(version);
+    }
+    let file = plain_folder(with["node-version-file"].as_str()?)?;
+    let bytes = tree.get(&format!("/{file}"))?;
+    major(&String::from_utf8_lossy(bytes))
+}
+
+/// The major version that a text begins with.
+pub(super) fn major(text: &str) -> Option<u64> {
+    let text = text
+        .trim()
+        .trim_start_matches(['v', '^', '~', '>', '=', ' ']);
+    text.split('.').next()?.trim().parse().ok()
+}
+
+/// A folder below another; both may be empty.
+fn join(folder: &str, below: &str) -> String {
+    match (folder, below) {
+        (folder, "") => folder.to_owned(),
+        ("", below) => below.to_owned(),
+        (folder, below) => format!("{folder}/{below}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest::parse;
+    use super::*;
+
+    fn told_of(workflow: &str, scripts: &str, directory: &str) -> Option<Publishing> {
+        let manifest = parse(format!(r#"{{"scripts":{{{scripts}}}}}"#).as_bytes()).expect("valid");
+        let package = Package {
+            directory,
+            manifest: &manifest,
+            root: Some(&manifest),
+        };
+        let tree = BTreeMap::from([
+            (format!("{WORKFLOWS}a.yml"), workflow.as_bytes().to_vec()),
+            ("/.nvmrc".to_owned(), b"v18.2.0\n".to_vec()),
+        ]);
+        told(&tree, &package)
+    }
+
+    fn job(steps: &str) -> String {
+        format!("jobs:\n  one:\n    steps:\n{steps}")
+    }
+
+    fn lines(found: &Publishing) -> Vec<(&str, &str)> {
+        let commands = found.commands.iter();
+        commands
+            .map(|one| (one.text.as_str(), one.cwd.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn a_workflow_that_publishes_tells_what_runs_before_and_nothing_after() {
+        let workflow = job(concat!(
+            "    - uses: actions/setup-node@v3\n      with:\n        node-version: 18.x\n",
+            "    - run: npm ci && npm test\n",
+            "    - run: |\n        npm run build\n        cp LICENSE build\n",
+            "      env:\n        MODE: fast\n        TOKEN: ${{ secrets.T }}\n",
+            "    - run: node set.js ${{ github.ref }}\n",
+            "    - run: npm publish ./build\n",
+            "    - run: npm run docs\n",
+        ));
+        let found = told_of(&workflow, "", "").expect("told");
+        assert_eq!(lines(&found), [("npm run build\ncp LICENSE build", "")]);
+        let env: Vec<_> = found.commands[0].env.keys().collect();
+        assert_eq!(env, ["MODE"]);
+        assert_eq!(found.folder.as_deref(), Some("build"));
+        assert_eq!(found.node, Some(18));
+        assert!(found.is_workflow && found.said_by.ends_with("a.yml"));
+    }
+
+    #[test]
+    fn a_workflow_that_does_not_publish_tells_nothing() {
+        assert_eq!(told_of(&job("    - run: npm run build\n"), "", ""), None);
+        assert_eq!(told_of("a: [", "", ""), None);
+    }
+
+    #[test]
+    fn a_job_is_of_this_package_or_of_the_whole_repository() {
+        let at = |cwd: &str| {
+            let steps = format!("    - run: npm publish\n      working-directory: {cwd}\n");
+            told_of(&job(&steps), "", "packages/a").map(|found| found.folder)
+        };
+        assert_eq!(at("packages/a"), Some(None));
+        assert_eq!(at("."), Some(None));
+        assert_eq!(at("packages/a/dist"), Some(Some("packages/a/dist".into())));
+        assert_eq!(at("packages/ab"), None);
+    }
+
+    #[test]
+    fn a_script_that_publishes_is_followed_and_one_that_does_not_is_called() {
+        let scripts = r#""release":"npm run build && npm run ship","ship":"cd out && npm publish","build":"tsc""#;
+        let by_workflow = told_of(&job("    - run: yarn release\n"), scripts, "").expect("told");
+        assert_eq!(lines(&by_workflow), [("npm run build\ncd out", "")]);
+        assert_eq!(by_workflow.folder.as_deref(), Some("out"));
+        let by_script = told_of("", scripts, "").expect("told");
+        assert_eq!(by_script.commands, by_workflow.commands);
+        assert!(!by_script.is_workflow);
+        // What only pushes and publishes tells nothing.
+        assert_eq!(
+            told_of("", r#""release":"git push && npm publish""#, ""),
+            None
+        );
+        let round = r#""release":"npm run again","again":"npm run release""#;
+        assert_eq!(told_of("", round, ""), None);
+    }
+
+    #[test]
+    fn what_a_job_downloads_is_built_by_the_jobs_that_it_needs() {
+        let of = |download: &str| {
+            let workflow = format!(
+                "jobs:\n  make:\n    steps:\n    - run: make it\n  ship:\n    needs: make\n    steps:\n{download}    - run: npm publish\n"
+            );
+            told_of(&workflow, "", "").expect("told").commands.len()
+        };
+        assert_eq!(of("    - uses: actions/download-artifact@v3\n"), 1);
+        assert_eq!(of(""), 0);
+    }
+
+    #[test]
+    fn the_node_is_a_number_or_in_a_file_and_else_not_told() {
+        let with = |text: &str| {
+            let steps = format!(
+                "    - uses: actions/setup-node@v4\n      with:\n        {text}\n    - run: npm publish\n"
+            );
+            told_of(&job(&steps), "", "").expect("told").node
+        };
+        assert_eq!(with("node-version: '16'"), Some(16));
+        assert_eq!(with("node-version-file: .nvmrc"), Some(18));
+        assert_eq!(with("node-version: lts/*"), None);
+        assert_eq!(with("node-version: ${{ matrix.node }}"), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! What the command lines of a publisher's scripts and workflows are for: installing,
+//! checking, publishing, or something that may make what is published. Lines are told apart by
+//! the programs' own words; nothing here runs them. Pure.
+
+/// What a command is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It publishes, from this folder where it names one.
+    Publishes(Option<String>),
+    /// It calls a script of `package.json`.
+    Script(String),
+    /// It makes nothing that is packed, as far as its program tells: it installs, checks, or
+    /// speaks to others.
+    Nothing,
+    /// Anything else.
+    Other,
+}
+
+/// Programs that make nothing of a package.
+const IDLE: [&str; 12] = [
+    "git", "gh", "echo", "curl", "wget", "sudo", "corepack", "codecov", "sleep", "exit", "true",
+    "ls",
+];
+
+/// Programs that publish, whatever follows them (their own documentation, "Usage").
+const PUBLISHERS: [&str; 4] = ["semantic-release", "np", "release-it", "clean-publish"];
+
+/// Programs that publish when they are told to by this word.
+const TOLD_TO_PUBLISH: [&str; 5] = ["npm", "pnpm", "yarn", "lerna", "changeset"];
+
+/// Options of `publish` that are followed by a value (npm documentation, "npm publish";
+/// pnpm documentation, "pnpm publish").
+const WITH_VALUE: [&str; 8] = [
+    "--tag",
+    "--access",
+    "--otp",
+    "--registry",
+    "--filter",
+    "-F",
+    "--workspace",
+    "-w",
+];
+
+/// What a script's name begins with where it checks or reports, by convention.
+const CHECKING: [&str; 10] = [
+    "test", "lint", "check", "coverage", "bench", "e2e", "format", "prettier", "type", "size",
+];
+
+/// Commands in a line or a block of lines, in their order: what line ends, `&&` and `;` part,
+/// outside of quotation marks. None where it has more of a shell's grammar than that.
+pub(super) fn commands(block: &str) -> Option<Vec<String>> {
+    let block = block.replace("\\\n", " ");
+    let mut found = vec![String::new()];
+    let mut quote = None;
+    let mut characters = block.chars().peekable();
+    while let Some(character) = characters.next() {
+        let parts = match (quote, character) {
+            (None, '\n' | ';') => true,
+            (None, '&') if characters.peek() == Some(&'&') => {
+                characters.next();
+                true
+            }
+            _ => false,
+        };
+        if parts {
+            found.push(String::new());
+            continue;
+        }
+        match (quote, character) {
+            (None, '\'' | '"') => quote = Some(character),
+            (Some(mark), _) if mark == character => quote = None,
+            _ => {}
+        }
+        if let Some(last) = found.last_mut() {
+            last.push(character);
+        }
+    }
+    let found: Vec<String> = found
+        .iter()
+        .map(|command| command.trim().to_owned())
+        .filter(|command| !command.is_empty() && !command.starts_with('#'))
+        .collect();
+    (quote.is_none() && !found.iter().any(|command| is_compound(command))).then_some(found)
+}
+
+/// Whether a command is part of a shell's larger constructs (POSIX.1-2017, "Shell Command
+/// Language", 2.9.4), or takes its input from the lines after it (2.7.4).
+fn is_compound(command: &str) -> bool {
+    let first = command.split_whitespace().next().unwrap_or_default();
+    let is_word = ["if", "for", "while", "until", "case", "{", "function"].contains(&first);
+    is_word || command.starts_with('(') || command.contains("<<") || command.contains("||")
+}
+
+/// What one command is for.
+pub(super) fn purpose(command: &str) -> Purpose {
+    let mut words = command
+        .split_whitespace()
+        .skip_while(|word| is_assignment(word) || is_launcher(word))
+        .peekable();
+    let Some(program) = words.next() else {
+        return Purpose::Nothing;
+    };
+    let is_manager = ["npm", "pnpm", "yarn"].contains(&program);
+    if PUBLISHERS.contains(&program) {
+        return Purpose::Publishes(None);
+    }
+    if IDLE.contains(&program) {
+        return Purpose::Nothing;
+    }
+    let rest = plain_words(words);
+    let Some((first, after)) = rest.split_first() else {
+        // `yarn` by itself installs.
+        return if is_manager {
+            Purpose::Nothing
+        } else {
+            Purpose::Other
+        };
+    };
+    // `yarn npm publish`, of yarn 2 and later.
+    let (first, after) = match after.split_first() {
+        Some((second, after)) if program == "yarn" && *first == "npm" => (second, after),
+        _ => (first, after),
+    };
+    if TOLD_TO_PUBLISH.contains(&program) && *first == "publish" {
+        return Purpose::Publishes(after.first().and_then(|folder| plain_folder(folder)));
+    }
+    if !is_manager {
+        return Purpose::Other;
+    }
+    match (program, *first) {
+        (_, "run" | "run-script") => script(after.first().copied()),
+        ("npm", "test" | "t" | "tst") => Purpose::Nothing,
+        ("npm", "exec") | ("pnpm" | "yarn", "exec" | "dlx") => Purpose::Other,
+        // The others of npm install, ask the registry or set something.
+        ("npm", _) => Purpose::Nothing,
+        (_, "install" | "i" | "add" | "config" | "set" | "version" | "audit" | "global") => {
+            Purpose::Nothing
+        }
+        (_, name) if PUBLISHERS.contains(&name) => Purpose::Publishes(None),
+        ("yarn" | "pnpm", name) if ["lerna", "changeset"].contains(&name) => {
+            purpose(&rest.join(" "))
+        }
+        (_, name) => script(Some(name)),
+    }
+}
+
+/// The call of a script, where it is not one that checks.
+fn script(name: Option<&str>) -> Purpose {
+    match name {
+        Some(name) if !checks(name) => Purpose::Script(name.to_owned()),
+        _ => Purpose::Nothing,
+    }
+}
+
+/// Whether a script of this name checks or reports, and makes nothing.
+pub(super) fn checks(name: &str) -> bool {
+    CHECKING.iter().any(|check| name.starts_with(check))
+}
+
+/// Words without options and their values.
+fn plain_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut plain = Vec::new();
+    let mut is_value = false;
+    for word in words {
+        let was_value = std::mem::replace(&mut is_value, WITH_VALUE.contains(&word));
+        if !was_value && !word.starts_with('-') {
+            plain.push(word);
+        }
+    }
+    plain
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// Whether what follows the word is the program.
+fn is_launcher(word: &str) -> bool {
+    ["npx", "cross-env", "env"].contains(&word)
+}
+
+/// A folder below the working directory, without `./` and slashes at the ends; empty for the
+/// working directory itself, none where it is no such folder.
+pub(super) fn plain_folder(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./@".contains(c);
+    let parts: Vec<&str> = text
+        .trim_matches(['"', '\''])
+        .split('/')
+        .filter(|part| !matches!(*part, "" | "."))
+        .collect();
+    let is_file = parts.last().is_some_and(|last| last.ends_with(".tgz"));
+    let is_below = !text.starts_with('/') && !parts.contains(&"..");
+    (is_below && !is_file && parts.iter().all(|part| part.chars().all(is_plain)))
+        .then(|| parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publishes(folder: &str) -> Purpose {
+        Purpose::Publishes(Some(folder.to_owned()))
+    }
+
+    #[test]
+    fn a_block_is_parted_outside_of_quotation_marks_and_not_at_all_where_it_is_a_program() {
+        let parted = |block| commands(block).map(|found| found.join("|"));
+        let text = "npm ci\n# note\na 'b && c; d' && e \\\nf; g\n";
+        assert_eq!(parted(text).as_deref(), Some("npm ci|a 'b && c; d'|e  f|g"));
+        for program in [
+            "if a; then b; fi",
+            "for a in b; do c; done",
+            "a <<E\nb\nE",
+            "a 'b",
+            "(a)",
+            "a || b",
+        ] {
+            assert_eq!(parted(program), None, "{program}");
+        }
+    }
+
+    #[test]
+    fn publishing_is_told_with_its_folder() {
+        assert_eq!(purpose("npm publish"), Purpose::Publishes(None));
+        assert_eq!(
+            purpose("npm publish ./build/ --access public"),
+            publishes("build")
+        );
+        assert_eq!(purpose("pnpm publish --tag next dist"), publishes("dist"));
+        assert_eq!(purpose("A=1 yarn npm publish"), Purpose::Publishes(None));
+        assert_eq!(
+            purpose("npx semantic-release --branches x"),
+            Purpose::Publishes(None)
+        );
+        assert_eq!(purpose("yarn semantic-release"), Purpose::Publishes(None));
+        assert_eq!(purpose("pnpm changeset publish"), Purpose::Publishes(None));
+        assert_eq!(
+            purpose("npm publish demo-1.0.0.tgz"),
+            Purpose::Publishes(None)
+        );
+        assert_eq!(purpose("npm publish ../other"), Purpose::Publishes(None));
+        assert_ne!(purpose("changeset version"), Purpose::Publishes(None));
+    }
+
+    #[test]
+    fn a_call_of_a_script_is_told_from_what_installs_and_checks() {
+        let build = Purpose::Script("build".into());
+        for call in [
+            "npm run build",
+            "yarn build",
+            "pnpm run build",
+            "npm run --silent build",
+        ] {
+            assert_eq!(purpose(call), build, "{call}");
+        }
+        for idle in [
+            "npm ci",
+            "npm i -g x",
+            "yarn",
+            "yarn install",
+            "npm test",
+            "npm run lint:js",
+            "git push",
+            "yarn test:ci",
+            "npm config set x",
+        ] {
+            assert_eq!(purpose(idle), Purpose::Nothing, "{idle}");
+        }
+        for other in ["cp LICENSE build", "tsc -p .", "npx tsc", "npm exec tsc"] {
+            assert_eq!(purpose(other), Purpose::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_folder_stays_below_where_it_is_named() {
+        assert_eq!(plain_folder("./a/b/").as_deref(), Some("a/b"));
+        assert_eq!(plain_folder(".").as_deref(), Some(""));
+        for no in ["../a", "/a", "a/../../b", "$DIR", "a b", "x.tgz"] {
+            assert_eq!(plain_folder(no), None, "{no}");
+        }
+    }
+}
