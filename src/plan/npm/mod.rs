@@ -270,8 +270,14 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         return Ok(plans);
     };
     let packer = packers.first().copied().unwrap_or(Packer::Npm);
-    for script in scripts(facts, &manifest, &install, runner, told.as_ref()) {
+    let scripts = scripts(facts, &manifest, &install, runner, told.as_ref());
+    let likeliest = scripts.first().cloned();
+    for script in scripts {
         plans.push(packing(&found[0], packer, Some(script)));
+    }
+    // Marks do not always tell one family from the next.
+    if let (Packer::Npm, Some(next)) = (packer, found.get(1)) {
+        plans.extend(likeliest.map(|script| packing(next, packer, Some(script))));
     }
     Ok(plans)
 }

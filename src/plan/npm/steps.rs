@@ -20,6 +20,7 @@ use crate::model::{
 use crate::store::archive::MemberStamp;
 
 /// Scripts that run before the package is packed.
+#[derive(Clone)]
 pub(super) struct Scripts<'a> {
     pub(super) install: Install,
     /// The Node.js and npm that run them.
@@ -212,6 +213,10 @@ impl<'a> Packing<'a> {
             about_build.push(format!("{packed} is what is published"));
         }
         let here = |run| Step::new(run, packed.clone());
+        if let (Some((_, chmod)), true) = (umask(facts.stamps), scripts.is_some()) {
+            // What the scripts made has the modes of that umask too.
+            build.push(here(words(&format!("chmod -R {chmod} ."))));
+        }
         if let Some(commit) = written_commit(facts, self.manifest) {
             files.insert("git-head.js".into(), WRITE_COMMIT.into());
             let run = format!("{WORK_DIR}/tools/node/bin/node {WORK_DIR}/git-head.js {commit}");

