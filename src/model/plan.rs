@@ -146,7 +146,8 @@ impl Default for Limits {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
 pub enum RecoveredFact {
-    /// The build backend and its version (`WHEEL`, field `Generator`).
+    /// The build backend and its version (`WHEEL`, field `Generator`; for a source
+    /// distribution, that of the wheel that was published with it).
     Generator {
         /// The backend's distribution name.
         name: String,
@@ -162,7 +163,7 @@ pub enum RecoveredFact {
     Toolchain {
         /// Its name, such as `cargo` or `npm`.
         name: String,
-        /// Its version.
+        /// Its version, or with `<` before it the first that it was not.
         version: String,
     },
     /// The modification time of the publisher's checkout, told from member times.

@@ -72,6 +72,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     let times: Vec<Time> = times_of_sdist(facts, backend);
     let [first, second] = pythons(facts.published());
     let mut found = Vec::new();
+    let by_command = is_by_flits_command(facts, backend);
     for tool in &tools {
         let path: &[String] = if tool.leaves_own_backend {
             &[]
@@ -92,6 +93,14 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             listing: None,
         };
         let likeliest = times.first();
+        if by_command {
+            let of_command = Base {
+                product: Product::SdistByFlit,
+                requires: &with_flit(tool),
+                ..base
+            };
+            found.extend(times.iter().map(|time| of_command.candidate(first, time)));
+        }
         found.extend(times.iter().map(|time| base.candidate(first, time)));
         found.extend(likeliest.map(|time| base.candidate(second, time)));
         let distributed = tool.as_distributed.as_ref().zip(likeliest);
@@ -101,6 +110,23 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         );
     }
     Ok(found)
+}
+
+/// Whether flit's own command packed it, which takes every file that git tracks; the hook
+/// of flit-core takes no hidden one by itself (flit 3.9, `flit/sdist.py`, `select_files`, and
+/// `flit_core/sdist.py`).
+fn is_by_flits_command(facts: &Facts<'_>, backend: Option<Backend>) -> bool {
+    backend == Some(Backend::Flit) && facts.stamps.iter().any(|stamp| stamp.name.starts_with('.'))
+}
+
+/// What is installed for that: the command of the same release, which has the number of
+/// flit-core's.
+fn with_flit(tool: &Tool) -> Vec<String> {
+    let flit = match &tool.told {
+        Some(RecoveredFact::Generator { version, .. }) => format!("flit=={version}"),
+        _ => "flit".to_owned(),
+    };
+    tool.requires.iter().cloned().chain([flit]).collect()
 }
 
 /// The backend of the wheel that was built with it, where that is the one that the source

@@ -43,6 +43,8 @@ pub(super) enum Product<'a> {
         /// Where in the source it is (PEP 517, "In-tree build backends").
         path: &'a [String],
     },
+    /// A source distribution, by flit's own command.
+    SdistByFlit,
 }
 
 #[derive(Clone, Copy)]
@@ -89,6 +91,7 @@ impl Base<'_> {
                 match self.product {
                     Product::Wheel => "where pip writes the wheel",
                     Product::Sdist { .. } => "where the backend writes the source distribution",
+                    Product::SdistByFlit => "where flit writes the source distribution",
                 }
                 .to_owned(),
             ),
@@ -114,7 +117,7 @@ impl Base<'_> {
         // What a source distribution has of modes is that of the checkout.
         let modes_tell = match self.product {
             Product::Wheel => is_from_windows,
-            Product::Sdist { .. } => true,
+            Product::Sdist { .. } | Product::SdistByFlit => true,
         };
         let checkout = Checkout::of(facts, modes_tell, &mut recovered, &mut reasons);
         let mut build = Vec::new();
@@ -224,6 +227,9 @@ impl Base<'_> {
                 "/build/out",
                 ".",
             ]),
+            Product::SdistByFlit => [python.as_str(), "-m", "flit", "build", "--format", "sdist"]
+                .map(str::to_owned)
+                .to_vec(),
             Product::Sdist { backend, path } => {
                 files.insert(FRONT_END_FILE.to_owned(), FRONT_END.to_owned());
                 let script = format!("{WORK_DIR}/{FRONT_END_FILE}");
@@ -276,7 +282,15 @@ impl Base<'_> {
                 cutoff: facts.published().and_then(after_upload),
                 dated_by: DatedBy::Registry,
                 build_network: Network::None,
-                output: format!("out/{}", facts.artifact.name),
+                output: match self.product {
+                    Product::Wheel | Product::Sdist { .. } => {
+                        format!("out/{}", facts.artifact.name)
+                    }
+                    // The command has no option for it.
+                    Product::SdistByFlit => {
+                        format!("{}/dist/{}", facts.package_dir(), facts.artifact.name)
+                    }
+                },
                 prepare,
                 build,
                 env,

@@ -69,6 +69,30 @@ fn the_wheel_beside_it_pins_the_backend_whose_hook_is_called() {
 }
 
 #[test]
+fn hidden_files_are_packed_by_flits_own_command_and_by_no_other() {
+    let first = |situation: &Situation| {
+        let found = situation.candidates().expect("plans");
+        let told: Vec<String> = installed(&found[0])
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        (told, found[0].plan.clone())
+    };
+    let mut tracked = flit();
+    tracked.stamp("src/.hidden", COMMIT_TIME);
+    beside(&mut tracked, "flit 3.9.0");
+    assert_eq!(first(&tracked).0, ["flit-core==3.9.0"]);
+    tracked.stamp(".gitignore", COMMIT_TIME);
+    let (told, plan) = first(&tracked);
+    assert_eq!(told, ["flit-core==3.9.0", "flit==3.9.0"]);
+    assert_eq!(plan.build[0].run[1..4], ["-m", "flit", "build"]);
+    assert_eq!(plan.output, "src/dist/demo-1.0.tar.gz");
+    let mut other = situation("hatchling", "hatchling.build");
+    other.stamp(".gitignore", COMMIT_TIME);
+    assert_eq!(first(&other).0, ["hatchling"]);
+}
+
+#[test]
 fn a_wheel_of_another_backend_tells_nothing_and_one_of_setuptools_old_command_does() {
     let mut situation = flit();
     beside(&mut situation, "hatchling 1.25.0");
