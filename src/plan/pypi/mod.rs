@@ -16,7 +16,7 @@ use super::{Candidate, Error, Facts};
 use crate::model::{ArtifactKind, RecoveredFact};
 use backend::{Backend, generator};
 use python::{BEFORE_3_12, pythons};
-use requirements::{builds_itself, declared, distributed, requirements};
+use requirements::{before_own_command, builds_itself, declared, distributed, requirements};
 pub(super) use sdist::{is_old as is_old_sdist, wanted_companion};
 use steps::{Base, Product};
 use time::{Time, since_1980, times};
@@ -57,8 +57,10 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         told: Some(&told),
         why: &why,
         requires: &requires,
-        // The Generator says which backend ran; another one in the tree did not.
+        // The Generator says which backend ran; another one of its name in the tree did not.
+        // One of another name is the source's own, and calls it.
         leaves_own_backend: !declared.backend_path.is_empty()
+            && Backend::of_object(&declared.build_backend).is_some()
             && !builds_itself(facts, backend, &version),
         listing: None,
     };
@@ -69,6 +71,7 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .collect();
     let [first, second] = pythons(facts.published());
     let as_distributed = distributed(&requires, backend, &version);
+    let with_its_command = before_own_command(facts, &requires, backend);
     // Setuptools of that age need what Python 3.12 took away.
     let on_distribution = as_distributed.as_ref().zip(times.first());
     Ok(times
@@ -79,6 +82,10 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             on_distribution
                 .map(|(requires, time)| Base { requires, ..base }.candidate(BEFORE_3_12, time)),
         )
+        .chain(with_its_command.iter().flat_map(|requires| {
+            let before = Base { requires, ..base };
+            times.iter().map(move |time| before.candidate(first, time))
+        }))
         .chain(listing.iter().flat_map(|listing| {
             let listed = Base {
                 listing: Some(listing),

@@ -83,6 +83,10 @@ pub(super) fn requirements(
     if !builds_itself(facts, backend, version) {
         requirements.push(format!("{pinned}=={version}"));
     }
+    if backend == Backend::Setuptools && has_wheels_old_metadata(facts) {
+        requirements.retain(|requirement| requirement_name(requirement) != "wheel");
+        requirements.push(BEFORE_BARE_VERSIONS.into());
+    }
     let is_setuptools = |requirement: &String| requirement_name(requirement) == "setuptools";
     if let Some(old) = old_setuptools(facts, backend) {
         // What the wheel tells of the one that ran comes before what the source asks for:
@@ -103,6 +107,61 @@ pub(super) fn requirements(
 /// and names itself as the Generator (setuptools, "History", v70.1.0).
 const BEFORE_OWN_COMMAND: &str = "setuptools<70.1";
 const LAST_BEFORE: &str = "70.0.0";
+
+/// Until 0.41.0 wheel wrote a requirement's versions in parentheses, and since 0.41.3 at the
+/// latest it does not (wheel, `metadata.py`, `requires_to_requires_dist`).
+const BEFORE_BARE_VERSIONS: &str = "wheel<=0.41.0";
+
+/// Whether METADATA was written by such a wheel. The `bdist_wheel` of setuptools takes what
+/// writes it from wheel where that is installed, and from its own copy elsewhere.
+fn has_wheels_old_metadata(facts: &Facts<'_>) -> bool {
+    let metadata = facts
+        .members
+        .iter()
+        .find(|(name, _)| name.ends_with(".dist-info/METADATA"));
+    metadata.is_some_and(|(_, text)| {
+        String::from_utf8_lossy(text)
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.strip_prefix("Requires-Dist: "))
+            .any(|requirement| {
+                requirement
+                    .split(';')
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end()
+                    .ends_with(')')
+            })
+    })
+}
+
+/// When setuptools 70.1.0 was uploaded: 2024-06-19T12:54:40Z.
+const OWN_COMMAND_SINCE: i64 = 1_718_801_680;
+
+/// The same requirements with the last setuptools that has no `bdist_wheel` of its own, where
+/// the first try takes a later one: the environment may have been an older one.
+pub(super) fn before_own_command(
+    facts: &Facts<'_>,
+    requirements: &[String],
+    backend: Backend,
+) -> Option<Vec<String>> {
+    let is_later = facts
+        .published()
+        .is_some_and(|published| published.as_second() >= OWN_COMMAND_SINCE);
+    let taken = || requirements.iter().any(|one| one == BEFORE_OWN_COMMAND);
+    (backend == Backend::BdistWheel && is_later && !taken())
+        .then(|| with_setuptools(requirements, BEFORE_OWN_COMMAND))
+}
+
+/// Requirements with this setuptools in place of any other.
+fn with_setuptools(requirements: &[String], setuptools: &str) -> Vec<String> {
+    requirements
+        .iter()
+        .filter(|requirement| requirement_name(requirement) != "setuptools")
+        .cloned()
+        .chain([setuptools.to_owned()])
+        .collect()
+}
 
 /// Whether the `bdist_wheel` of wheel can only have run with a setuptools that has none:
 /// `setup.py` does not take it from there by name, and the source asks for no later one.
@@ -192,8 +251,5 @@ pub(super) fn distributed(
     let (_, setuptools) = DISTRIBUTED
         .into_iter()
         .find(|(wheel, _)| backend == Backend::BdistWheel && *wheel == version)?;
-    let others = requirements
-        .iter()
-        .filter(|requirement| requirement_name(requirement) != "setuptools");
-    Some(others.cloned().chain([setuptools.to_owned()]).collect())
+    Some(with_setuptools(requirements, setuptools))
 }

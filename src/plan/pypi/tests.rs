@@ -236,6 +236,57 @@ fn wheels_own_command_tells_a_setuptools_that_has_none() {
 }
 
 #[test]
+fn where_another_setuptools_may_have_run_the_last_without_a_command_of_its_own_is_tried_too() {
+    let asks = |published: &str, setup: &str| {
+        let mut situation = situation("bdist_wheel (0.43.0)");
+        situation.published(published);
+        situation.tree_file("setup.py", setup);
+        let plans = situation.candidates().expect("plans");
+        let of = |plan: &Candidate| {
+            let run = &plan.plan.prepare[1].run;
+            run.contains(&"setuptools<70.1".to_owned())
+        };
+        (of(&plans[0]), plans.iter().any(of))
+    };
+    let by_name = "sdist = 'bdist_wheel' in argv";
+    assert_eq!(asks("2024-06-19T12:54:40Z", by_name), (false, true));
+    assert_eq!(asks("2024-06-19T12:54:39Z", by_name), (false, false));
+    assert_eq!(asks("2024-06-19T12:54:40Z", "setup()"), (true, true));
+}
+
+#[test]
+fn versions_in_parentheses_tell_an_older_wheel_beside_setuptools() {
+    let asks = |generator: &str, requirement: &str| {
+        let mut situation = situation(generator);
+        let metadata = format!("Requires-Dist: {requirement}\n\nRequires-Dist: x (>=1)\n");
+        situation.member("demo-1.0.dist-info/METADATA", &metadata);
+        let run = &situation.candidates().expect("plans")[0].plan.prepare[1].run;
+        run.contains(&"wheel<=0.41.0".to_owned())
+    };
+    let setuptools = "setuptools (75.1.0)";
+    assert!(asks(setuptools, "botocore (<1.36.0,>=1.35.73)"));
+    assert!(asks(setuptools, "x (>=1) ; extra == 'y'"));
+    assert!(!asks(setuptools, "botocore <1.36.0,>=1.35.73"));
+    assert!(!asks(setuptools, "x ; (extra == 'y')"));
+    assert!(!asks("hatchling 1.27.0", "x (>=1)"));
+}
+
+#[test]
+fn a_backend_of_the_sources_own_that_calls_the_named_one_is_left_in_place() {
+    let steps = |backend: &str| {
+        let mut situation = situation("setuptools (82.0.1)");
+        let manifest = format!(
+            "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"{backend}\"\nbackend-path = [\"own\"]\n"
+        );
+        situation.tree_file("pyproject.toml", &manifest);
+        let plan = situation.candidates().expect("plans")[0].plan.clone();
+        plan.build.iter().any(|step| step.run[0] == "sed")
+    };
+    assert!(steps("setuptools.build_meta"));
+    assert!(!steps("backend"));
+}
+
+#[test]
 fn the_setuptools_that_ran_comes_before_the_one_that_the_source_asks_for() {
     let installs = |metadata: &str| {
         let mut situation = situation("bdist_wheel (0.45.1)");
