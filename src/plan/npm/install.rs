@@ -39,8 +39,8 @@ impl Installer {
     }
 }
 
-/// What installs where the registry lacks something that is locked, and where it is below
-/// the work folder.
+/// What installs where the registry lacks something that is locked, or something for
+/// development is from a git host, and where it is below the work folder.
 pub(super) const MEND: &str = include_str!("mend.cjs");
 pub(super) const MEND_FILE: &str = "mend.cjs";
 
@@ -263,7 +263,7 @@ impl Install {
         }
     }
 
-    /// Whether what the registry has no more of what is locked can be resolved anew.
+    /// Whether what the registry lacks of what is locked can be resolved anew or left out.
     pub(super) fn can_mend(&self) -> bool {
         let is_read = matches!(self.installer, Installer::Npm | Installer::Yarn);
         is_read && self.lock.is_some()

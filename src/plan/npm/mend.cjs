@@ -1,6 +1,7 @@
-// Installs what a source locks as far as it is still to be had: a version that the registry has
-// no more is resolved anew within its range. Ends with an error where nothing was gone, since
-// then the plan without this came to the same. What it changes it puts back.
+// Installs what a source locks as far as it is to be had: a version that the registry has no
+// more is resolved anew within its range, and of what is for development, that is left out
+// which leads to something that no registry has (a git host's). Ends with an error where nothing
+// was gone, since then the plan without this came to the same. What it changes it puts back.
 "use strict";
 const fs = require("fs");
 const { spawnSync } = require("child_process");
@@ -10,6 +11,11 @@ const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 const MOST = 20;
 // As npm and yarn say it.
 const GONE = [/\b404\b.*\/-\/([^\s/"]+\.tgz)/, /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/];
+
+// What no registry has, as a lock file says where it is from: a URL that is no registry's
+// tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
+const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/-\/))/;
+const MANIFEST = "package.json";
 
 const locks = LOCKS.filter((file) => fs.existsSync(file)).map((file) => [file, fs.readFileSync(file, "utf8")]);
 let [program, ...words] = process.argv.slice(2);
@@ -46,12 +52,93 @@ function loosen() {
   words = words.map((word) => (word === "--frozen-lockfile" ? "--pure-lockfile" : word));
 }
 
+// Each package that a lock file names: whether it is foreign, and what it leads to.
+function readLock(name, text) {
+  const found = new Map();
+  const add = (package_, where, needs) => {
+    const entry = found.get(package_) || { foreign: false, needs: new Set() };
+    entry.foreign = entry.foreign || where.some((place) => FOREIGN.test(String(place)));
+    for (const need of needs) entry.needs.add(need);
+    found.set(package_, entry);
+  };
+  if (name === "yarn.lock") {
+    for (const block of text.split(/\n(?=\S)/)) {
+      const [head, ...rest] = block.split("\n");
+      const package_ = /^"?(@?[^@"\s]+)@/.exec(head);
+      const needs = rest.map((line) => /^    "?(@?[^"\s]+)"? /.exec(line)).filter(Boolean);
+      const where = rest.map((line) => /^  resolved "([^"]+)"/.exec(line)).filter(Boolean);
+      if (package_) add(package_[1], where.map((found) => found[1]), needs.map((found) => found[1]));
+    }
+    return found;
+  }
+  const read = (entries) => {
+    for (const [place, entry] of Object.entries(entries || {})) {
+      if (!place || !entry || typeof entry !== "object") continue;
+      const needs = [entry.requires, entry.dependencies, entry.optionalDependencies];
+      const names = [].concat(...needs.map((names) => Object.keys(Object(names))));
+      add(place.split("node_modules/").pop(), [entry.version, entry.resolved], names);
+      if (entry.requires) read(entry.dependencies);
+    }
+  };
+  const lock = JSON.parse(text);
+  read(lock.packages);
+  read(lock.dependencies);
+  return found;
+}
+
+// What is for development and leads to something foreign.
+function leadingOutside(manifest, found) {
+  const known = new Map();
+  const leads = (name) => {
+    if (known.has(name)) return known.get(name);
+    known.set(name, false);
+    const entry = found.get(name);
+    const is = Boolean(entry) && (entry.foreign || [...entry.needs].some(leads));
+    known.set(name, is);
+    return is;
+  };
+  return Object.entries(manifest.devDependencies || {})
+    .filter(([name, range]) => FOREIGN.test(String(range)) || leads(name))
+    .map(([name]) => name);
+}
+
+function leaveOut() {
+  const [name, text] = locks[0] || [];
+  if (!name || !fs.existsSync(MANIFEST)) return false;
+  const found = readLock(name, text);
+  const manifest = JSON.parse(fs.readFileSync(MANIFEST, "utf8"));
+  const left = leadingOutside(manifest, found);
+  if (!left.length) return false;
+  console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
+  locks.push([MANIFEST, fs.readFileSync(MANIFEST, "utf8")]);
+  for (const one of left) delete manifest.devDependencies[one];
+  fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
+  if (name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
+  loosen();
+  return true;
+}
+
+// npm goes by what is locked, needed or not.
+function withoutForeign(lock) {
+  const strip = (entries) => {
+    for (const [place, entry] of Object.entries(entries || {})) {
+      if (!entry || typeof entry !== "object") continue;
+      if (place && [entry.version, entry.resolved].some((where) => FOREIGN.test(String(where)))) delete entries[place];
+      else strip(entry.dependencies);
+    }
+  };
+  strip(lock.packages);
+  strip(lock.dependencies);
+  return JSON.stringify(lock, null, 2);
+}
+
+let mended = leaveOut();
 let done = install();
-let mended = false;
 for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
   const gone = GONE.map((said) => said.exec(done.stdout + done.stderr)).find(Boolean);
   if (!gone) break;
-  for (const [name] of locks) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), gone[1]));
+  for (const [name] of locks.filter(([name]) => name !== MANIFEST))
+    fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), gone[1]));
   if (!mended) loosen();
   mended = true;
   done = install();

@@ -403,7 +403,7 @@ impl Scripts<'_> {
     fn why_installed(&self) -> String {
         let mut why = match (self.install.lock, &self.as_of) {
             (Some(lock), AsOf::Mended) => format!(
-                "the source locks what its scripts need in {lock}, and what the registry has no more of that is resolved anew"
+                "the source locks what its scripts need in {lock}; what the registry has no more of that is resolved anew,\nand what is for development and leads to a git host is left out"
             ),
             (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
             (None, AsOf::Release) => {
