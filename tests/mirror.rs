@@ -16,6 +16,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 async fn session(upstream: &FakeRegistry, folder: &Path, cutoff: Option<&str>) -> MirrorSession {
+    session_holding(upstream, folder, cutoff, &[]).await
+}
+
+/// The same, while a lock file names these releases.
+async fn session_holding(
+    upstream: &FakeRegistry,
+    folder: &Path,
+    cutoff: Option<&str>,
+    held: &[&str],
+) -> MirrorSession {
     let config = RegistryConfig {
         cargo: Some(upstream.index().parse().expect("an address")),
         ..Default::default()
@@ -27,7 +37,10 @@ async fn session(upstream: &FakeRegistry, folder: &Path, cutoff: Option<&str>) -
         cutoff: cutoff.map(|time| time.parse().expect("a time")),
         dated_by: DatedBy::Registry,
         refuse: vec!["pkg:cargo/demo@1.0.0".parse().expect("valid")],
-        held: vec![],
+        held: held
+            .iter()
+            .map(|purl| purl.parse().expect("valid"))
+            .collect(),
     };
     Mirror::new(Arc::new(registries))
         .serve(view, &folder.join("mirror.sock"))
@@ -120,6 +133,25 @@ async fn what_was_published_after_the_cut_off_is_not_there_yet() {
             status,
             "{cutoff}"
         );
+        session.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lock_file_holds_is_not_there_in_a_newer_version_that_would_do() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    let held = ["pkg:cargo/other@1.0.0"];
+    // Another line of versions is another package to cargo.
+    for (version, status) in [("1.0.0", 200), ("1.1.0", 404), ("2.0.0", 200)] {
+        upstream.publish("other", version, b"a dependency");
+        let place = folder.path().join(version);
+        std::fs::create_dir(&place).expect("mkdir");
+        let session = session_holding(&upstream, &place, None, &held).await;
+        let (listed, _) = get(&session, "/cargo/index/ot/he/other").await;
+        let crate_file = format!("/cargo/dl/other/{version}/download");
+        let (handed_out, _) = get(&session, &crate_file).await;
+        assert_eq!((listed, handed_out), (status, status), "{version}");
         session.stop().await;
     }
 }
