@@ -150,7 +150,7 @@ fn a_commit_that_only_a_pull_request_or_a_foreign_remote_holds_is_refused() {
 }
 
 #[test]
-fn a_commit_that_was_squashed_away_counts_while_upstream_has_one_of_the_very_same_files() {
+fn a_crates_commit_that_was_squashed_away_counts_while_upstream_has_its_very_files() {
     let mut s = Situation::new();
     let before = s.crate_commit("0.9.0");
     let release = [
@@ -173,6 +173,13 @@ fn a_commit_that_was_squashed_away_counts_while_upstream_has_one_of_the_very_sam
         says(&evidence, &format!("one leads to {squashed}")),
         "{evidence:?}"
     );
+    // What runs code when it is built could read the message and the author that a fork wrote.
+    let noted = SourceHints {
+        commit: Some((id(published), EvidenceKind::RegistryMetadata)),
+        ..hints("pkg:cargo/x@1.0.0")
+    };
+    let error = s.locate(&noted).expect_err("refused");
+    assert!(matches!(error, Error::Unreachable { .. }), "{error}");
     // One file more or less, and it is a commit that upstream never took.
     for missing in [
         first,
@@ -256,7 +263,7 @@ fn a_commit_that_npms_client_noted_and_never_pushed_leaves_the_tag() {
     // One that is there and on no branch may be a fork's, and is never made up for.
     let fork = s
         .upstream
-        .commit_on(Some(tagged), &[("index.js", Text("evil()"))]);
+        .commit_on(Some(tagged), &[("package.json", Text(json))]);
     let forged = SourceHints {
         commit: Some((id(fork), EvidenceKind::RegistryMetadata)),
         ..hints("pkg:npm/x@1.0.0")

@@ -30,7 +30,7 @@ pub(super) fn pack(job: &Job<'_>, to: &Path) -> Result<(), Error> {
     for folder in ["home", "out"] {
         folder_entry(&mut tar, folder).map_err(failed)?;
     }
-    tree(&mut tar, job.tree, "src").map_err(failed)?;
+    tree(&mut tar, job.tree, "src", &job.plan.output).map_err(failed)?;
     for (path, text) in &job.plan.files {
         file(&mut tar, path, text).map_err(failed)?;
     }
@@ -78,8 +78,15 @@ fn file(tar: &mut tar::Builder<impl Write>, path: &str, text: &str) -> io::Resul
     tar.append_data(&mut header, path, text.as_bytes())
 }
 
-/// A tree with its modes and times; what is no file, folder or link is left out.
-fn tree(tar: &mut tar::Builder<impl Write>, folder: &Path, name: &str) -> io::Result<()> {
+/// A tree with its modes and times; what is no file, folder or link is left out, and so is
+/// what lies where the output will be: a source that holds the very file that it publishes
+/// must not pass for a build of it.
+fn tree(
+    tar: &mut tar::Builder<impl Write>,
+    folder: &Path,
+    name: &str,
+    output: &str,
+) -> io::Result<()> {
     let metadata = std::fs::symlink_metadata(folder)?;
     let mtime = u64::try_from(metadata.mtime()).unwrap_or(0);
     let mode = metadata.permissions().mode() & 0o777;
@@ -96,7 +103,9 @@ fn tree(tar: &mut tar::Builder<impl Write>, folder: &Path, name: &str) -> io::Re
         let kind = metadata.file_type();
         if kind.is_dir() {
             let inside = inside.to_str().ok_or_else(|| not_utf8(&inside))?.to_owned();
-            tree(tar, &path, &inside)?;
+            tree(tar, &path, &inside, output)?;
+        } else if Path::new(output).starts_with(&inside) {
+            // The file itself, or a link that would lead to it.
         } else if kind.is_symlink() {
             let mut head = header(tar::EntryType::Symlink, 0o777, mtime, 0);
             tar.append_link(&mut head, &inside, std::fs::read_link(&path)?)?;
@@ -246,6 +255,38 @@ mod tests {
             let found = take_file(&path, &folder.path().join("out")).expect("reads");
             assert_eq!(found.is_some(), taken, "{kind:?}");
         }
+    }
+
+    #[test]
+    fn what_the_source_has_where_the_output_will_be_does_not_go_in() {
+        let source = tempfile::tempdir().expect("temp");
+        let at = |path: &str| source.path().join(path);
+        std::fs::create_dir_all(at("dist/x-1.tgz.d")).expect("mkdir");
+        for path in ["dist/x-1.tgz", "dist/x-1.tgz.d/y", "dist/y.tgz"] {
+            std::fs::write(at(path), "published").expect("write");
+        }
+        std::os::unix::fs::symlink("dist", at("link")).expect("link");
+        let packed = |output: &str| {
+            let mut tar = tar::Builder::new(Vec::new());
+            tree(&mut tar, source.path(), "src", output).expect("packs");
+            let bytes = tar.into_inner().expect("tar");
+            let mut archive = tar::Archive::new(&bytes[..]);
+            let entries = archive.entries().expect("entries");
+            let path = |entry: io::Result<tar::Entry<'_, _>>| {
+                let entry = entry.expect("an entry");
+                entry.path().expect("a path").display().to_string()
+            };
+            entries.map(path).collect::<Vec<_>>()
+        };
+        let all = packed("out/x-1.tgz");
+        assert!(all.contains(&"src/dist/x-1.tgz".to_owned()), "{all:?}");
+        let others = |left_out: &str| {
+            let kept = all.iter().filter(|path| *path != left_out);
+            kept.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(packed("src/dist/x-1.tgz"), others("src/dist/x-1.tgz"));
+        // A link that would lead to it is none of the way.
+        assert_eq!(packed("src/link/x-1.tgz"), others("src/link"));
     }
 
     #[test]

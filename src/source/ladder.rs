@@ -13,7 +13,7 @@ use super::Error;
 use super::history::{self, Released};
 use super::locate::Candidate;
 use super::manifest::{Folders, Found, Manifests};
-use super::reach::{MAX_WALK, Reach, reach};
+use super::reach::{MAX_WALK, Reach, reach, reach_of_tree};
 use super::repository::Opened;
 use super::tags::{self, TagRank};
 use crate::model::{CommitId, Evidence, EvidenceKind, GitSource, Source, SourceHints, printable};
@@ -168,7 +168,10 @@ fn settle_commit(
         })?;
     let mut evidence_list = vec![
         evidence(kind, format!("{} names commit {named}", who(kind))),
-        evidence(EvidenceKind::Reachable, vouched(opened, at, commit.id())?),
+        evidence(
+            EvidenceKind::Reachable,
+            vouched(opened, at, commit.id(), wanted_of(kind))?,
+        ),
     ];
     if hints.dirty {
         evidence_list.push(evidence(
@@ -290,7 +293,7 @@ fn settle_tag(
         }
         list.push(evidence(
             EvidenceKind::Reachable,
-            vouched(opened, at, best.tag.commit)?,
+            vouched(opened, at, best.tag.commit, Wanted::Commit)?,
         ));
         return Ok(Settled {
             commit: best.tag.commit,
@@ -342,10 +345,34 @@ fn manifests(
     manifests.find(folders)
 }
 
+/// What upstream must have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// The commit itself.
+    Commit,
+    /// The commit, or one of the very same files.
+    Files,
+}
+
+/// A crate names the commit and holds nothing else of it: packing one runs no code, which
+/// could read a message, an author or a date that are a fork's.
+const fn wanted_of(kind: EvidenceKind) -> Wanted {
+    match kind {
+        EvidenceKind::ArtifactVcsInfo => Wanted::Files,
+        _ => Wanted::Commit,
+    }
+}
+
 /// What leads to the commit, for a person.
-fn vouched(opened: &Opened, at: &Candidate, commit: Oid) -> Result<String, Error> {
-    let reached =
-        reach(&opened.git, commit).map_err(|e| cannot_read(at, e.message().to_owned()))?;
+fn vouched(opened: &Opened, at: &Candidate, commit: Oid, wanted: Wanted) -> Result<String, Error> {
+    let mut reached = reach(&opened.git, commit);
+    if matches!(
+        (&reached, wanted),
+        (Ok(Some(Reach::Nothing)), Wanted::Files)
+    ) {
+        reached = reach_of_tree(&opened.git, commit);
+    }
+    let reached = reached.map_err(|e| cannot_read(at, e.message().to_owned()))?;
     let by = match reached {
         Some(Reach::Branch) => "a branch leads to the commit".to_owned(),
         Some(Reach::TagOnly) => "a tag leads to the commit, and no branch does".to_owned(),

@@ -2,8 +2,8 @@
 //!
 //! Reads a repository's own branches and tags only. `refs/pull`, `refs/merge`
 //! and the remotes of forks do not count: whoever opens a pull request puts a
-//! commit there. Such a commit is vouched for where upstream has one of the very
-//! same files, since then it says nothing that upstream does not.
+//! commit there. The files of such a commit are upstream's where upstream has a
+//! commit of the same tree; its message, author and dates are not.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,9 @@ pub(crate) enum Reach {
     TagOnly,
     /// A tag does; the branches are too long to say.
     Tag,
-    /// Nothing does, and a branch or a tag leads to this commit, which has the same tree: as
-    /// where a release is made from a branch whose commits are squashed into one.
+    /// Nothing does, and something leads to this commit, which has the same tree (see
+    /// [`reach_of_tree`]): as where a release is made from a branch whose commits are
+    /// squashed into one.
     Twin(Oid),
     /// Nothing does.
     Nothing,
@@ -63,24 +64,30 @@ pub(crate) fn reach(repository: &Repository, commit: Oid) -> Result<Option<Reach
         (Walk::TimedOut, false) => None,
         (Walk::NotFound, false) => match walk(repository, &tags, commit, MAX_WALK)? {
             Walk::Found(_) => Some(Reach::TagOnly),
-            Walk::NotFound => twin(repository, &[branches, tags].concat(), commit)?,
+            Walk::NotFound => Some(Reach::Nothing),
             Walk::TimedOut => None,
         },
     })
 }
 
-/// Looks for a commit of the same tree; `None` where the walk took too long to say.
-fn twin(repository: &Repository, tips: &[Oid], commit: Oid) -> Result<Option<Reach>, git2::Error> {
+/// Finds a commit that a branch or a tag leads to and whose tree is that of `commit`; `None`
+/// where the walk took too long to say.
+///
+/// # Errors
+/// libgit2's, for a repository that lacks objects.
+pub(crate) fn reach_of_tree(
+    repository: &Repository,
+    commit: Oid,
+) -> Result<Option<Reach>, git2::Error> {
+    let globs = [&BRANCHES[..], &[TAGS]].concat();
+    let tips = tips(repository, &globs)?;
     let tree = repository.find_commit(commit)?.tree_id();
-    Ok(
-        match find(repository, tips, MAX_WALK, |id| {
-            Ok(repository.find_commit(id)?.tree_id() == tree)
-        })? {
-            Walk::Found(twin) => Some(Reach::Twin(twin)),
-            Walk::NotFound => Some(Reach::Nothing),
-            Walk::TimedOut => None,
-        },
-    )
+    let has_that_tree = |id| Ok(repository.find_commit(id)?.tree_id() == tree);
+    Ok(match find(repository, &tips, MAX_WALK, has_that_tree)? {
+        Walk::Found(twin) => Some(Reach::Twin(twin)),
+        Walk::NotFound => Some(Reach::Nothing),
+        Walk::TimedOut => None,
+    })
 }
 
 /// The commits that upstream's own branches end in.

@@ -14,7 +14,7 @@ const GONE = [/\b404\b.*\/-\/([^\s/"]+\.tgz)/, /\/-\/([^\s/"]+\.tgz)\S*: Request
 
 // What no registry has, as a lock file says where it is from: a URL that is no registry's
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
-const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/-\/))/;
+const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|download)\/))/;
 const MANIFEST = "package.json";
 
 const locks = LOCKS.filter((file) => fs.existsSync(file)).map((file) => [file, fs.readFileSync(file, "utf8")]);

@@ -108,6 +108,16 @@ pub(super) fn requirements(
 const BEFORE_OWN_COMMAND: &str = "setuptools<70.1";
 const LAST_BEFORE: &str = "70.0.0";
 
+/// The headers of the wheel's METADATA, without the description that follows them (core
+/// metadata specifications, "Description").
+fn metadata(facts: &Facts<'_>) -> Option<String> {
+    let mut members = facts.members.iter();
+    let (_, bytes) = members.find(|(name, _)| name.ends_with(".dist-info/METADATA"))?;
+    let text = String::from_utf8_lossy(bytes);
+    let headers: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).collect();
+    Some(headers.join("\n"))
+}
+
 /// Until 0.41.0 wheel wrote a requirement's versions in parentheses, and since 0.41.3 at the
 /// latest it does not (wheel, `metadata.py`, `requires_to_requires_dist`).
 const BEFORE_BARE_VERSIONS: &str = "wheel<=0.41.0";
@@ -115,14 +125,9 @@ const BEFORE_BARE_VERSIONS: &str = "wheel<=0.41.0";
 /// Whether METADATA was written by such a wheel. The `bdist_wheel` of setuptools takes what
 /// writes it from wheel where that is installed, and from its own copy elsewhere.
 fn has_wheels_old_metadata(facts: &Facts<'_>) -> bool {
-    let metadata = facts
-        .members
-        .iter()
-        .find(|(name, _)| name.ends_with(".dist-info/METADATA"));
-    metadata.is_some_and(|(_, text)| {
-        String::from_utf8_lossy(text)
+    metadata(facts).is_some_and(|headers| {
+        headers
             .lines()
-            .take_while(|line| !line.is_empty())
             .filter_map(|line| line.strip_prefix("Requires-Dist: "))
             .any(|requirement| {
                 requirement
@@ -201,12 +206,8 @@ fn old_setuptools(facts: &Facts<'_>, backend: Backend) -> Option<&'static str> {
     if backend != Backend::BdistWheel {
         return None;
     }
-    let (_, text) = facts
-        .members
-        .iter()
-        .find(|(name, _)| name.ends_with(".dist-info/METADATA"))?;
-    let text = String::from_utf8_lossy(text);
-    let header = || text.lines().take_while(|line| !line.is_empty());
+    let headers = metadata(facts)?;
+    let header = || headers.lines();
     if !header().any(|line| line == "Platform: UNKNOWN") {
         return None;
     }
