@@ -1,9 +1,11 @@
-# What a build leaves on Windows and nowhere else: texts end their lines with CRLF, and a
-# zip says that it was made on MS-DOS. Python reads this file at its start (documentation,
+# What a build leaves on Windows and nowhere else: texts end their lines with CRLF, a zip says
+# that it was made on MS-DOS, and paths are sorted whatever the case of their letters. Python reads this file at its start (documentation,
 # "site").
 import builtins
 import io
+import operator
 import os
+import pathlib
 import zipfile
 
 _OPEN = io.open
@@ -24,6 +26,19 @@ def _from_dos(self, *args, **kwargs):
     self.create_system = 0
 
 
+def _whatever_the_case(compare):
+    # CPython, "pathlib": how the parts of a path for Windows compare.
+    def compared(self, other):
+        if not isinstance(other, pathlib.PurePath):
+            return NotImplemented
+        mine, theirs = ([part.lower() for part in path.parts] for path in (self, other))
+        return compare(mine, theirs)
+
+    return compared
+
+
+for _name in ("__lt__", "__le__", "__gt__", "__ge__"):
+    setattr(pathlib.PurePath, _name, _whatever_the_case(getattr(operator, _name)))
 io.open = builtins.open = _open
 os.linesep = "\r\n"
 zipfile.ZipInfo.__init__ = _from_dos
