@@ -5,6 +5,14 @@ use std::path::Path;
 use std::process::Command;
 
 const CLOCK: &str = include_str!("../src/plan/pypi/clock.py");
+const NAMING: &str = concat!(
+    include_str!("../src/plan/pypi/importing.py"),
+    include_str!("../src/plan/pypi/naming.py")
+);
+const DEBIAN: &str = concat!(
+    include_str!("../src/plan/pypi/importing.py"),
+    include_str!("../src/plan/pypi/debian.py")
+);
 const LISTING: &str = include_str!("../src/plan/pypi/listing.py");
 const WINDOWS: &str = include_str!("../src/plan/pypi/windows.py");
 
@@ -26,6 +34,7 @@ fn python(hook: &str, program: &str) -> String {
         .args(["-c", program])
         .current_dir(&work)
         .env("PYTHONPATH", &hooks)
+        .env("NAMED_PYTHON", "3.8")
         .env("BUILD_CLOCK", "1000000100")
         .env("BUILD_CLOCK_BEGAN", "1000000090")
         .env("BUILD_CLOCK_ENDED", "1000000110")
@@ -81,11 +90,13 @@ fn texts_and_zips_are_as_on_windows_and_everything_else_is_as_it_was() {
          open('a', 'w', newline='\\n').write('x\\n'); shows('a')\n\
          open('a', 'wb').write(b'x\\n'); shows('a')\n\
          open('a', 'r+').write('y'); shows('a')\n\
-         print(zipfile.ZipInfo('x').create_system, zipfile.ZipInfo('x').date_time)\n",
+         print(zipfile.ZipInfo('x').create_system, zipfile.ZipInfo('x').date_time)\n\
+         print([str(p) for p in sorted(map(pathlib.Path, ('b', 'a/z', 'a', 'C', 'a/Y')))])\n",
     );
     assert_eq!(
         told,
-        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'z\\r\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n"
+        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'z\\r\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n\
+         ['a', 'a/Y', 'a/z', 'b', 'C']\n"
     );
 }
 
@@ -111,4 +122,63 @@ fn folders_are_listed_in_the_publishers_order_and_what_it_does_not_know_by_name(
          [b'a.py', b'c.py'] 2\n\
          False\n"
     );
+}
+
+#[test]
+fn a_namespace_packages_file_is_named_after_the_publishers_python() {
+    let told = python(
+        NAMING,
+        r#"
+import os, sys
+os.makedirs("modules/setuptools")
+open("modules/setuptools/__init__.py", "w").close()
+with open("modules/setuptools/namespaces.py", "w") as module:
+    module.write("""
+class Installer:
+    def install_namespaces(self):
+        print(self._get_target())
+class Command(Installer):
+    target = "py3.11-egg/demo-1.0-py3.11.egg-info"
+    def _get_target(self):
+        return self.target
+""")
+sys.path.insert(0, "modules")
+from setuptools import namespaces
+namespaces.Command().install_namespaces()
+print(namespaces.Command().target)
+"#,
+    );
+    assert_eq!(
+        told,
+        "py3.11-egg/demo-1.0-py3.8.egg-info\npy3.11-egg/demo-1.0-py3.11.egg-info\n"
+    );
+}
+
+#[test]
+fn requirements_are_written_sorted_as_debians_setuptools_does() {
+    let told = python(
+        DEBIAN,
+        r#"
+import io, os, sys
+os.makedirs("modules/setuptools/command")
+for package in "modules/setuptools", "modules/setuptools/command":
+    open(package + "/__init__.py", "w").close()
+with open("modules/setuptools/command/egg_info.py", "w") as module:
+    module.write("""
+def yield_lines(requirements):
+    yield from requirements
+def _write_requirements(stream, requirements):
+    stream.writelines(line + " " for line in yield_lines(requirements or ()))
+def write_requirements(stream):
+    _write_requirements(stream, ["b>=1", "a", "B"])
+    _write_requirements(stream, None)
+""")
+sys.path.insert(0, "modules")
+from setuptools.command import egg_info
+written = io.StringIO()
+egg_info.write_requirements(written)
+print(written.getvalue())
+"#,
+    );
+    assert_eq!(told, "B a b>=1 \n");
 }

@@ -37,6 +37,8 @@ impl Learnt {
             RecoveredFact::Generator { .. }
             | RecoveredFact::Toolchain { .. }
             | RecoveredFact::TimeZone { .. }
+            | RecoveredFact::NamedPython { .. }
+            | RecoveredFact::DebianSetuptools
             | RecoveredFact::System { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
             RecoveredFact::PlainModes { .. }

@@ -216,6 +216,15 @@ pub enum RecoveredFact {
         /// How many files it orders.
         files: usize,
     },
+    /// The publisher's Python, told from the name of a file that has it in it. The build
+    /// runs on another one, and names this one there.
+    NamedPython {
+        /// Its release, such as `3.8`.
+        version: String,
+    },
+    /// The publisher's setuptools was that of Debian, or of a distribution made of it, which
+    /// writes requirements sorted.
+    DebianSetuptools,
     /// The publisher's checkout had no executable bits, as on Windows.
     PlainModes {
         /// How many files of the artifact lack the bit that they have in the source.
@@ -320,6 +329,8 @@ impl fmt::Display for RecoveredFact {
                     "folders listed as the publisher's were ({files} file(s))"
                 )
             }
+            Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
+            Self::NamedPython { version } => write!(f, "Python {version} in a file's name"),
             Self::PlainModes { files } => {
                 write!(
                     f,

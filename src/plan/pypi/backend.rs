@@ -143,6 +143,11 @@ impl Backend {
         }
     }
 
+    /// Whether it takes requirements from a file that setuptools writes.
+    pub(super) const fn writes_requirements(self) -> bool {
+        matches!(self, Self::Setuptools | Self::BdistWheel)
+    }
+
     /// Whether members that the backend writes anew get the time at which it ran.
     pub(super) const fn stamps_by_clock(self) -> bool {
         match self {

@@ -1,8 +1,11 @@
 //! Plans for pure wheels and source distributions: the exact build backend that the wheel
 //! names, on the simple API as it was when the file was uploaded.
 
+mod asked;
 mod backend;
+mod debian;
 mod listing;
+mod naming;
 mod python;
 mod requirements;
 mod sdist;
@@ -14,9 +17,11 @@ mod zone;
 
 use super::{Candidate, Error, Facts};
 use crate::model::{ArtifactKind, RecoveredFact};
+use asked::{Hooks, may_answer};
 use backend::{Backend, generator};
+use debian::{distributed, sorts_requirements};
 use python::{BEFORE_3_12, pythons};
-use requirements::{before_own_command, builds_itself, declared, distributed, requirements};
+use requirements::{before_own_command, builds_itself, declared, requirements};
 pub(super) use sdist::{is_old as is_old_sdist, wanted_companion};
 use steps::{Base, Product};
 use time::{Time, since_1980, times};
@@ -51,18 +56,29 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         name: tool,
         version: version.clone(),
     };
+    // The Generator says which backend ran; another one of its name in the tree did not.
+    // One of another name is the source's own, and calls it.
+    let leaves_own_backend = !declared.backend_path.is_empty()
+        && Backend::of_object(&declared.build_backend).is_some()
+        && !builds_itself(facts, backend, &version);
+    let hooks = Hooks {
+        backend: &declared.build_backend,
+        path: if leaves_own_backend {
+            &[]
+        } else {
+            &declared.backend_path
+        },
+    };
     let base = Base {
         facts,
         product: Product::Wheel,
         told: Some(&told),
         why: &why,
         requires: &requires,
-        // The Generator says which backend ran; another one of its name in the tree did not.
-        // One of another name is the source's own, and calls it.
-        leaves_own_backend: !declared.backend_path.is_empty()
-            && Backend::of_object(&declared.build_backend).is_some()
-            && !builds_itself(facts, backend, &version),
+        asks: may_answer(facts, &declared).then_some(hooks),
+        leaves_own_backend,
         listing: None,
+        is_debians: false,
     };
     let listing = listing::order(facts, backend, &version);
     let times: Vec<Time> = times(facts, backend)
@@ -73,14 +89,28 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     let as_distributed = distributed(&requires, backend, &version);
     let with_its_command = before_own_command(facts, &requires, backend);
     // Setuptools of that age need what Python 3.12 took away.
-    let on_distribution = as_distributed.as_ref().zip(times.first());
+    let on_distribution = as_distributed.iter().zip(times.first().into_iter().cycle());
+    let debians = Base {
+        is_debians: true,
+        ..base
+    };
+    let sorts = backend.writes_requirements() && sorts_requirements(facts);
     Ok(times
         .iter()
         .map(|time| base.candidate(first, time))
         .chain(times.first().map(|time| base.candidate(second, time)))
+        .chain(on_distribution.map(|(requires, time)| {
+            Base {
+                requires,
+                ..debians
+            }
+            .candidate(BEFORE_3_12, time)
+        }))
         .chain(
-            on_distribution
-                .map(|(requires, time)| Base { requires, ..base }.candidate(BEFORE_3_12, time)),
+            times
+                .iter()
+                .filter(|_| sorts)
+                .map(|time| debians.candidate(first, time)),
         )
         .chain(with_its_command.iter().flat_map(|requires| {
             let before = Base { requires, ..base };

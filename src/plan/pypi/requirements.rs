@@ -110,7 +110,7 @@ const LAST_BEFORE: &str = "70.0.0";
 
 /// The headers of the wheel's METADATA, without the description that follows them (core
 /// metadata specifications, "Description").
-fn metadata(facts: &Facts<'_>) -> Option<String> {
+pub(super) fn metadata(facts: &Facts<'_>) -> Option<String> {
     let mut members = facts.members.iter();
     let (_, bytes) = members.find(|(name, _)| name.ends_with(".dist-info/METADATA"))?;
     let text = String::from_utf8_lossy(bytes);
@@ -159,7 +159,7 @@ pub(super) fn before_own_command(
 }
 
 /// Requirements with this setuptools in place of any other.
-fn with_setuptools(requirements: &[String], setuptools: &str) -> Vec<String> {
+pub(super) fn with_setuptools(requirements: &[String], setuptools: &str) -> Vec<String> {
     requirements
         .iter()
         .filter(|requirement| requirement_name(requirement) != "setuptools")
@@ -232,25 +232,4 @@ fn has_rendered_entry_points(facts: &Facts<'_>) -> bool {
         .iter()
         .find(|(name, _)| name.ends_with(".dist-info/entry_points.txt"));
     written.is_some_and(|(_, text)| text.ends_with(b"\n") && !text.ends_with(b"\n\n"))
-}
-
-/// Releases of wheel and setuptools that a Linux distribution has together, long after
-/// both had successors: Debian 11 and 12, Ubuntu 22.04 and 24.04.
-const DISTRIBUTED: [(&str, &str); 4] = [
-    ("0.34.2", "setuptools==52.0.0"),
-    ("0.38.4", "setuptools==66.1.1"),
-    ("0.37.1", "setuptools==59.6.0"),
-    ("0.42.0", "setuptools==68.1.2"),
-];
-
-/// The same requirements with the setuptools of the distribution that has this wheel.
-pub(super) fn distributed(
-    requirements: &[String],
-    backend: Backend,
-    version: &str,
-) -> Option<Vec<String>> {
-    let (_, setuptools) = DISTRIBUTED
-        .into_iter()
-        .find(|(wheel, _)| backend == Backend::BdistWheel && *wheel == version)?;
-    Some(with_setuptools(requirements, setuptools))
 }

@@ -4,9 +4,11 @@
 use jiff::SignedDuration;
 
 use super::super::{Candidate, Error, Facts};
+use super::asked::{Hooks, may_answer};
 use super::backend::{Backend, generator};
+use super::debian::distributed;
 use super::python::{BEFORE_3_12, pythons};
-use super::requirements::{BuildSystem, builds_itself, declared, distributed, requirements};
+use super::requirements::{BuildSystem, builds_itself, declared, requirements};
 use super::steps::{Base, Product};
 use super::time::{Time, times_of_sdist};
 use crate::model::{Artifact, ArtifactKind, RecoveredFact, Release};
@@ -58,7 +60,7 @@ struct Tool {
     why: String,
     requires: Vec<String>,
     /// As a distribution has its parts together.
-    as_distributed: Option<Vec<String>>,
+    as_distributed: Vec<Vec<String>>,
     leaves_own_backend: bool,
 }
 
@@ -79,18 +81,21 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         } else {
             &declared.backend_path
         };
+        let hooks = Hooks {
+            backend: &declared.build_backend,
+            path,
+        };
         let base = Base {
             facts,
-            product: Product::Sdist {
-                backend: &declared.build_backend,
-                path,
-            },
+            product: Product::Sdist(hooks),
             told: tool.told.as_ref(),
             why: &tool.why,
             requires: &tool.requires,
+            asks: may_answer(facts, &declared).then_some(hooks),
             // The hook is called where it is said to be; the source stays as it is.
             leaves_own_backend: false,
             listing: None,
+            is_debians: false,
         };
         let likeliest = times.first();
         if by_command {
@@ -103,11 +108,21 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         }
         found.extend(times.iter().map(|time| base.candidate(first, time)));
         found.extend(likeliest.map(|time| base.candidate(second, time)));
-        let distributed = tool.as_distributed.as_ref().zip(likeliest);
-        found.extend(
-            distributed
-                .map(|(requires, time)| Base { requires, ..base }.candidate(BEFORE_3_12, time)),
-        );
+        let debians = Base {
+            is_debians: true,
+            ..base
+        };
+        let distributed = tool
+            .as_distributed
+            .iter()
+            .zip(likeliest.into_iter().cycle());
+        found.extend(distributed.map(|(requires, time)| {
+            Base {
+                requires,
+                ..debians
+            }
+            .candidate(BEFORE_3_12, time)
+        }));
     }
     Ok(found)
 }
@@ -163,7 +178,7 @@ fn by_day(facts: &Facts<'_>, declared: &BuildSystem, named: Option<Backend>) -> 
         told: None,
         why: "no wheel beside it names a backend: the newest as of the upload".into(),
         requires: declared.requires.clone(),
-        as_distributed: None,
+        as_distributed: vec![],
         leaves_own_backend: false,
     };
     let bounded = metadata_version(facts).and_then(|metadata| {
@@ -181,7 +196,7 @@ fn by_day(facts: &Facts<'_>, declared: &BuildSystem, named: Option<Backend>) -> 
                 "no wheel beside it names a backend: the newest {name} as of the upload that writes Metadata-Version {metadata}"
             ),
             requires,
-            as_distributed: None,
+            as_distributed: vec![],
             leaves_own_backend: false,
         })
     });

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts};
+use super::asked::{self, Hooks};
 use super::python::Python;
 use super::time::Time;
-use super::{listing, windows, zone};
+use super::{debian, listing, naming, windows, zone};
 use crate::model::{
     DatedBy, Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step,
     WORK_DIR,
@@ -30,19 +31,15 @@ const CLOCK_START: &str = "hooks/start";
 /// Calls the hook that builds a source distribution, which pip has no command for.
 const FRONT_END: &str = include_str!("build_sdist.py");
 const FRONT_END_FILE: &str = "front/build_sdist.py";
+const ASKING_FILE: &str = "front/ask.py";
 
 /// What is built.
 #[derive(Clone, Copy)]
 pub(super) enum Product<'a> {
     /// A wheel.
     Wheel,
-    /// A source distribution.
-    Sdist {
-        /// The object whose hook is called (PEP 517, "build-backend").
-        backend: &'a str,
-        /// Where in the source it is (PEP 517, "In-tree build backends").
-        path: &'a [String],
-    },
+    /// A source distribution, by the hook of this object.
+    Sdist(Hooks<'a>),
     /// A source distribution, by flit's own command.
     SdistByFlit,
 }
@@ -56,11 +53,15 @@ pub(super) struct Base<'a> {
     /// Why this backend in this version.
     pub(super) why: &'a str,
     pub(super) requires: &'a [String],
+    /// Whose hook is asked what else it needs.
+    pub(super) asks: Option<Hooks<'a>>,
     /// The source has a backend of its own, which was not the one that ran.
     pub(super) leaves_own_backend: bool,
     /// The wheel's files as the publisher's file system listed them, where that is replayed
     /// to the build.
     pub(super) listing: Option<&'a str>,
+    /// Whether setuptools is as Debian has it.
+    pub(super) is_debians: bool,
 }
 
 impl Base<'_> {
@@ -90,7 +91,7 @@ impl Base<'_> {
                 "plan.output".to_owned(),
                 match self.product {
                     Product::Wheel => "where pip writes the wheel",
-                    Product::Sdist { .. } => "where the backend writes the source distribution",
+                    Product::Sdist(_) => "where the backend writes the source distribution",
                     Product::SdistByFlit => "where flit writes the source distribution",
                 }
                 .to_owned(),
@@ -111,13 +112,18 @@ impl Base<'_> {
             ("PIP_DISABLE_PIP_VERSION_CHECK".to_owned(), "1".to_owned()),
             ("PIP_NO_CACHE_DIR".to_owned(), "1".to_owned()),
             ("PIP_NO_INPUT".to_owned(), "1".to_owned()),
+            // Programs that are installed with a backend are found, and hide none of the system.
+            (
+                "PATH".to_owned(),
+                format!("/usr/local/bin:/usr/bin:/bin:{WORK_DIR}/venv/bin"),
+            ),
         ]);
         let mut recovered: Vec<RecoveredFact> = self.told.cloned().into_iter().collect();
         let is_from_windows = windows::packed_there(facts);
         // What a source distribution has of modes is that of the checkout.
         let modes_tell = match self.product {
             Product::Wheel => is_from_windows,
-            Product::Sdist { .. } | Product::SdistByFlit => true,
+            Product::Sdist(_) | Product::SdistByFlit => true,
         };
         let checkout = Checkout::of(facts, modes_tell, &mut recovered, &mut reasons);
         let mut build = Vec::new();
@@ -139,6 +145,17 @@ impl Base<'_> {
             });
             about_files
                 .push("files of one folder are not sorted in RECORD, as a file system lists them");
+        }
+        if let Some(version) = naming::python(facts) {
+            env.insert(naming::VARIABLE.to_owned(), version.clone());
+            hooks.push(naming::HOOK);
+            recovered.push(RecoveredFact::NamedPython { version });
+            about_files.push("a file of the wheel has the publisher's Python in its name");
+        }
+        if self.is_debians {
+            hooks.push(debian::HOOK);
+            recovered.push(RecoveredFact::DebianSetuptools);
+            about_files.push("Debian's setuptools writes requirements sorted");
         }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         let touch = |seconds: i64| {
@@ -199,14 +216,13 @@ impl Base<'_> {
                 "the wheel has its members' times in this zone, the source distribution has the instants".into(),
             );
         }
-        if is_universal(facts) {
+        if let Some(asked) = asked_of_bdist_wheel(facts) {
             // The one file that every release of setuptools reads beside the source's own.
             files.insert(
                 "home/.pydistutils.cfg".to_owned(),
-                "[bdist_wheel]\nuniversal = 1\n".to_owned(),
+                format!("[bdist_wheel]\n{asked}\n"),
             );
-            about_files
-                .push("the wheel's name says py2.py3, which the publisher asked bdist_wheel for");
+            about_files.push("the wheel's name has a Python tag that bdist_wheel is asked for");
         }
         if !about_files.is_empty() {
             reasons.insert("plan.files".into(), about_files.join("\n"));
@@ -230,14 +246,14 @@ impl Base<'_> {
             Product::SdistByFlit => [python.as_str(), "-m", "flit", "build", "--format", "sdist"]
                 .map(str::to_owned)
                 .to_vec(),
-            Product::Sdist { backend, path } => {
+            Product::Sdist(hooks) => {
                 files.insert(FRONT_END_FILE.to_owned(), FRONT_END.to_owned());
                 let script = format!("{WORK_DIR}/{FRONT_END_FILE}");
                 let out = format!("{WORK_DIR}/out");
-                [&python, &script, &out, backend]
+                [&python, &script, &out, hooks.backend]
                     .map(ToString::to_string)
                     .into_iter()
-                    .chain(path.iter().cloned())
+                    .chain(hooks.path.iter().cloned())
                     .collect()
             }
         };
@@ -276,6 +292,10 @@ impl Base<'_> {
                 .collect();
             prepare.push(step(pip(&install)));
         }
+        if let Some(hooks) = self.asks {
+            files.insert(ASKING_FILE.to_owned(), asked::PROGRAM.to_owned());
+            prepare.push(self.ask(hooks, &python));
+        }
         Candidate {
             plan: Plan {
                 image: on.image.into(),
@@ -283,7 +303,7 @@ impl Base<'_> {
                 dated_by: DatedBy::Registry,
                 build_network: Network::None,
                 output: match self.product {
-                    Product::Wheel | Product::Sdist { .. } => {
+                    Product::Wheel | Product::Sdist(_) => {
                         format!("out/{}", facts.artifact.name)
                     }
                     // The command has no option for it.
@@ -306,15 +326,51 @@ impl Base<'_> {
     }
 }
 
-/// Whether the wheel is for Python 2 as well, which setuptools has to be told.
-fn is_universal(facts: &Facts<'_>) -> bool {
-    let said = |name: &str| {
-        facts
-            .tree
-            .get(name)
-            .is_some_and(|text| String::from_utf8_lossy(text).contains("universal"))
-    };
-    facts.artifact.name.ends_with("-py2.py3-none-any.whl") && !said("setup.cfg")
+impl Base<'_> {
+    /// Asks the backend what else it needs. Where it cannot answer, the build is tried with what
+    /// there is.
+    fn ask(&self, hooks: Hooks<'_>, python: &str) -> Step {
+        let hook = match self.product {
+            Product::Wheel => "get_requires_for_build_wheel",
+            Product::Sdist(_) | Product::SdistByFlit => "get_requires_for_build_sdist",
+        };
+        let program = format!("{WORK_DIR}/{ASKING_FILE}");
+        let source = format!("{WORK_DIR}/src");
+        let run = ["python3", &program, python, &source, hook, hooks.backend]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(hooks.path.iter().cloned())
+            .chain(["--".to_owned()])
+            .chain(self.requires.iter().cloned())
+            .collect();
+        Step {
+            may_fail: true,
+            ..Step::new(run, self.facts.package_dir())
+        }
+    }
+}
+
+/// What setuptools has to be told for the Python tag in the wheel's name, where it is not the
+/// one that it takes by itself and the source says nothing of it (wheel, "bdist_wheel"
+/// options `universal` and `python-tag`).
+fn asked_of_bdist_wheel(facts: &Facts<'_>) -> Option<String> {
+    let tag = facts.artifact.name.strip_suffix("-none-any.whl")?;
+    let (_, tag) = tag.rsplit_once('-')?;
+    let settings = facts.tree.get("setup.cfg").map_or(&[][..], Vec::as_slice);
+    let is_set = |option| String::from_utf8_lossy(settings).contains(option);
+    match tag {
+        "py3" => None,
+        "py2.py3" => (!is_set("universal")).then(|| "universal = 1".to_owned()),
+        _ => is_one_python(tag).then(|| format!("python-tag = {tag}")),
+    }
+}
+
+/// Whether a tag is that of one Python (binary distribution format, "Platform compatibility
+/// tags"): `py2`, `py37`.
+fn is_one_python(tag: &str) -> bool {
+    tag.strip_prefix("py").is_some_and(|number| {
+        (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn after_upload(uploaded: Timestamp) -> Option<Timestamp> {

@@ -561,3 +561,50 @@ fn a_wheel_of_a_distribution_is_tried_with_its_setuptools_last() {
         .expect("plans");
     assert_eq!(found.last().expect("plans").plan.image, BEFORE_3_12.image);
 }
+
+#[test]
+fn a_python_tag_that_setuptools_would_not_take_by_itself_is_asked_for() {
+    let asked = |tag: &str, settings: &str| {
+        let mut situation = situation("bdist_wheel (0.34.2)");
+        situation.release.artifacts[0].name = format!("demo-1.0-{tag}-none-any.whl");
+        situation.tree_file("setup.cfg", settings);
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        plan.files.get("home/.pydistutils.cfg").cloned()
+    };
+    let options = |line: &str| Some(format!("[bdist_wheel]\n{line}\n"));
+    assert_eq!(asked("py3", ""), None);
+    assert_eq!(asked("py2.py3", ""), options("universal = 1"));
+    assert_eq!(asked("py2.py3", "[bdist_wheel]\nuniversal = 1\n"), None);
+    assert_eq!(asked("py2", ""), options("python-tag = py2"));
+    assert_eq!(asked("py37", ""), options("python-tag = py37"));
+    for odd in ["cp37", "py", "py3.py2", "py3x", "py3000"] {
+        assert_eq!(asked(odd, ""), None, "{odd}");
+    }
+}
+
+#[test]
+fn a_python_in_a_files_name_is_named_again() {
+    let mut situation = situation("bdist_wheel (0.34.2)");
+    let fact = RecoveredFact::NamedPython {
+        version: "3.8".into(),
+    };
+    let plan = |situation: &Situation| situation.candidates().expect("plans").remove(0).plan;
+    assert!(!plan(&situation).recovered.contains(&fact));
+    situation.stamps[0].name = "demo-1.0-py3.8-nspkg.pth".into();
+    let named = plan(&situation);
+    assert!(named.recovered.contains(&fact));
+    assert_eq!(named.env["NAMED_PYTHON"], "3.8");
+    assert!(named.files["hooks/sitecustomize.py"].contains("_name_python"));
+}
+
+#[test]
+fn a_backends_own_program_is_found_and_hides_none_of_the_system() {
+    let plan = situation("uv 0.9.0")
+        .candidates()
+        .expect("plans")
+        .remove(0)
+        .plan;
+    let path: Vec<&str> = plan.env["PATH"].split(':').collect();
+    assert_eq!(path.last(), Some(&"/build/venv/bin"));
+    assert!(path.contains(&"/usr/bin"));
+}
