@@ -4,6 +4,7 @@
 mod asked;
 mod backend;
 mod debian;
+mod draft;
 mod listing;
 mod naming;
 mod python;
