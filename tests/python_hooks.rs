@@ -1,5 +1,5 @@
-//! What wheels' builds have Python read at its start does what it says, and nothing to what
-//! it is not about, on this machine's Python.
+//! What wheels' builds have Python read at its start, and what they have it run beforehand, does
+//! what it says, and nothing to what it is not about, on this machine's Python.
 
 use std::path::Path;
 use std::process::Command;
@@ -181,4 +181,73 @@ print(written.getvalue())
 "#,
     );
     assert_eq!(told, "B a b>=1 \n");
+}
+
+/// What asking a backend for more prints, whose hook has this body; a pip that prints what it is
+/// told stands in for the real one. Nothing may be left in the source.
+fn asked(hook: &str) -> (bool, String) {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    for folder in ["source/package", "source/tools", "programs/pip"] {
+        std::fs::create_dir_all(at(folder)).expect("a folder");
+    }
+    let body = format!("import os\nclass Hooks:\n    def get_requires():\n        {hook}\n");
+    for (name, text) in [
+        ("ask.py", include_str!("../src/plan/pypi/ask.py")),
+        ("programs/pip/__init__.py", ""),
+        (
+            "programs/pip/__main__.py",
+            "import sys; print(*sys.argv[3:], flush=True)\n",
+        ),
+        ("source/package/a.txt", "a"),
+        (
+            "source/package/tools.py",
+            "raise SystemExit('the source itself')",
+        ),
+        ("source/tools/mine.py", &body),
+    ] {
+        std::fs::write(at(name), text).expect("written");
+    }
+    let output = Command::new("python3")
+        .arg(at("ask.py"))
+        .arg("python3")
+        .arg(at("source"))
+        .args(["get_requires", "mine:Hooks", "../tools", "--", "held==1"])
+        .current_dir(at("source/package"))
+        .env("PYTHONPATH", at("programs"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("python3 runs");
+    let mut left: Vec<_> = ["source", "source/package", "source/tools"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(at(folder)).expect("a folder"))
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["a.txt", "mine.py", "package", "tools", "tools.py"]);
+    let told = String::from_utf8(output.stdout).expect("text");
+    (output.status.success(), told)
+}
+
+#[test]
+fn what_a_backend_asks_for_is_installed_beside_what_is_held() {
+    let (well, told) = asked("open('made', 'w').close(); return ['b>=2', 'c']");
+    assert!(well);
+    assert_eq!(
+        told.lines().collect::<std::collections::BTreeSet<_>>(),
+        ["the backend asks for: b>=2, c", "install -- held==1 b>=2 c"].into()
+    );
+    let (well, told) =
+        asked("return [open('a.txt').read()] if os.path.exists('../tools/mine.py') else []");
+    assert!(well && told.contains("asks for: a\n"), "{told}");
+    assert_eq!(
+        asked("return []"),
+        (true, "the backend asks for: nothing\n".into())
+    );
+}
+
+#[test]
+fn a_backend_that_cannot_answer_is_an_error() {
+    let (well, told) = asked("raise ValueError('no')");
+    assert!(!well && told.is_empty(), "{told}");
 }
