@@ -218,9 +218,27 @@ fn old_setuptools(facts: &Facts<'_>, backend: Backend) -> Option<&'static str> {
         } else {
             "setuptools<60"
         })
+    } else if has_python_requires_as_set(facts, &headers) {
+        Some("setuptools<41.4")
     } else {
         Some("setuptools<56")
     }
+}
+
+/// Whether `Requires-Python` is what `setup.cfg` says as it stands, with spaces that are no part of
+/// a set of specifiers: since 41.4 setuptools reads one, and writes it without (its `config.py`,
+/// "python_requires").
+fn has_python_requires_as_set(facts: &Facts<'_>, headers: &str) -> bool {
+    let written = headers
+        .lines()
+        .find_map(|line| line.strip_prefix("Requires-Python: "));
+    let settings = facts.tree.get("setup.cfg").map_or(&[][..], Vec::as_slice);
+    let settings = String::from_utf8_lossy(settings);
+    let set = settings.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        (name.trim() == "python_requires").then(|| value.trim())
+    });
+    written.is_some_and(|written| written.contains(' ') && set == Some(written))
 }
 
 /// Whether entry points are written as setuptools does since 60.9 at the latest (its

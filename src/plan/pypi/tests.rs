@@ -191,6 +191,26 @@ fn metadata_tells_an_old_setuptools() {
 }
 
 #[test]
+fn specifiers_as_the_settings_have_them_tell_a_setuptools_that_does_not_read_them() {
+    let pinned = |written: &str, set: &str| {
+        let mut situation = situation("bdist_wheel (0.34.2)");
+        let metadata = format!("Name: demo\nPlatform: UNKNOWN\nRequires-Python: {written}\n");
+        situation.member("demo-1.0.dist-info/METADATA", &metadata);
+        let settings = format!("[options]\npython_requires = {set}\n");
+        situation.tree_file("setup.cfg", &settings);
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let words = plan.prepare[1].run.iter();
+        let setuptools = |word: &&String| word.starts_with("setuptools<");
+        words.filter(setuptools).cloned().collect::<Vec<_>>()
+    };
+    let spaced = ">=2.7, !=3.0.*";
+    assert_eq!(pinned(spaced, spaced), ["setuptools<41.4"]);
+    assert_eq!(pinned("!=3.0.*,>=2.7", spaced), ["setuptools<56"]);
+    assert_eq!(pinned(">=2.7", ">=2.7"), ["setuptools<56"]);
+    assert_eq!(pinned(spaced, ">=3"), ["setuptools<56"]);
+}
+
+#[test]
 fn entry_points_tell_a_setuptools_that_renders_them_anew() {
     let asks = |entry_points: &str| {
         let mut situation = situation("bdist_wheel (0.37.1)");
