@@ -42,6 +42,7 @@ impl Learnt {
             | RecoveredFact::System { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
             RecoveredFact::PlainModes { .. }
+            | RecoveredFact::CaseBlindNames { .. }
             | RecoveredFact::LineEndings { .. }
             | RecoveredFact::ListingOrder { .. } => self
                 .recovered

@@ -225,6 +225,12 @@ pub enum RecoveredFact {
     /// The publisher's setuptools was that of Debian, or of a distribution made of it, which
     /// writes requirements sorted.
     DebianSetuptools,
+    /// The publisher's git took names without regard to case, as on Windows and macOS, told
+    /// from the order of the artifact's files. It can neither add one nor leave one out.
+    CaseBlindNames {
+        /// How many files it orders.
+        files: usize,
+    },
     /// The publisher's checkout had no executable bits, as on Windows.
     PlainModes {
         /// How many files of the artifact lack the bit that they have in the source.
@@ -331,6 +337,9 @@ impl fmt::Display for RecoveredFact {
             }
             Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
             Self::NamedPython { version } => write!(f, "Python {version} in a file's name"),
+            Self::CaseBlindNames { files } => {
+                write!(f, "names without regard to case ({files} file(s))")
+            }
             Self::PlainModes { files } => {
                 write!(
                     f,

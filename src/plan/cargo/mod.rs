@@ -4,6 +4,7 @@
 mod age;
 mod lock;
 mod marks;
+mod names;
 
 use std::collections::BTreeMap;
 
@@ -121,6 +122,7 @@ fn candidate(
         name: "cargo".into(),
         version: cargo.version.to_string(),
     }];
+    let mut about_files = Vec::new();
     if let Some(lock) = lock {
         files.insert(lock.path.clone(), lock.text.clone());
         // To the publisher's git it was no change: cargo wrote it while it packed, or a
@@ -130,10 +132,7 @@ fn candidate(
             sha256: Sha256Digest::of(&lock.text),
             entries: lock.entries,
         });
-        why(
-            "plan.files",
-            "the source tracks no Cargo.lock and the published crate holds one: it is the publisher's,\nand each entry is checked against the index as of the release".into(),
-        );
+        about_files.push("the source tracks no Cargo.lock and the published crate holds one: it is the publisher's,\nand each entry is checked against the index as of the release");
     }
     let (image, program, inputs) = match &cargo.home {
         CargoHome::Image(image) => (image.clone(), "cargo".to_owned(), vec![]),
@@ -170,6 +169,15 @@ fn candidate(
             "this cargo reads no sparse index: it is given the lines of the packages that the lock files name".into()
         },
     );
+    if let Some(fact) = names::recovered(facts) {
+        let (path, text) = names::GIT_CONFIG;
+        files.insert(path.into(), text.into());
+        recovered.push(fact);
+        about_files.push("the published files stand in order without regard to case: so git did on Windows and macOS");
+    }
+    if !about_files.is_empty() {
+        why("plan.files", about_files.join("\n"));
+    }
     why("plan.output", "where cargo writes packages".into());
     let env = BTreeMap::from([
         ("CARGO_HOME".to_owned(), format!("{WORK_DIR}/home/.cargo")),

@@ -177,3 +177,24 @@ fn without_any_cargo_the_error_says_what_to_do() {
     let error = situation.candidates().expect_err("no cargo").to_string();
     assert!(error.contains("remint images build"), "{error}");
 }
+
+#[test]
+fn a_git_that_took_names_without_regard_to_case_is_set_up_so_again() {
+    let mut situation = Situation::cargo();
+    situation.cargos = cargos(&["1.42.0"]);
+    let config = |situation: &Situation| {
+        let found = situation.candidates().expect("plans");
+        found[0].plan.files.get("home/.gitconfig").cloned()
+    };
+    for name in ["Cargo.toml.orig", "Cargo.toml", "LICENSE"] {
+        situation.stamp(name, 1_580_000_000);
+    }
+    assert_eq!(config(&situation), None);
+    situation.stamps[0].name = "build.rs".into();
+    situation.stamps.push(situation.stamps[0].clone());
+    situation.stamps[0].name = "appveyor.yml".into();
+    assert_eq!(config(&situation), None, "`build.rs` after `LICENSE`");
+    situation.stamps[3].name = "src/lib.rs".into();
+    let config = config(&situation).expect("git is set up");
+    assert!(config.contains("ignorecase = true"));
+}
