@@ -12,7 +12,7 @@ use std::process::Command;
 use git::{Content, Content::Text, TestRepository};
 use git2::Oid;
 use remint::model::{CrlfCheckout, GitSource, SdistSource, Sha256Digest, Source, SourceConfig};
-use remint::source::{Error, Sources, Style};
+use remint::source::{Error, Lacks, Sources, Style};
 
 /// A farm whose mirror of `https://git.example/` is a folder.
 struct Farm {
@@ -55,17 +55,17 @@ impl Farm {
 
     /// The folder of a whole checkout.
     fn checkout(&self, path: &str, commit: Oid) -> Result<PathBuf, Error> {
-        let (out, missing) = self.lay_out(path, commit)?;
-        assert!(missing.is_empty(), "{missing:?}");
+        let (out, lacks) = self.lay_out(path, commit)?;
+        assert_eq!(lacks, Lacks::default());
         Ok(out)
     }
 
     /// The folder of a checkout, and what it lacks.
-    fn lay_out(&self, path: &str, commit: Oid) -> Result<(PathBuf, Vec<String>), Error> {
+    fn lay_out(&self, path: &str, commit: Oid) -> Result<(PathBuf, Lacks), Error> {
         self.outs.set(self.outs.get() + 1);
         let out = self.dir.path().join(format!("out{}", self.outs.get()));
-        let missing = self.sources.checkout(&self.source(path, commit), &out)?;
-        Ok((out, missing))
+        let lacks = self.sources.checkout(&self.source(path, commit), &out)?;
+        Ok((out, lacks))
     }
 }
 
@@ -346,6 +346,24 @@ fn submodules_are_laid_out_at_their_commits_through_the_mirror() {
 }
 
 #[test]
+fn a_submodule_that_cannot_be_read_is_left_empty_and_said_to_be_missing() {
+    let farm = Farm::new();
+    let elsewhere = Oid::from_str(&"ab".repeat(20)).expect("id");
+    let mut upstream = farm.repository("o/r");
+    let modules = "[submodule \"s\"]\n\tpath = s\n\turl = ../not-copied\n";
+    let commit = upstream.commit(&[
+        (".gitmodules", Text(modules)),
+        ("s", Content::Submodule(elsewhere)),
+        ("own", Text("own")),
+    ]);
+    let (out, lacks) = farm.lay_out("o/r", commit).expect("the rest is laid out");
+    assert_eq!((lacks.unread.len(), lacks.gone.len()), (1, 0), "{lacks:?}");
+    assert!(lacks.unread[0].contains("`s`") && lacks.unread[0].contains("not-copied"));
+    assert!(out.join("own").is_file());
+    assert_eq!(fs::read_dir(out.join("s")).expect("a folder").count(), 0);
+}
+
+#[test]
 fn submodules_that_reach_for_this_machine_are_refused() {
     let farm = Farm::new();
     let mut secret = TestRepository::create(&farm.dir.path().join("secret.git"));
@@ -367,14 +385,28 @@ fn submodules_that_reach_for_this_machine_are_refused() {
             (".gitmodules", Text(&modules)),
             ("s", Content::Submodule(secret_commit)),
         ]);
-        let error = farm.checkout("o/r", commit).expect_err(&url);
-        assert!(matches!(error, Error::Submodule { .. }), "{url}: {error}");
-        assert!(error.to_string().contains("`s`"), "{error}");
+        let told = match farm.lay_out("o/r", commit) {
+            Err(error) => {
+                assert!(matches!(error, Error::Submodule { .. }), "{url}: {error}");
+                error.to_string()
+            }
+            // It stays on the host, which has no such repository.
+            Ok((out, lacks)) => {
+                assert_eq!(fs::read_dir(out.join("s")).expect("a folder").count(), 0);
+                let told = lacks.unread[0].clone();
+                assert!(
+                    told.contains("could not read https://git.example/"),
+                    "{told}"
+                );
+                told
+            }
+        };
+        assert!(told.contains("`s`"), "{told}");
     }
 }
 
 #[test]
-fn a_submodule_that_is_gone_or_holds_itself_is_told() {
+fn a_submodule_that_is_gone_or_too_deep_is_told() {
     let farm = Farm::new();
     let mut leaf = farm.repository("o/leaf");
     leaf.commit(&[("a", Text("a"))]);
@@ -385,14 +417,9 @@ fn a_submodule_that_is_gone_or_holds_itself_is_told() {
         (".gitmodules", Text(modules)),
         ("s", Content::Submodule(gone)),
     ]);
-    let error = farm.checkout("o/r", commit).expect_err("gone");
-    match &error {
-        Error::Submodule { cause, .. } => {
-            assert!(matches!(**cause, Error::CommitMissing { .. }), "{error}");
-        }
-        other => panic!("{other}"),
-    }
-    assert!(!error.is_farm_fault());
+    let (_, lacks) = farm.lay_out("o/r", commit).expect("the rest is laid out");
+    assert_eq!((lacks.unread.len(), lacks.gone.len()), (0, 1), "{lacks:?}");
+    assert!(lacks.gone[0].contains("`s`") && lacks.gone[0].contains(&gone.to_string()));
 
     // Ten levels deep: each repository holds the one before.
     let mut inner = leaf.commit(&[("a", Text("b"))]);
@@ -468,8 +495,8 @@ fn a_file_that_the_copy_lacks_is_left_out_and_named() {
     let blob = upstream.git.blob(b"something").expect("blob").to_string();
     let object = format!("objects/{}/{}", &blob[..2], &blob[2..]);
     fs::remove_file(upstream.path.join(object)).expect("remove");
-    let (out, missing) = farm.lay_out("o/r", commit).expect("checkout");
-    assert_eq!(missing, ["d/a"]);
+    let (out, lacks) = farm.lay_out("o/r", commit).expect("checkout");
+    assert_eq!(lacks.unread, ["d/a"]);
     assert!(!out.join("d/a").exists());
     assert_eq!(fs::read_to_string(out.join("b")).expect("b"), "else");
 }

@@ -105,6 +105,8 @@ pub enum EvidenceKind {
     SourceDistribution,
     /// What the copy of the repository lacked, so that only an exact rebuild counts.
     PartialCopy,
+    /// A submodule that upstream has no more, so that only an exact rebuild counts.
+    PartialSource,
 }
 
 impl EvidenceKind {

@@ -52,8 +52,18 @@ struct Budget<'a> {
     time: i64,
     deadline: Deadline,
     style: Style<'a>,
-    /// Files of the commit that the copy lacks.
-    missing: Vec<String>,
+    lacks: Lacks,
+}
+
+/// What of a commit is not in its checkout. What is built without it may only count where
+/// it is exact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// Files that the copy which was read lacks (a partial clone), and submodules that could
+    /// not be read: the farm's own fault.
+    pub unread: Vec<String>,
+    /// Submodules that upstream has no more.
+    pub gone: Vec<String>,
 }
 
 /// How a checkout differs from the commit where git still calls it unchanged.
@@ -68,13 +78,12 @@ pub struct Style<'a> {
 
 impl Sources {
     /// Lays a located commit out at `dest`, a folder that is empty or not there, and says
-    /// which files are not in it because the copy that was read lacks them (a partial
-    /// clone): what is built without them may only count where it is exact.
+    /// what is not in it. The folder of a submodule that cannot be had is empty.
     ///
     /// # Errors
     /// [`Error::UnsafeTree`], [`Error::Limit`] and [`Error::Submodule`] are facts
     /// about the commit; the others are the farm's.
-    pub fn checkout(&self, source: &Source, dest: &Path) -> Result<Vec<String>, Error> {
+    pub fn checkout(&self, source: &Source, dest: &Path) -> Result<Lacks, Error> {
         self.checkout_with(source, dest, Style::default())
     }
 
@@ -87,7 +96,7 @@ impl Sources {
         source: &Source,
         dest: &Path,
         style: Style<'_>,
-    ) -> Result<Vec<String>, Error> {
+    ) -> Result<Lacks, Error> {
         let git = match source {
             Source::Git { git, .. } => git,
             Source::Sdist { sdist, .. } => {
@@ -115,10 +124,10 @@ impl Sources {
             time,
             deadline: Deadline::of_checkout(),
             style,
-            missing: Vec::new(),
+            lacks: Lacks::default(),
         };
         self.lay_out(&upstream.git, id, &target, dest, &mut budget, 0)?;
-        Ok(budget.missing)
+        Ok(budget.lacks)
     }
 
     /// Opens a repository that should hold a commit; asks upstream where it does not.
@@ -158,7 +167,7 @@ impl Sources {
         budget.bytes = sizes.total;
         let missing = sizes.missing;
         entries.retain(|entry| !missing.contains(&entry.path));
-        budget.missing.extend(
+        budget.lacks.unread.extend(
             missing
                 .iter()
                 .map(|path| crate::model::printable(&path.to_string_lossy(), false)),
@@ -251,11 +260,34 @@ impl Sources {
                 tracing::debug!(path, "a submodule without an address stays empty");
                 continue;
             };
-            self.lay_out_submodule(entry, url, target.upstream.as_ref(), &folder, budget, depth)
-                .map_err(|cause| Error::Submodule {
-                    path: crate::model::printable(&path, false),
-                    cause: Box::new(cause),
-                })?;
+            let laid = self.lay_out_submodule(
+                entry,
+                url,
+                target.upstream.as_ref(),
+                &folder,
+                budget,
+                depth,
+            );
+            let path = crate::model::printable(&path, false);
+            match laid {
+                Ok(()) => {}
+                // Many packages hold nothing of it: tests of others, benchmarks, libraries
+                // that a sister package brings.
+                Err(cause @ Error::CannotRead { .. }) => {
+                    let lacks = format!("the submodule `{path}`: {cause}");
+                    budget.lacks.unread.push(lacks);
+                }
+                Err(cause @ (Error::NotReadable { .. } | Error::CommitMissing { .. })) => {
+                    let lacks = format!("submodule `{path}`: {cause}");
+                    budget.lacks.gone.push(lacks);
+                }
+                Err(cause) => {
+                    return Err(Error::Submodule {
+                        path,
+                        cause: Box::new(cause),
+                    });
+                }
+            }
         }
         Ok(())
     }

@@ -476,7 +476,8 @@ fn who(kind: EvidenceKind) -> &'static str {
         | EvidenceKind::ManifestMatch
         | EvidenceKind::Reachable
         | EvidenceKind::SourceDistribution
-        | EvidenceKind::PartialCopy => "the source",
+        | EvidenceKind::PartialCopy
+        | EvidenceKind::PartialSource => "the source",
     }
 }
 

@@ -34,7 +34,7 @@ mod transport;
 mod tree;
 
 pub use cached::{forget, things};
-pub use checkout::Style;
+pub use checkout::{Lacks, Style};
 pub use error::Error;
 pub use hints::{hints_from, wanted_member};
 pub use locate::Sources;

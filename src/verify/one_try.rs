@@ -113,7 +113,7 @@ impl Line {
             }
         };
         tried.millis = millis();
-        let verdict = whole_copy_or_farms_fault(&prepared.source, verdict);
+        let verdict = whole_source_or_why_not(&prepared.source, verdict);
         Ok(Tried::Judged(tried, verdict))
     }
 
@@ -297,22 +297,35 @@ impl Stopped {
     }
 }
 
-/// A copy of the repository that lacks files is the farm's: without them, nothing but
-/// the same bytes says anything of the package.
-fn whole_copy_or_farms_fault(source: &Source, verdict: Verdict) -> Verdict {
-    let lacks = source
-        .evidence()
-        .iter()
-        .find(|evidence| evidence.kind == EvidenceKind::PartialCopy);
-    match (lacks, &verdict) {
-        (None, _) | (Some(_), Verdict::Reproduced { .. }) => verdict,
-        (Some(lacks), _) => Verdict::InfraError {
+/// A copy of the repository that lacks files is the farm's fault, and a submodule that is
+/// gone leaves no source: without them, nothing but the same bytes says anything of the
+/// package.
+fn whole_source_or_why_not(source: &Source, verdict: Verdict) -> Verdict {
+    if matches!(verdict, Verdict::Reproduced { .. }) {
+        return verdict;
+    }
+    let lacks = |kind| {
+        let evidence = source.evidence().iter();
+        evidence.into_iter().find(|one| one.kind == kind)
+    };
+    if let Some(lacks) = lacks(EvidenceKind::PartialCopy) {
+        Verdict::InfraError {
             reason: format!(
                 "{}, and without them the rebuild is not exact: {}; map a whole copy in [source.mirror], or name one with --source",
                 lacks.detail,
                 verdict.reason()
             ),
-        },
+        }
+    } else if let Some(gone) = lacks(EvidenceKind::PartialSource) {
+        Verdict::SourceNotFound {
+            reason: format!(
+                "{}; without it the rebuild is not exact: {}",
+                gone.detail,
+                verdict.reason()
+            ),
+        }
+    } else {
+        verdict
     }
 }
 

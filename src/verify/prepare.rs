@@ -81,14 +81,20 @@ impl Line {
         let tree = tree.to_owned();
         let source = on_a_thread(move || {
             let mut source = Sources::locate(&sources, &hints, place.as_deref())?;
-            let missing = sources.checkout(&source, &tree)?;
-            if let Some(first) = missing.first() {
+            let lacks = sources.checkout(&source, &tree)?;
+            if let Some(first) = lacks.unread.first() {
                 source.add_evidence(Evidence {
                     kind: EvidenceKind::PartialCopy,
                     detail: format!(
-                        "the copy that was read lacks {} file(s) of the commit, such as {first}",
-                        missing.len()
+                        "the copy that was read lacks {} file(s) or submodule(s) of the commit, such as {first}",
+                        lacks.unread.len()
                     ),
+                });
+            }
+            for detail in lacks.gone {
+                source.add_evidence(Evidence {
+                    kind: EvidenceKind::PartialSource,
+                    detail,
                 });
             }
             Ok(source)
