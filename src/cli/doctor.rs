@@ -5,7 +5,7 @@ use std::path::Path;
 use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image::{self, Images};
-use crate::model::{Config, Ecosystem, printable};
+use crate::model::{Config, Ecosystem, Tool, printable};
 use crate::registry::Registries;
 use crate::sandbox::Engine;
 use crate::store::{self, Blobs};
@@ -131,6 +131,20 @@ async fn toolchains(blobs: &Blobs, data: &Path, images: Option<&Images>) -> Resu
     for cargo in pinned.map_err(|error| error.to_string())? {
         if !kept.iter().any(|other| other.version == cargo.version) {
             lines.push(format!("cargo {} pinned, not built yet", cargo.version));
+        }
+    }
+    let kept = image::kept_zlibs(blobs, data)
+        .await
+        .map_err(|error| error.to_string())?;
+    let name = Tool::ZlibRs.name();
+    lines.extend(
+        kept.iter()
+            .map(|zlib| format!("{name} {} kept", zlib.version)),
+    );
+    let pinned = images.map_or(Ok(Vec::new()), toolchain::pinned_zlibs);
+    for zlib in pinned.map_err(|error| error.to_string())? {
+        if !kept.iter().any(|other| other.version == zlib.version) {
+            lines.push(format!("{name} {} pinned, not built yet", zlib.version));
         }
     }
     if lines.is_empty() {

@@ -168,6 +168,14 @@ pub(super) async fn open_quietly(
         pinned.retain(|cargo| !kept.contains(&cargo.version));
         cargos.extend(pinned);
     }
+    let mut zlibs = image::kept_zlibs(&blobs, &data)
+        .await
+        .map_err(|e| Error::farm(&e))?;
+    if on_demand {
+        let mut pinned = toolchain::pinned_zlibs(&images).map_err(|e| Error::usage(&e))?;
+        pinned.retain(|zlib| zlibs.iter().all(|kept| kept.version != zlib.version));
+        zlibs.extend(pinned);
+    }
     let ledger = if signs {
         Some(Arc::new(ledger(&config, &data)?))
     } else {
@@ -183,6 +191,7 @@ pub(super) async fn open_quietly(
             images,
             blobs,
             cargos,
+            zlibs,
             toolchains: Toolchains::new(on_demand),
             ledger,
             folders: verify::Folders {

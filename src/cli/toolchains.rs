@@ -5,10 +5,11 @@ use clap::{Args, Subcommand};
 use super::out::say;
 use super::{Error, Global, Outcome, open};
 use crate::image;
-use crate::model::EventSink;
+use crate::model::{Digest, EventSink, Tool, Toolchain};
 use crate::plan::CargoHome;
 use crate::sandbox::Engine;
 use crate::toolchain::{self, Precise, PreciseVersion};
+use crate::verify::Line;
 
 /// Options of `remint toolchains`.
 #[derive(Args, Debug)]
@@ -19,19 +20,19 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show each cargo that crates can be packed with, and where it is
+    /// Show each cargo that crates can be packed with, each zlib, and where they are
     List,
-    /// Build the cargos that toolchains.lock pins, in the sandbox, and keep them
+    /// Build what toolchains.lock pins, in the sandbox, and keep it
     Add(Versions),
-    /// Build cargos in the sandbox, keep them and pin what came out in toolchains.lock
+    /// Build toolchains in the sandbox, keep them and pin what came out in toolchains.lock
     Lock(Lock),
 }
 
 #[derive(Args, Debug)]
 struct Versions {
-    /// Releases of cargo, such as 1.82.0
+    /// Releases of cargo, such as 1.82.0, or of zlib-rs, such as zlib-rs@0.6.8
     #[arg(required = true, value_name = "VERSION")]
-    versions: Vec<semver::Version>,
+    versions: Vec<Toolchain>,
 }
 
 #[derive(Args, Debug)]
@@ -59,19 +60,17 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
             for cargo in cargos {
                 let home = match cargo.home {
                     CargoHome::Image(name) => format!("in the image {name}"),
-                    CargoHome::Kept(digest) => {
-                        let kept = image::toolchain_file(&line.blobs, &line.folders.data, &digest)
-                            .await
-                            .map_err(|e| Error::farm(&e))?;
-                        let how = if kept.is_some() {
-                            "kept"
-                        } else {
-                            "pinned, built when it is needed"
-                        };
-                        format!("{how}: {digest}")
-                    }
+                    CargoHome::Kept(digest) => home_of(line, &digest).await?,
                 };
                 say!("cargo {:8} {home}", cargo.version.to_string());
+            }
+            for zlib in &line.zlibs {
+                let home = home_of(line, &zlib.program).await?;
+                say!(
+                    "{} {:6} {home}",
+                    Tool::ZlibRs.name(),
+                    zlib.version.to_string()
+                );
             }
             return Ok(Outcome::Good);
         }
@@ -83,16 +82,29 @@ pub async fn run(global: &Global, options: &Options) -> Result<Outcome, Error> {
     };
     let engine = Engine::connect().await.map_err(|e| Error::farm(&e))?;
     let workshop = line.workshop();
-    for version in versions {
-        eprintln!("building cargo {version} from its crate");
+    for toolchain in versions {
+        eprintln!("building {toolchain} from its crate");
         let kept = match &pin {
-            Some(precise) => workshop.lock(&engine, version, precise).await,
-            None => workshop.add(&engine, version).await,
+            Some(precise) => workshop.lock(&engine, toolchain, precise).await,
+            None => workshop.add(&engine, toolchain).await,
         };
         let kept = kept.map_err(|error| of_toolchain(&error))?;
-        say!("cargo {version} kept as sha256:{kept}");
+        say!("{toolchain} kept as sha256:{kept}");
     }
     Ok(Outcome::Good)
+}
+
+/// Where a program is that no image holds.
+async fn home_of(line: &Line, program: &Digest) -> Result<String, Error> {
+    let kept = image::toolchain_file(&line.blobs, &line.folders.data, program)
+        .await
+        .map_err(|e| Error::farm(&e))?;
+    let how = if kept.is_some() {
+        "kept"
+    } else {
+        "pinned, built when it is needed"
+    };
+    Ok(format!("{how}: {program}"))
 }
 
 fn of_toolchain(error: &toolchain::Error) -> Error {

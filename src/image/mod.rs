@@ -25,7 +25,7 @@ use crate::store;
 pub use engine::{Engine, EngineError};
 pub use error::Error;
 pub use kept::{Kept, Place};
-pub use toolchain::{cargos_of_images, keep_cargo, kept_cargos, toolchain_file};
+pub use toolchain::{cargos_of_images, keep, kept_cargos, kept_zlibs, toolchain_file};
 
 use definition::Definition;
 use lock::{Lock, Locked};

@@ -1,7 +1,7 @@
 //! Cargos that the farm can run: those of the images, the ones of an installed
-//! rustup, and those that `remint toolchains` built. The last two are each packed
-//! once as a tarball of one program and kept in the blob store, so that a plan can
-//! name it by digest. May import `plan`,
+//! rustup, and those that `remint toolchains` built, with the zlib that it built. All but the
+//! first are each packed once as a tarball of one file and kept in the blob store, so that a
+//! plan can name it by digest. May import `plan`,
 //! `store` and `model`; runs `cargo -V` of what it finds and nothing else.
 
 use std::io::Write as _;
@@ -13,8 +13,8 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::Images;
-use crate::model::{Digest, Sha256Digest};
-use crate::plan::{CargoHome, CargoToolchain};
+use crate::model::{Digest, Sha256Digest, Tool, Toolchain};
+use crate::plan::{CargoHome, CargoToolchain, ZlibToolchain};
 use crate::store::{self, Blobs};
 
 /// The list of kept toolchains, in the data folder.
@@ -36,15 +36,24 @@ struct Seen {
     modified: i64,
 }
 
-/// One kept cargo.
+/// One kept toolchain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
-    /// The release that `cargo -V` named.
+    /// What it is.
+    #[serde(default)]
+    tool: Tool,
+    /// Its release: for an installed cargo, what `cargo -V` named.
     version: semver::Version,
     /// SHA-256 of the program itself.
     program: Sha256Digest,
     /// SHA-256 of the tarball that holds it.
     tarball: Sha256Digest,
+}
+
+impl Kept {
+    fn is(&self, toolchain: &Toolchain) -> bool {
+        self.tool == toolchain.tool && self.version == toolchain.version
+    }
 }
 
 impl List {
@@ -115,6 +124,7 @@ pub async fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchai
     Ok(list
         .kept
         .into_iter()
+        .filter(|kept| kept.tool == Tool::Cargo)
         .map(|k| CargoToolchain {
             version: k.version,
             home: CargoHome::Kept(Digest::Sha256(k.program)),
@@ -122,21 +132,38 @@ pub async fn kept_cargos(blobs: &Blobs, data: &Path) -> Result<Vec<CargoToolchai
         .collect())
 }
 
-/// Keeps a cargo that was built as this release, in the place of one that was
-/// kept before; the digest is the program's.
+/// The zlibs that the farm keeps.
+///
+/// # Errors
+/// [`store::Error`] where the blob store cannot be asked.
+pub async fn kept_zlibs(blobs: &Blobs, data: &Path) -> Result<Vec<ZlibToolchain>, store::Error> {
+    let mut found = Vec::new();
+    for kept in List::load(&data.join(LIST)).kept {
+        if kept.tool == Tool::ZlibRs && blobs.has(&kept.tarball).await? {
+            found.push(ZlibToolchain {
+                version: kept.version,
+                program: Digest::Sha256(kept.program),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Keeps what was built as this toolchain, in the place of one that was kept before; the
+/// digest is the program's.
 ///
 /// # Errors
 /// [`store::Error`] where it cannot be read or the data folder cannot be written.
-pub async fn keep_cargo(
+pub async fn keep(
     blobs: &Blobs,
     data: &Path,
-    version: &semver::Version,
+    toolchain: &Toolchain,
     program: &Path,
 ) -> Result<Sha256Digest, store::Error> {
-    let kept = kept(blobs, version.clone(), program).await?;
+    let kept = kept(blobs, toolchain.clone(), program).await?;
     let path = data.join(LIST);
     let mut list = List::load(&path);
-    list.kept.retain(|other| other.version != *version);
+    list.kept.retain(|other| !other.is(toolchain));
     let program = kept.program;
     list.kept.push(kept);
     list.save(&path)?;
@@ -159,22 +186,23 @@ async fn take_in(blobs: &Blobs, program: &Path, list: &mut Vec<Kept>) -> Result<
     let Some(version) = version_of(program).filter(|version| version.pre.is_empty()) else {
         return Ok(());
     };
-    if !list.iter().any(|k| k.version == version) {
-        list.push(kept(blobs, version, program).await?);
+    let toolchain = Toolchain {
+        tool: Tool::Cargo,
+        version,
+    };
+    if !list.iter().any(|kept| kept.is(&toolchain)) {
+        list.push(kept(blobs, toolchain, program).await?);
     }
     Ok(())
 }
 
-async fn kept(
-    blobs: &Blobs,
-    version: semver::Version,
-    program: &Path,
-) -> Result<Kept, store::Error> {
+async fn kept(blobs: &Blobs, toolchain: Toolchain, program: &Path) -> Result<Kept, store::Error> {
     let read = |error| store::Error::io("read", program, error);
     let bytes = std::fs::read(program).map_err(read)?;
-    let tarball = pack(&bytes).map_err(read)?;
+    let tarball = pack(toolchain.tool, &bytes).map_err(read)?;
     Ok(Kept {
-        version,
+        tool: toolchain.tool,
+        version: toolchain.version,
         program: Sha256Digest::of(&bytes),
         tarball: blobs.put(&tarball).await?.sha256,
     })
@@ -205,15 +233,24 @@ fn version_of(program: &Path) -> Option<semver::Version> {
     text.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// Where the one file of a tarball is, as programs look for it. A program that is linked to
+/// zlib asks for this name (zlib, `Makefile.in`, SHAREDLIBM).
+const fn place(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Cargo => "cargo/bin/cargo",
+        Tool::ZlibRs => "zlib-rs/lib/libz.so.1",
+    }
+}
+
 /// A tarball of one program, the same for the same bytes.
-fn pack(program: &[u8]) -> std::io::Result<Vec<u8>> {
+fn pack(tool: Tool, program: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut header = tar::Header::new_ustar();
     header.set_size(program.len() as u64);
     header.set_mode(0o755);
     header.set_mtime(1);
     header.set_entry_type(tar::EntryType::Regular);
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    tar.append_data(&mut header, "cargo/bin/cargo", program)?;
+    tar.append_data(&mut header, place(tool), program)?;
     let mut gzip = tar.into_inner()?;
     gzip.flush()?;
     gzip.finish()
@@ -273,18 +310,22 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp");
         let blobs = Blobs::open(&folder.path().join("blobs")).expect("blobs");
         let program = folder.path().join("cargo");
-        let version = semver::Version::new(1, 82, 0);
-        let keep = async |bytes: &[u8]| {
+        let keep = async |toolchain: &str, bytes: &[u8]| {
             std::fs::write(&program, bytes).expect("write");
-            let kept = keep_cargo(&blobs, folder.path(), &version, &program).await;
+            let toolchain = toolchain.parse().expect("valid");
+            let kept = keep(&blobs, folder.path(), &toolchain, &program).await;
             kept.expect("kept")
         };
-        let first = keep(b"x").await;
-        let second = keep(b"y").await;
+        let first = keep("1.82.0", b"x").await;
+        let second = keep("1.82.0", b"y").await;
         assert_ne!(first, second);
         let list = List::load(&folder.path().join(LIST));
         assert_eq!(list.kept.len(), 1);
         assert_eq!(list.kept[0].program, second);
+        let zlib = Digest::Sha256(keep("zlib-rs@0.6.8", b"z").await);
+        let zlibs = kept_zlibs(&blobs, folder.path()).await.expect("kept");
+        assert_eq!(zlibs.len(), 1);
+        assert_eq!(zlibs[0].program, zlib);
         let file = async |program| {
             let found = toolchain_file(&blobs, folder.path(), &Digest::Sha256(program)).await;
             found.expect("no bucket")
@@ -298,7 +339,8 @@ mod tests {
 
     #[test]
     fn the_same_program_packs_to_the_same_tarball() {
-        assert_eq!(pack(b"x").expect("packs"), pack(b"x").expect("packs"));
-        assert_ne!(pack(b"x").expect("packs"), pack(b"y").expect("packs"));
+        let pack = |bytes: &[u8]| pack(Tool::Cargo, bytes).expect("packs");
+        assert_eq!(pack(b"x"), pack(b"x"));
+        assert_ne!(pack(b"x"), pack(b"y"));
     }
 }

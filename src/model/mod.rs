@@ -20,6 +20,7 @@ mod replayed;
 mod sdist;
 mod source;
 mod text;
+mod toolchain;
 mod verdict;
 
 pub use artifact::{Artifact, ArtifactKind, FetchedArtifact, PublishedAt, Release, TimeSource};
@@ -52,4 +53,5 @@ pub use source::{
     SdistSource, Source, SourceHints,
 };
 pub use text::{printable, printable_json, root_cause, steers};
+pub use toolchain::{NotAToolchain, Tool, Toolchain};
 pub use verdict::{BuildFailure, BuildStage, Verdict, VerdictKind};

@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::{
-    Artifact, ArtifactKind, Digest, Ecosystem, Input, InputOrigin, Learnt, PackingSystem, Plan,
-    Purl, RecoveredFact, Release, Source,
+    Artifact, ArtifactKind, DeflateFamily, Digest, Ecosystem, Input, InputOrigin, Learnt,
+    PackingSystem, Plan, Purl, RecoveredFact, Release, Source,
 };
 use crate::store::archive::MemberStamp;
 
@@ -51,6 +51,15 @@ pub enum CargoHome {
     Kept(Digest),
 }
 
+/// A zlib that takes the place of the system's, where a cargo of an image is linked to that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZlibToolchain {
+    /// The release of zlib-rs.
+    pub version: semver::Version,
+    /// The digest of the library, which the farm keeps or builds when it is needed.
+    pub program: Digest,
+}
+
 /// What a gzip file tells of who compressed it (RFC 1952, section 2.3: MTIME,
 /// XFL and OS, bytes 4 to 9), with what its stream does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +73,9 @@ pub struct GzipMarks {
     /// The level at which the reference zlib makes this very stream, where the caller
     /// tried and it does.
     pub reference_level: Option<u8>,
+    /// Which zlib makes this very stream at the level that cargo packs with, where the
+    /// caller tried and one does.
+    pub cargo_zlib: Option<DeflateFamily>,
 }
 
 impl GzipMarks {
@@ -75,6 +87,7 @@ impl GzipMarks {
                 xfl: *xfl,
                 os: *os,
                 reference_level: None,
+                cargo_zlib: None,
             }),
             _ => None,
         }
@@ -153,6 +166,8 @@ pub struct Facts<'a> {
     pub learnt: Option<&'a Learnt>,
     /// Cargo releases that the farm can run.
     pub cargos: &'a [CargoToolchain],
+    /// The zlibs that those of images can be given.
+    pub zlibs: &'a [ZlibToolchain],
     /// Tools that the caller looked up because [`wanted_tools`] asked.
     pub tools: &'a [RegistryTool],
 }

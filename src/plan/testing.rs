@@ -20,6 +20,7 @@ pub struct Situation {
     pub index: Vec<IndexLine>,
     pub learnt: Option<Learnt>,
     pub cargos: Vec<CargoToolchain>,
+    pub zlibs: Vec<ZlibToolchain>,
     pub tools: Vec<RegistryTool>,
     pub gzip: Option<GzipMarks>,
     pub packed_on: Option<PackingSystem>,
@@ -71,6 +72,7 @@ impl Situation {
             index: vec![],
             learnt: None,
             cargos: vec![],
+            zlibs: vec![],
             tools: vec![],
             gzip: None,
             packed_on: None,
@@ -187,6 +189,7 @@ impl Situation {
             index: &self.index,
             learnt: self.learnt.as_ref(),
             cargos: &self.cargos,
+            zlibs: &self.zlibs,
             tools: &self.tools,
         })
     }

@@ -19,7 +19,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::model::{ArtifactKind, Compressor, ReplayedFact};
+use crate::model::{ArtifactKind, Compressor, DeflateFamily, ReplayedFact};
 use pax::Moment;
 
 /// The largest file that is replayed, as it is on disk and inflated: all of it is held in
@@ -90,6 +90,18 @@ pub fn reference_level(path: &Path) -> io::Result<Option<u8>> {
         return Ok(None);
     }
     Ok(tarball::reference_level(&std::fs::read(path)?))
+}
+
+/// Which zlib makes the very stream of a crate at the level that cargo packs with; none
+/// where none of them does.
+///
+/// # Errors
+/// The operating system's, where the file cannot be read.
+pub fn cargo_zlib(path: &Path) -> io::Result<Option<DeflateFamily>> {
+    if std::fs::metadata(path)?.len() > MAX_SIZE {
+        return Ok(None);
+    }
+    Ok(tarball::cargo_zlib(&std::fs::read(path)?))
 }
 
 /// What a value must keep to.

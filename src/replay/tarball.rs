@@ -7,7 +7,7 @@ use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
 use super::{Bounds, MAX_SIZE, Replayed, deflate, tar};
-use crate::model::ReplayedFact;
+use crate::model::{Compressor, DeflateFamily, ReplayedFact};
 
 /// RFC 1952, section 2.3: the fixed header, and the trailer.
 const HEADER: usize = 10;
@@ -61,6 +61,27 @@ pub(super) fn reference_level(bytes: &[u8]) -> Option<u8> {
     PACKING_LEVELS
         .into_iter()
         .find(|&level| deflate::is_reference(level, &file.content, file.stream))
+}
+
+/// What cargo asks of zlib: the best compression (cargo, `tar` in `ops/cargo_package.rs`).
+const CARGO_LEVEL: u8 = 9;
+
+pub(super) fn cargo_zlib(bytes: &[u8]) -> Option<DeflateFamily> {
+    let file = Gzip::read(bytes)?;
+    [
+        DeflateFamily::Zlib,
+        DeflateFamily::ZlibRs06,
+        DeflateFamily::ZlibRs05,
+    ]
+    .into_iter()
+    .find(|&family| {
+        let compressor = Compressor {
+            family,
+            level: CARGO_LEVEL,
+            mem_level: 8,
+        };
+        deflate::makes(compressor, &file.content, file.stream)
+    })
 }
 
 pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Option<Replayed> {

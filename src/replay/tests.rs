@@ -458,3 +458,30 @@ fn nothing_is_replayed_on_what_is_the_same_or_no_archive() {
         assert_eq!(wheels(bad, &wheel(&files(), 6)), None);
     }
 }
+
+#[test]
+fn which_zlib_a_cargo_packed_with_is_told_from_the_stream() {
+    use DeflateFamily::{Zlib, ZlibRs06};
+    let content: Vec<u8> = (0..40_000u32)
+        .flat_map(|i| format!("{} {}\n", i % 977, i % 31).into_bytes())
+        .collect();
+    let packed = |family, level| {
+        let compressor = Compressor {
+            family,
+            level,
+            mem_level: 8,
+        };
+        let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255];
+        file.extend(deflate::compress(compressor, &content).expect("compresses"));
+        let mut sum = flate2::Crc::new();
+        sum.update(&content);
+        file.extend(sum.sum().to_le_bytes());
+        file.extend(sum.amount().to_le_bytes());
+        file
+    };
+    for family in [Zlib, ZlibRs06] {
+        assert_eq!(tarball::cargo_zlib(&packed(family, 9)), Some(family));
+        assert_eq!(tarball::cargo_zlib(&packed(family, 6)), None, "{family:?}");
+    }
+    assert_eq!(tarball::cargo_zlib(b"no gzip file"), None);
+}

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::recipe::Precise;
 use crate::image::ImageId;
-use crate::model::Sha256Digest;
+use crate::model::{Sha256Digest, Tool, Toolchain};
 use crate::store;
 
 /// What the head of the file says.
@@ -23,7 +23,14 @@ const HEAD: &str =
 pub(super) struct Lock {
     /// One entry a release of cargo.
     #[serde(default)]
-    pub(super) cargo: BTreeMap<semver::Version, Pin>,
+    cargo: BTreeMap<semver::Version, Pin>,
+    /// The same of zlib-rs.
+    #[serde(
+        default,
+        rename = "zlib-rs",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    zlib_rs: BTreeMap<semver::Version, Pin>,
 }
 
 /// What is pinned of one release.
@@ -45,6 +52,23 @@ pub(super) struct Pin {
 }
 
 impl Lock {
+    /// The pins of a tool.
+    pub(super) const fn of(&self, tool: Tool) -> &BTreeMap<semver::Version, Pin> {
+        match tool {
+            Tool::Cargo => &self.cargo,
+            Tool::ZlibRs => &self.zlib_rs,
+        }
+    }
+
+    /// Pins a toolchain.
+    pub(super) fn insert(&mut self, toolchain: &Toolchain, pin: Pin) {
+        let pins = match toolchain.tool {
+            Tool::Cargo => &mut self.cargo,
+            Tool::ZlibRs => &mut self.zlib_rs,
+        };
+        pins.insert(toolchain.version.clone(), pin);
+    }
+
     /// Reads the lock file; an absent one is empty.
     pub(super) fn load(path: &Path) -> Result<Self, Error> {
         let shape = |reason: String| Error::Lock {
@@ -54,7 +78,10 @@ impl Lock {
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 let lock: Self = toml::from_str(&text).map_err(|error| shape(error.to_string()))?;
-                match lock.cargo.values().find_map(|pin| pin.precise.misnamed()) {
+                let pins = Tool::ALL
+                    .into_iter()
+                    .flat_map(|tool| lock.of(tool).values());
+                match pins.into_iter().find_map(|pin| pin.precise.misnamed()) {
                     Some(name) => Err(shape(format!("`{name}` is no package's name"))),
                     None => Ok(lock),
                 }
@@ -110,16 +137,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("temp");
         let path = folder.path().join("toolchains.lock");
         assert_eq!(Lock::load(&path).expect("absent is empty"), Lock::default());
-        let lock = Lock {
-            cargo: BTreeMap::from([
-                (semver::Version::new(1, 82, 0), pin("a")),
-                (semver::Version::new(1, 53, 0), {
-                    let mut pin = pin("b");
-                    pin.precise = ["tar@0.4.33".parse().expect("valid")].into_iter().collect();
-                    pin
-                }),
-            ]),
-        };
+        let mut lock = Lock::default();
+        for (toolchain, mut pin) in [
+            ("1.82.0", pin("a")),
+            ("1.53.0", pin("b")),
+            ("zlib-rs@0.6.8", pin("c")),
+        ] {
+            if toolchain == "1.53.0" {
+                pin.precise = ["tar@0.4.33".parse().expect("valid")].into_iter().collect();
+            }
+            lock.insert(&toolchain.parse().expect("valid"), pin);
+        }
+        assert_eq!(lock.of(Tool::Cargo).len(), 2);
+        assert_eq!(lock.of(Tool::ZlibRs).len(), 1);
         lock.save(&path).expect("writes");
         assert_eq!(Lock::load(&path).expect("reads"), lock);
         std::fs::write(&path, "[cargo.x]\n").expect("write");

@@ -1,5 +1,5 @@
-//! Cargos of releases that no image holds: built from the `cargo` crate in the
-//! sandbox, through the mirror, and kept by digest like those of a rustup.
+//! Cargos of releases that no image holds, and the zlib that some are linked to: built from
+//! their crates in the sandbox, through the mirror, and kept by digest like those of a rustup.
 //! Imports `sandbox`, `image`, `plan`, `source`, `mirror`, `registry`,
 //! `store` and `model`. It never builds on the host, never keeps a program that is not what
 //! its lock file pins, and never changes the lock file unless asked to.
@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::image::{self, Images};
 use crate::mirror::{self, Mirror, View};
-use crate::model::{DatedBy, Digest, FetchedArtifact, Sha256Digest};
-use crate::plan::{CargoHome, CargoToolchain};
+use crate::model::{DatedBy, Digest, FetchedArtifact, Sha256Digest, Tool, Toolchain};
+use crate::plan::{CargoHome, CargoToolchain, ZlibToolchain};
 use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine, EngineError, Job, Scratch};
 use crate::source;
@@ -30,18 +30,23 @@ const RELAY_IMAGE: &str = "relay";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No image is known to build it.
-    #[error("there is no image that builds cargo {0}; 1.37 to 1.96 can be built")]
-    NoBuilder(semver::Version),
+    #[error("there is no image that builds {0}; of cargo, 1.37 to 1.96 can be built")]
+    NoBuilder(Toolchain),
     /// Nothing pins it.
-    #[error("cargo {0} is not pinned in toolchains.lock; run `remint toolchains lock {0}`")]
-    NotLocked(semver::Version),
+    #[error(
+        "{toolchain} is not pinned in toolchains.lock; run `remint toolchains lock {argument}`",
+        toolchain = .0,
+        argument = .0.argument()
+    )]
+    NotLocked(Toolchain),
     /// What is pinned is not what came out.
     #[error(
-        "cargo {version} was not kept: {what} is not the pinned one; `remint toolchains lock {version}{precise}` pins it anew"
+        "{toolchain} was not kept: {what} is not the pinned one; `remint toolchains lock {}{precise}` pins it anew",
+        toolchain.argument()
     )]
     NotTheSame {
-        /// The release.
-        version: semver::Version,
+        /// Which.
+        toolchain: Toolchain,
         /// What differs first.
         what: &'static str,
         /// What was built with other versions than its crate locks.
@@ -56,10 +61,10 @@ pub enum Error {
         reason: String,
     },
     /// The build failed.
-    #[error("cargo {version} could not be built: {reason}; the log is {log}")]
+    #[error("{toolchain} could not be built: {reason}; the log is {log}")]
     Build {
-        /// The release.
-        version: semver::Version,
+        /// Which.
+        toolchain: Toolchain,
         /// How it ended.
         reason: String,
         /// What the steps printed.
@@ -105,13 +110,31 @@ impl Error {
 /// # Errors
 /// [`Error::Lock`] where the lock file is none.
 pub fn pinned(images: &Images) -> Result<Vec<CargoToolchain>, Error> {
-    let lock = Lock::load(&images.toolchains_lock())?;
-    let pins = lock.cargo.into_iter();
+    let pins = pins(images, Tool::Cargo)?.into_iter();
     Ok(pins
-        .map(|(version, pin)| CargoToolchain {
+        .map(|(version, program)| CargoToolchain {
             version,
-            home: CargoHome::Kept(Digest::Sha256(pin.program)),
+            home: CargoHome::Kept(program),
         })
+        .collect())
+}
+
+/// The zlibs that the lock file pins, kept already or not.
+///
+/// # Errors
+/// [`Error::Lock`] where the lock file is none.
+pub fn pinned_zlibs(images: &Images) -> Result<Vec<ZlibToolchain>, Error> {
+    let pins = pins(images, Tool::ZlibRs)?.into_iter();
+    Ok(pins
+        .map(|(version, program)| ZlibToolchain { version, program })
+        .collect())
+}
+
+fn pins(images: &Images, tool: Tool) -> Result<Vec<(semver::Version, Digest)>, Error> {
+    let lock = Lock::load(&images.toolchains_lock())?;
+    let pins = lock.of(tool).iter();
+    Ok(pins
+        .map(|(version, pin)| (version.clone(), Digest::Sha256(pin.program)))
         .collect())
 }
 
@@ -145,25 +168,21 @@ impl Workshop<'_> {
     ///
     /// # Errors
     /// [`Error::NotTheSame`] where something else came out, and all the others.
-    pub async fn add(
-        &self,
-        engine: &Engine,
-        version: &semver::Version,
-    ) -> Result<Sha256Digest, Error> {
-        let mut lock = Lock::load(&self.images.toolchains_lock())?;
+    pub async fn add(&self, engine: &Engine, toolchain: &Toolchain) -> Result<Sha256Digest, Error> {
+        let lock = Lock::load(&self.images.toolchains_lock())?;
         let pinned = lock
-            .cargo
-            .remove(version)
-            .ok_or_else(|| Error::NotLocked(version.clone()))?;
-        let built = self.build(engine, version, &pinned.precise).await?;
-        if let Err(what) = built.pin.held_against(&pinned) {
+            .of(toolchain.tool)
+            .get(&toolchain.version)
+            .ok_or_else(|| Error::NotLocked(toolchain.clone()))?;
+        let built = self.build(engine, toolchain, &pinned.precise).await?;
+        if let Err(what) = built.pin.held_against(pinned) {
             return Err(Error::NotTheSame {
-                version: version.clone(),
+                toolchain: toolchain.clone(),
                 what,
-                precise: pinned.precise,
+                precise: pinned.precise.clone(),
             });
         }
-        Ok(image::keep_cargo(self.blobs, self.data, version, &built.program).await?)
+        Ok(image::keep(self.blobs, self.data, toolchain, &built.program).await?)
     }
 
     /// Builds a release, pins what came out in the lock file, and keeps it. Its crate's
@@ -174,15 +193,15 @@ impl Workshop<'_> {
     pub async fn lock(
         &self,
         engine: &Engine,
-        version: &semver::Version,
+        toolchain: &Toolchain,
         precise: &Precise,
     ) -> Result<Sha256Digest, Error> {
-        let built = self.build(engine, version, precise).await?;
-        let kept = image::keep_cargo(self.blobs, self.data, version, &built.program).await?;
+        let built = self.build(engine, toolchain, precise).await?;
+        let kept = image::keep(self.blobs, self.data, toolchain, &built.program).await?;
         let path = self.images.toolchains_lock();
         // Read just before writing: another release may have been pinned since.
         let mut lock = Lock::load(&path)?;
-        lock.cargo.insert(version.clone(), built.pin);
+        lock.insert(toolchain, built.pin);
         lock.save(&path)?;
         Ok(kept)
     }
@@ -190,14 +209,15 @@ impl Workshop<'_> {
     async fn build(
         &self,
         engine: &Engine,
-        version: &semver::Version,
+        toolchain: &Toolchain,
         precise: &Precise,
     ) -> Result<Built, Error> {
-        let builder = recipe::builder_of(version)
+        let version = &toolchain.version;
+        let builder = recipe::builder_of(toolchain)
             .filter(|_| version.pre.is_empty() && version.build.is_empty())
-            .ok_or_else(|| Error::NoBuilder(version.clone()))?;
-        let plan = recipe::plan(builder, precise);
-        let published = self.crate_of(version).await?;
+            .ok_or_else(|| Error::NoBuilder(toolchain.clone()))?;
+        let plan = recipe::plan(toolchain.tool, builder, precise);
+        let published = self.crate_of(toolchain).await?;
         let image = self.images.ensure(engine, builder).await?;
         let relay = self.images.ensure(engine, RELAY_IMAGE).await?;
         let scratch = Scratch::make()?;
@@ -234,9 +254,9 @@ impl Workshop<'_> {
         let rebuild = match outcome {
             Err(sandbox::Error::Build { failure, log, .. }) => {
                 return Err(Error::Build {
-                    version: version.clone(),
+                    toolchain: toolchain.clone(),
                     reason: failure.to_string(),
-                    log: self.keep_log(version, &log)?,
+                    log: self.keep_log(toolchain, &log)?,
                 });
             }
             other => other?,
@@ -255,8 +275,8 @@ impl Workshop<'_> {
     }
 
     /// The crate of a release, checked against the index.
-    async fn crate_of(&self, version: &semver::Version) -> Result<FetchedArtifact, Error> {
-        let purl = recipe::crate_of(version);
+    async fn crate_of(&self, toolchain: &Toolchain) -> Result<FetchedArtifact, Error> {
+        let purl = recipe::crate_of(toolchain);
         let release = self.registries.of(purl.ecosystem()).release(&purl).await?;
         let artifact = release
             .artifacts
@@ -265,8 +285,9 @@ impl Workshop<'_> {
         Ok(self.registries.fetch(artifact).await?)
     }
 
-    fn keep_log(&self, version: &semver::Version, log: &Path) -> Result<PathBuf, Error> {
-        let kept = self.logs.join(format!("cargo-{version}.log"));
+    fn keep_log(&self, toolchain: &Toolchain, log: &Path) -> Result<PathBuf, Error> {
+        let Toolchain { tool, version } = toolchain;
+        let kept = self.logs.join(format!("{}-{version}.log", tool.name()));
         let bytes = std::fs::read(log).map_err(|e| store::Error::io("read", log, e))?;
         store::make_folder(self.logs)?;
         store::write_durably(&kept, &bytes)?;

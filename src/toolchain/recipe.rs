@@ -1,4 +1,4 @@
-//! The plan that builds one cargo from its crate. Pure; imports `model` alone.
+//! The plan that builds one toolchain from its crate. Pure; imports `model` alone.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{DatedBy, Limits, Network, Plan, Purl, RELAY_PORT, Step, WORK_DIR};
+use crate::model::{
+    DatedBy, Limits, Network, Plan, Purl, RELAY_PORT, Step, Tool, Toolchain, WORK_DIR,
+};
 
 /// The image of the compiler that builds the older cargos: Rust 1.78.
 const OLD_BUILDER: &str = "builder-bullseye";
@@ -111,28 +113,42 @@ impl fmt::Display for Precise {
 }
 
 /// The image in which a release is built; nothing where no image is known to do it.
-pub(super) fn builder_of(release: &semver::Version) -> Option<&'static str> {
-    match (release.major, release.minor) {
-        (1, FIRST..=LAST_OLD) => Some(OLD_BUILDER),
-        (1, minor) if minor > LAST_OLD && minor <= LAST_NEW => Some(NEW_BUILDER),
-        _ => None,
+pub(super) fn builder_of(toolchain: &Toolchain) -> Option<&'static str> {
+    let version = &toolchain.version;
+    match (toolchain.tool, version.major, version.minor) {
+        (Tool::Cargo, 1, FIRST..=LAST_OLD) => Some(OLD_BUILDER),
+        (Tool::Cargo, 1, minor) if minor > LAST_OLD && minor <= LAST_NEW => Some(NEW_BUILDER),
+        (Tool::Cargo, ..) => None,
+        // It asks for no more than Rust 1.75 (its manifest, `rust-version`), and what is linked
+        // to the oldest C library of the images runs in all of them.
+        (Tool::ZlibRs, ..) => Some(OLD_BUILDER),
     }
 }
 
 /// The crate that a release is built from: the cargo crate counts one minor
 /// number ahead of Rust and has no major one (cargo contributor guide, "Release
-/// process", "Version updates").
-pub(super) fn crate_of(release: &semver::Version) -> Purl {
-    let version = format!("0.{}.{}", release.minor + 1, release.patch);
-    format!("pkg:cargo/cargo@{version}")
-        .parse()
-        .expect("a package URL of numbers is one")
+/// process", "Version updates"). zlib-rs as a C library is a crate of its own
+/// (zlib-rs, README, "C-compatible dynamic library").
+pub(super) fn crate_of(toolchain: &Toolchain) -> Purl {
+    let version = &toolchain.version;
+    let purl = match toolchain.tool {
+        Tool::Cargo => format!("pkg:cargo/cargo@0.{}.{}", version.minor + 1, version.patch),
+        Tool::ZlibRs => format!("pkg:cargo/libz-rs-sys-cdylib@{version}"),
+    };
+    purl.parse().expect("a package URL of numbers is one")
 }
 
 /// Fetches exactly what the crate's own lock file names, but for what is to take its
 /// place, then builds it without any network. What cargo links to is built from its crates' sources, as for
 /// Rust's own releases: with the system's zlib it would compress as that does.
-pub(super) fn plan(builder: &str, precise: &Precise) -> Plan {
+pub(super) fn plan(tool: Tool, builder: &str, precise: &Precise) -> Plan {
+    let (output, what): (&str, &[&str]) = match tool {
+        Tool::Cargo => (
+            "target/release/cargo",
+            &["--bin=cargo", "--features=vendored-openssl"],
+        ),
+        Tool::ZlibRs => ("target/release/libz_rs.so", &["--lib"]),
+    };
     let step = |run: &[&str]| {
         let run = run.iter().map(|&word| word.to_owned()).collect();
         Step::new(run, "src".into())
@@ -154,17 +170,15 @@ pub(super) fn plan(builder: &str, precise: &Precise) -> Plan {
         cutoff: None,
         dated_by: DatedBy::Registry,
         build_network: Network::None,
-        output: "target/release/cargo".into(),
+        output: output.into(),
         prepare,
-        build: vec![step(&[
-            "cargo",
-            "build",
-            "--release",
-            "--locked",
-            "--offline",
-            "--bin=cargo",
-            "--features=vendored-openssl",
-        ])],
+        build: vec![step(
+            &[
+                &["cargo", "build", "--release", "--locked", "--offline"],
+                what,
+            ]
+            .concat(),
+        )],
         env: BTreeMap::from(
             [
                 ("CARGO_HOME", format!("{WORK_DIR}/home/.cargo")),
@@ -205,27 +219,37 @@ mod tests {
 
     #[test]
     fn each_release_has_the_builder_that_compiles_it() {
-        let builder = |minor| builder_of(&semver::Version::new(1, minor, 0));
+        let of = |tool, major, minor| {
+            builder_of(&Toolchain {
+                tool,
+                version: semver::Version::new(major, minor, 0),
+            })
+        };
+        let builder = |minor| of(Tool::Cargo, 1, minor);
         assert_eq!(builder(36), None);
         assert_eq!(builder(37), Some(OLD_BUILDER));
         assert_eq!(builder(79), Some(OLD_BUILDER));
         assert_eq!(builder(80), Some(NEW_BUILDER));
         assert_eq!(builder(96), Some(NEW_BUILDER));
         assert_eq!(builder(97), None);
-        assert_eq!(builder_of(&semver::Version::new(2, 80, 0)), None);
+        assert_eq!(of(Tool::Cargo, 2, 80), None);
+        assert_eq!(of(Tool::ZlibRs, 0, 6), Some(OLD_BUILDER));
     }
 
     #[test]
     fn a_release_is_built_from_the_crate_one_number_ahead() {
-        let purl = crate_of(&semver::Version::new(1, 82, 0));
-        assert_eq!(purl.to_string(), "pkg:cargo/cargo@0.83.0");
+        let purl = |text: &str| crate_of(&text.parse().expect("valid")).to_string();
+        assert_eq!(purl("1.82.0"), "pkg:cargo/cargo@0.83.0");
+        assert_eq!(purl("zlib-rs@0.6.8"), "pkg:cargo/libz-rs-sys-cdylib@0.6.8");
     }
 
     #[test]
     fn the_compiler_runs_without_any_network() {
-        let plan = plan(OLD_BUILDER, &Precise::default());
-        assert_eq!(plan.build_network, Network::None);
-        assert!(plan.build[0].run.contains(&"--offline".to_owned()));
+        for tool in Tool::ALL {
+            let plan = plan(tool, NEW_BUILDER, &Precise::default());
+            assert_eq!(plan.build_network, Network::None);
+            assert!(plan.build[0].run.contains(&"--offline".to_owned()));
+        }
     }
 
     #[test]
@@ -234,7 +258,7 @@ mod tests {
             .map(|text| text.parse::<PreciseVersion>().expect("valid"))
             .into_iter()
             .collect();
-        let plan = plan(OLD_BUILDER, &precise);
+        let plan = plan(Tool::Cargo, OLD_BUILDER, &precise);
         let steps: Vec<_> = plan.prepare.iter().map(|step| step.run.join(" ")).collect();
         assert_eq!(
             steps,

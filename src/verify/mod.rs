@@ -34,7 +34,7 @@ use crate::model::{
     Artifact, Event, EventSink, Limits, Purl, Recipe, Release, ResultRecord, Station, TryLimits,
     Verdict,
 };
-use crate::plan::{self, CargoToolchain};
+use crate::plan::{self, CargoToolchain, ZlibToolchain};
 use crate::provenance::Attestations;
 use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine};
@@ -107,6 +107,8 @@ pub struct Line {
     pub blobs: Blobs,
     /// The cargos that the farm can run.
     pub cargos: Vec<CargoToolchain>,
+    /// The zlibs that a cargo of an image can be given.
+    pub zlibs: Vec<ZlibToolchain>,
     /// Whether those that are pinned and not kept yet are built when they are needed.
     pub toolchains: Toolchains,
     /// Where attestations are signed and stored; nowhere on a worker whose reports the

@@ -339,3 +339,47 @@ const fn station_of(phase: PhaseName) -> Station {
         PhaseName::Build => Station::Build,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Comparison, Evidence, SdistSource, Sha256Digest, VerdictKind};
+
+    fn judged(lacks: &[EvidenceKind], exact: bool) -> VerdictKind {
+        let sha256 = Sha256Digest::of("x");
+        let source = Source::Sdist {
+            sdist: SdistSource {
+                name: "demo".into(),
+                sha256,
+            },
+            evidence: lacks
+                .iter()
+                .map(|&kind| Evidence {
+                    kind,
+                    detail: "lacks something".into(),
+                })
+                .collect(),
+        };
+        let verdict = if exact {
+            Verdict::of(Comparison::Identical { sha256 }, vec![], vec![])
+        } else {
+            Verdict::Unsupported { reason: "x".into() }
+        };
+        whole_source_or_why_not(&source, verdict).kind()
+    }
+
+    #[test]
+    fn a_source_that_is_not_whole_is_believed_for_the_same_bytes_alone() {
+        use EvidenceKind::{PartialCopy, PartialSource, TagMatch};
+        for (lacks, otherwise) in [
+            (&[TagMatch][..], VerdictKind::Unsupported),
+            (&[PartialSource], VerdictKind::SourceNotFound),
+            (&[PartialCopy], VerdictKind::InfraError),
+            // The farm's own fault is not the package's.
+            (&[PartialSource, PartialCopy], VerdictKind::InfraError),
+        ] {
+            assert_eq!(judged(lacks, true), VerdictKind::Reproduced);
+            assert_eq!(judged(lacks, false), otherwise, "{lacks:?}");
+        }
+    }
+}

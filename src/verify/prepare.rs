@@ -189,6 +189,7 @@ impl Line {
             index: &[],
             learnt: subject.learnt,
             cargos: &self.cargos,
+            zlibs: &self.zlibs,
             tools: &tools,
         };
         let index = self

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 
 use super::{Error, Line};
 use crate::image;
-use crate::model::{Digest, Event, Input, InputOrigin, Plan, Verdict};
+use crate::model::{Digest, Event, Input, InputOrigin, Plan, Toolchain, Verdict};
 use crate::sandbox::{self, Engine};
 use crate::toolchain::{self, Workshop};
 
@@ -19,7 +19,7 @@ pub struct Toolchains {
     on_demand: bool,
     /// Why a release could not be built. The lock is held while one is built, so that
     /// two packages do not build the same one, or two at once.
-    failed: Arc<Mutex<BTreeMap<semver::Version, String>>>,
+    failed: Arc<Mutex<BTreeMap<Toolchain, String>>>,
 }
 
 impl Toolchains {
@@ -34,9 +34,11 @@ impl Toolchains {
 
 /// The verdict on a plan whose toolchain is not there.
 pub(super) fn not_kept(name: &str, version: &str, digest: &Digest) -> Verdict {
+    let argument = Toolchain::named(name, version)
+        .map_or_else(|| version.to_owned(), |toolchain| toolchain.argument());
     Verdict::InfraError {
         reason: format!(
-            "the farm does not keep {name} {version} ({digest}); `remint toolchains add {version}` builds it where toolchains.lock pins it"
+            "the farm does not keep {name} {version} ({digest}); `remint toolchains add {argument}` builds it where toolchains.lock pins it"
         ),
     }
 }
@@ -88,7 +90,7 @@ impl Line {
         if is_kept().await? {
             return Ok(Ok(()));
         }
-        let Ok(release) = version.parse::<semver::Version>() else {
+        let Some(toolchain) = Toolchain::named(name, version) else {
             return missing();
         };
         let mut failed = self.toolchains.failed.lock().await;
@@ -98,7 +100,7 @@ impl Line {
         if !self.toolchains.on_demand {
             return missing();
         }
-        if let Some(reason) = failed.get(&release) {
+        if let Some(reason) = failed.get(&toolchain) {
             return Ok(Err(Verdict::InfraError {
                 reason: reason.clone(),
             }));
@@ -106,14 +108,14 @@ impl Line {
         self.events.emit(Event::Notice(format!(
             "building {name} {version} as toolchains.lock pins it; this takes some minutes, once"
         )));
-        match self.workshop().add(engine, &release).await {
+        match self.workshop().add(engine, &toolchain).await {
             // What is pinned may be another program than the plan (a recipe's) names.
             Ok(_) if is_kept().await? => Ok(Ok(())),
             Ok(_) => missing(),
             Err(toolchain::Error::Sandbox(sandbox::Error::Cancelled)) => Err(Error::Cancelled),
             Err(error) => {
                 let reason = error.to_string();
-                failed.insert(release, reason.clone());
+                failed.insert(toolchain, reason.clone());
                 Ok(Err(Verdict::InfraError { reason }))
             }
         }

@@ -272,16 +272,20 @@ fn read_inside(tree: &Path, path: &Path) -> Option<Vec<u8>> {
 /// depends on it.
 pub(super) fn gzip_marks(file: &FetchedArtifact) -> Option<GzipMarks> {
     let marks = GzipMarks::read(&head(&file.path)?)?;
-    let reference_level = match file.artifact.kind {
-        ArtifactKind::NpmTarball => replay::reference_level(&file.path).ok().flatten(),
-        ArtifactKind::Crate
-        | ArtifactKind::PureWheel
+    let (mut reference_level, mut cargo_zlib) = (None, None);
+    match file.artifact.kind {
+        ArtifactKind::NpmTarball => {
+            reference_level = replay::reference_level(&file.path).ok().flatten();
+        }
+        ArtifactKind::Crate => cargo_zlib = replay::cargo_zlib(&file.path).ok().flatten(),
+        ArtifactKind::PureWheel
         | ArtifactKind::PlatformWheel
         | ArtifactKind::Sdist
-        | ArtifactKind::Other => None,
-    };
+        | ArtifactKind::Other => {}
+    }
     Some(GzipMarks {
         reference_level,
+        cargo_zlib,
         ..marks
     })
 }

@@ -5,6 +5,7 @@ mod age;
 mod lock;
 mod marks;
 mod names;
+mod zlib;
 
 use std::collections::BTreeMap;
 
@@ -45,12 +46,13 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         )));
     };
     let age = Age::of(facts);
-    let tried = age.ranked(facts.cargos);
+    let mut tried = age.ranked(facts.cargos);
     if tried.is_empty() {
         return Err(Error::Incomplete(
             "the farm has no cargo; build the image `rust` (`remint images build rust`) or install a Rust toolchain".into(),
         ));
     }
+    zlib::first(facts, &mut tried);
     let lock = published_lock(facts);
     let mut found = Vec::new();
     for (nth, cargo) in tried.into_iter().enumerate() {
@@ -134,7 +136,7 @@ fn candidate(
         });
         about_files.push("the source tracks no Cargo.lock and the published crate holds one: it is the publisher's,\nand each entry is checked against the index as of the release");
     }
-    let (image, program, inputs) = match &cargo.home {
+    let (image, program, mut inputs) = match &cargo.home {
         CargoHome::Image(image) => (image.clone(), "cargo".to_owned(), vec![]),
         CargoHome::Kept(digest) => (
             BASE_IMAGE.to_owned(),
@@ -179,11 +181,21 @@ fn candidate(
         why("plan.files", about_files.join("\n"));
     }
     why("plan.output", "where cargo writes packages".into());
-    let env = BTreeMap::from([
+    let mut env = BTreeMap::from([
         ("CARGO_HOME".to_owned(), format!("{WORK_DIR}/home/.cargo")),
         ("CARGO_TARGET_DIR".into(), format!("{WORK_DIR}/target")),
         ("RUSTC".into(), format!("{WORK_DIR}/tools/rustc")),
     ]);
+    if let Some(zlib) = zlib::of(facts, cargo) {
+        let (input, (name, value), fact) = zlib::given(zlib);
+        inputs.push(input);
+        env.insert(name, value);
+        recovered.push(fact);
+        why(
+            "plan.inputs",
+            "the published file was compressed by a zlib that this cargo has not: a distribution put\nanother in its place".into(),
+        );
+    }
     let mut run: Vec<String> = vec![program, "package".into(), "--no-verify".into()];
     if let Some(reason) = allow_dirty(facts, &cargo.version) {
         run.push("--allow-dirty".into());

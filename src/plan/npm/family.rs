@@ -206,6 +206,7 @@ mod tests {
             xfl,
             os,
             reference_level,
+            cargo_zlib: None,
         };
         families(Some(marks), stamps, &[])[0]
     }
@@ -246,6 +247,7 @@ mod tests {
                 xfl: 2,
                 os: 255,
                 reference_level,
+                cargo_zlib: None,
             };
             families(Some(marks), &members(&["a", member], PORTABLE_TIME), files)[0]
         };

@@ -99,6 +99,7 @@ mod tests {
             xfl,
             os,
             reference_level: None,
+            cargo_zlib: None,
         };
         let stamps = [MemberStamp {
             name: "a".into(),

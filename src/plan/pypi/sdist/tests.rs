@@ -40,6 +40,7 @@ fn gzip_time(situation: &mut Situation, mtime: i64) {
         xfl: 2,
         os: 255,
         reference_level: None,
+        cargo_zlib: None,
     });
 }
 
