@@ -172,7 +172,9 @@ pub enum RecoveredFact {
         seconds: i64,
     },
     /// What the publisher's clock said while the build ran: the one time that the members
-    /// have which the build wrote anew, but for those of its first phase and its last.
+    /// have which the build wrote anew, but for those of its first phase and its last. For a
+    /// build whose texts name the commit's year, when the commit was made; nothing finer is
+    /// read out of the artifact then than whether they do.
     BuildClock {
         /// Seconds since the Unix epoch.
         seconds: i64,

@@ -158,6 +158,9 @@ pub struct Facts<'a> {
     pub ends: &'a [FileEnds],
     /// How many texts of the artifact have CRLF and are copies of nothing in the checkout.
     pub made_with_crlf: usize,
+    /// How many texts of the artifact name the commit's year, where what they are copies of in
+    /// the checkout, if anything, does not.
+    pub made_with_year: usize,
     /// Executable bits of the artifact's files beside those of the checkout's.
     pub modes: &'a [FileModes],
     /// Lines of the registry's index as of the release, because [`wanted_index`] asked.

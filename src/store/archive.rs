@@ -1,6 +1,8 @@
 //! Bounded reading of named members out of archives that outsiders made: enough
 //! for inference, never the comparison. Nothing is unpacked to disk.
 
+mod years;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -11,6 +13,7 @@ use sha1::Digest as _;
 use zip::HasZipMetadata as _;
 
 use crate::model::{ArtifactKind, BlobId};
+pub use years::Years;
 
 /// All that may come out of one archive, in bytes: more than any package that
 /// registries accept, less than what a bomb makes.
@@ -92,6 +95,8 @@ pub struct MemberContent {
     pub ends: LineEnds,
     /// What git calls it.
     pub blob: BlobId,
+    /// Years that it names.
+    pub years: Years,
 }
 
 /// Why an archive cannot be read.
@@ -181,6 +186,7 @@ pub fn member_contents(
     let mut found = BTreeMap::new();
     visit(path, kind, &mut |stamp, size, content| {
         let (mut counted, mut hasher) = (Counted::default(), sha1::Sha1::new());
+        let mut seen = years::Seen::default();
         hasher.update(format!("blob {size}\0"));
         let mut buffer = [0; 8192];
         loop {
@@ -191,11 +197,13 @@ pub fn member_contents(
                 break;
             }
             counted.add(&buffer[..count]);
+            seen.add(&buffer[..count]);
             hasher.update(&buffer[..count]);
         }
         let content = MemberContent {
             ends: counted.ends(),
             blob: BlobId::from_bytes(hasher.finalize().into()),
+            years: seen.years(),
         };
         found.insert(stamp.name.clone(), content);
         Ok(())

@@ -13,6 +13,7 @@ mod inputs;
 mod judge;
 mod link;
 mod lock;
+mod made;
 mod memory;
 mod one_try;
 mod prepare;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::artifact::Subject;
-use super::{Line, failure, on_a_thread, tree};
+use super::{Line, failure, made, on_a_thread, tree};
 use crate::model::{
     Artifact, ArtifactKind, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe,
     Source, SourceHints, Station, Verdict,
@@ -170,8 +170,9 @@ impl Line {
         }
         let ends = tree::file_ends(source, tree, release.purl.ecosystem(), &published.contents);
         let modes = tree::file_modes(source, tree, release.purl.ecosystem(), &published.stamps);
-        let made_with_crlf =
-            tree::made_with_crlf(source, tree, release.purl.ecosystem(), &published.contents);
+        let ecosystem = release.purl.ecosystem();
+        let made_with_crlf = made::with_crlf(source, tree, ecosystem, &published.contents);
+        let made_with_year = made::with_year(source, tree, ecosystem, &published.contents);
         let mut facts = Facts {
             release,
             artifact: subject.artifact(),
@@ -185,6 +186,7 @@ impl Line {
             tree: &files,
             ends: &ends,
             made_with_crlf,
+            made_with_year,
             modes: &modes,
             index: &[],
             learnt: subject.learnt,

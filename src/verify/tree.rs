@@ -199,26 +199,6 @@ pub(super) fn file_ends(
         .collect()
 }
 
-/// How many texts of the artifact have CRLF and are copies of no file of the checkout.
-pub(super) fn made_with_crlf(
-    source: &Source,
-    tree: &Path,
-    ecosystem: Ecosystem,
-    published: &BTreeMap<String, MemberContent>,
-) -> usize {
-    let folder = package_folder(source, tree);
-    let is_made = |path: &str| {
-        let mut places = plan::places(ecosystem, path).into_iter();
-        !places.any(|place| folder.join(place).symlink_metadata().is_ok())
-    };
-    published
-        .iter()
-        .filter(|(_, content)| content.ends == LineEnds::Crlf)
-        .filter_map(|(member, _)| plan::source_of_member(ecosystem, member))
-        .filter(|path| is_made(path))
-        .count()
-}
-
 /// The artifact's members with the executable bits of the files that they are copies of.
 pub(super) fn file_modes(
     source: &Source,
@@ -248,7 +228,7 @@ const fn is_executable(mode: u32) -> bool {
 }
 
 /// The package's folder inside a checkout.
-fn package_folder(source: &Source, tree: &Path) -> PathBuf {
+pub(super) fn package_folder(source: &Source, tree: &Path) -> PathBuf {
     match source {
         Source::Git { git, .. } => tree.join(&git.directory),
         Source::Sdist { .. } => tree.to_owned(),
@@ -256,7 +236,7 @@ fn package_folder(source: &Source, tree: &Path) -> PathBuf {
 }
 
 /// A small regular file below `tree`; nothing where it is none, or leaves it.
-fn read_inside(tree: &Path, path: &Path) -> Option<Vec<u8>> {
+pub(super) fn read_inside(tree: &Path, path: &Path) -> Option<Vec<u8>> {
     let real = path.canonicalize().ok()?;
     if !real.starts_with(tree.canonicalize().ok()?) {
         return None;
@@ -356,30 +336,6 @@ mod tests {
         let found = files_in(tree.path());
         assert_eq!(found.len(), MOST_IN_A_FOLDER);
         assert_eq!(found[0], "000.yml");
-    }
-
-    #[test]
-    fn crlf_of_what_the_checkout_has_is_none_that_was_made() {
-        let tree = tempfile::tempdir().expect("temp");
-        std::fs::write(tree.path().join("a.js"), "a\n").expect("write");
-        let content = |ends| MemberContent {
-            blob: crate::model::BlobId::from_bytes([0; 20]),
-            ends,
-        };
-        let published = BTreeMap::from([
-            ("a.js".to_owned(), content(LineEnds::Crlf)),
-            ("b.d.ts".to_owned(), content(LineEnds::Crlf)),
-            ("c.js".to_owned(), content(LineEnds::Lf)),
-        ]);
-        let source = Source::Sdist {
-            sdist: SdistSource {
-                name: "x".into(),
-                sha256: crate::model::Sha256Digest::of(b"x"),
-            },
-            evidence: vec![],
-        };
-        let made = made_with_crlf(&source, tree.path(), Ecosystem::Npm, &published);
-        assert_eq!(made, 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::Facts;
 use super::install::Installer;
+use super::made;
 use super::manifest::Manifest;
 use super::publishing::Publishing;
 use crate::model::Step;
@@ -15,6 +16,8 @@ pub(super) struct List {
     pub(super) calls: Vec<Call>,
     /// The folder that is packed, where it is not the package's own.
     pub(super) folder: Option<String>,
+    /// Whether that is one that the build makes, which is looked for then.
+    pub(super) is_made: bool,
     /// Where the publisher says that this is what runs.
     pub(super) said_by: Option<String>,
     /// Whether that is a workflow.
@@ -96,6 +99,7 @@ pub(super) fn lists(
         lists.push(List {
             calls: commands.chain(of_package(&folder)).collect(),
             folder,
+            is_made: false,
             said_by: Some(told.said_by.clone()),
             is_workflow: told.is_workflow,
         });
@@ -110,6 +114,7 @@ pub(super) fn lists(
     let plain = |calls| List {
         calls,
         folder: folder.clone(),
+        is_made: false,
         said_by: None,
         is_workflow: false,
     };
@@ -127,6 +132,11 @@ pub(super) fn lists(
         let own = of_package(&folder).into_iter();
         lists.push(plain(std::iter::once(root).chain(own).collect()));
     }
+    // What the source has in the package's own place is not what was published then.
+    let likeliest = lists.first().filter(|list| list.folder.is_none());
+    if let (Some(list), true) = (likeliest, made::is_told(facts)) {
+        lists.insert(0, of_made_folder(list, facts));
+    }
     let mut seen = Vec::new();
     lists.retain(|list| {
         let what = (list.calls.clone(), list.folder.clone());
@@ -135,6 +145,22 @@ pub(super) fn lists(
         is_new
     });
     lists
+}
+
+/// The same as this list, where what is packed is a folder that was made.
+fn of_made_folder(list: &List, facts: &Facts<'_>) -> List {
+    let mut made = List {
+        folder: Some(made::FOLDER.to_owned()),
+        is_made: true,
+        ..list.clone()
+    };
+    made.calls
+        .extend(made::command(facts).map(|text| Call::Command {
+            text: text.to_owned(),
+            env: BTreeMap::new(),
+            cwd: facts.package_dir(),
+        }));
+    made
 }
 
 /// Calls of scripts; those that publishing runs by itself are run alone.

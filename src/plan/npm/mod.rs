@@ -3,8 +3,10 @@
 //! those that make what the source does not hold.
 
 mod family;
+mod hooks;
 mod install;
 mod lists;
+mod made;
 mod manifest;
 mod packer;
 mod period;
@@ -271,7 +273,9 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     };
     let packer = packers.first().copied().unwrap_or(Packer::Npm);
     let scripts = scripts(facts, &manifest, &install, runner, told.as_ref());
-    let likeliest = scripts.first().cloned();
+    // Where there are two of the same, the one with a clock.
+    let likeliest = scripts.iter().find(|scripts| scripts.at_commit);
+    let likeliest = likeliest.or(scripts.first()).cloned();
     for script in scripts {
         plans.push(packing(&found[0], packer, Some(script)));
     }
@@ -313,6 +317,7 @@ fn scripts<'a>(
         run: list.clone(),
         runs_installed,
         as_of: as_of.clone(),
+        at_commit: false,
     };
     let mut found = Vec::new();
     for (number, list) in lists.iter().enumerate() {
@@ -326,6 +331,14 @@ fn scripts<'a>(
     // Scripts of what was installed are run only where the build came to nothing without.
     if install.has_scripts {
         found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
+    }
+    if hooks::shows_a_clock(facts) {
+        // Once without, since a person may have written the year.
+        let likeliest = found.first().cloned();
+        for scripts in &mut found {
+            scripts.at_commit = true;
+        }
+        found.splice(0..0, likeliest);
     }
     found
 }

@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
+use super::hooks::{self, hooks};
 use super::install::{Install, Installer, MEND, MEND_FILE, words};
 use super::lists::List;
+use super::made;
 use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
-use super::system::{HOOK, HOOK_FILE, LINE_ENDS, LINE_ENDS_FILE, VARIABLE, system};
+use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
 use crate::model::{
-    DatedBy, Limits, Network, PackingSystem, Plan, RELAY_PORT, RecoveredFact, Source, Step,
-    WORK_DIR,
+    DatedBy, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR,
 };
 use crate::store::archive::MemberStamp;
 
@@ -31,6 +32,8 @@ pub(super) struct Scripts<'a> {
     pub(super) runs_installed: bool,
     /// As of when what no lock file names is resolved.
     pub(super) as_of: AsOf,
+    /// Whether they run at the commit's time.
+    pub(super) at_commit: bool,
 }
 
 /// As of when the mirror shows the registry.
@@ -204,6 +207,14 @@ impl<'a> Packing<'a> {
         } else {
             about_build.push("no script is run to pack this package".into());
         }
+        if scripts.as_ref().is_some_and(|scripts| scripts.run.is_made) {
+            files.insert(made::FINDER.0.into(), made::FINDER.1.into());
+            build.push(here(made::find(facts, &cwd)));
+            about_build.push(
+                "the published package.json lacks what the source's has, so the build makes what is published"
+                    .into(),
+            );
+        }
         // What is packed; all that follows is done there.
         let packed = scripts
             .as_ref()
@@ -237,19 +248,19 @@ impl<'a> Packing<'a> {
                 env.insert("CI".to_owned(), "true".to_owned());
             }
         }
-        let system = system(facts.gzip);
-        if scripts.is_some() && facts.made_with_crlf > 0 {
-            files.insert(LINE_ENDS_FILE.into(), LINE_ENDS.into());
-            let option = format!("--require {WORK_DIR}/{LINE_ENDS_FILE}");
-            env.insert("NODE_OPTIONS".into(), option);
-            recovered.extend(system.is_none().then_some(RecoveredFact::System {
-                system: PackingSystem::Windows,
-            }));
-            about_build.push(format!(
-                "{} text(s) of the package that are in no source have CRLF, as programs write it on Windows",
-                facts.made_with_crlf
-            ));
+        let hooks = scripts
+            .as_ref()
+            .map_or_else(Vec::new, |scripts| hooks(facts, scripts.at_commit));
+        env.extend(hooks::option(&hooks));
+        for hook in hooks {
+            let (file, text) = hook.file;
+            files.insert(file.into(), text.into());
+            let variable = hook.variable.into_iter();
+            env.extend(variable.map(|(name, value)| (name.to_owned(), value)));
+            recovered.extend(hook.recovered);
+            about_build.push(hook.why);
         }
+        let system = system(facts.gzip);
         files.insert(format!("{NO_SCRIPTS}/sh"), NO_SHELL.to_owned());
         let mut pack = vec![
             "env".to_owned(),

@@ -11,10 +11,6 @@ pub(super) const HOOK_FILE: &str = "system.cjs";
 /// How it is told the number.
 pub(super) const VARIABLE: &str = "PACKING_SYSTEM";
 
-/// What makes Node.js end lines as on Windows, and where it is, below the work folder.
-pub(super) const LINE_ENDS: &str = include_str!("line_ends.cjs");
-pub(super) const LINE_ENDS_FILE: &str = "line_ends.cjs";
-
 /// The publisher's system, where the header names one and it is not the build's own.
 pub(super) fn system(gzip: Option<GzipMarks>) -> Option<PackingSystem> {
     PackingSystem::of_gzip(gzip?.os)

@@ -613,6 +613,83 @@ fn texts_that_were_made_with_crlf_are_made_as_on_windows_where_something_makes_t
 }
 
 #[test]
+fn a_year_that_only_the_package_names_is_looked_for_on_the_clock_of_the_commit() {
+    let clocks = |made_with_year: usize| -> Vec<bool> {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", r#"{"scripts":{"prepare":"tsc"}}"#);
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        situation.made_with_year = made_with_year;
+        let told = RecoveredFact::BuildClock {
+            seconds: 1_700_000_000,
+            began: None,
+            ended: None,
+        };
+        let plans = situation.candidates().expect("plans");
+        let is_hooked = |plan: &crate::model::Plan| {
+            let option = plan.env.get("NODE_OPTIONS");
+            let is_hooked = option.is_some_and(|option| option.ends_with("/clock.cjs"));
+            assert_eq!(is_hooked, plan.files.contains_key("clock.cjs"));
+            assert_eq!(is_hooked, plan.recovered.contains(&told));
+            let time = plan.env.get("BUILD_CLOCK").map(String::as_str);
+            assert_eq!(time, is_hooked.then_some("1700000000"));
+            is_hooked
+        };
+        plans.iter().map(|found| is_hooked(&found.plan)).collect()
+    };
+    assert!(!clocks(0).contains(&true));
+    // Without a script, then without the clock, then with it.
+    assert_eq!(clocks(1)[..3], [false, false, true]);
+    assert_eq!(clocks(1).len(), clocks(0).len() + 1);
+}
+
+#[test]
+fn what_node_reads_beforehand_is_named_in_one_option() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepare":"tsc"}}"#);
+    (situation.made_with_crlf, situation.made_with_year) = (1, 1);
+    let plans = situation.candidates().expect("plans");
+    assert_eq!(
+        plans.last().expect("plans").plan.env["NODE_OPTIONS"],
+        "--require /build/line_ends.cjs --require /build/clock.cjs"
+    );
+}
+
+#[test]
+fn a_folder_that_the_build_makes_is_packed_where_the_published_manifest_is_another() {
+    let packed = |published: &str| {
+        let mut situation = Situation::npm();
+        let source = r#"{"scripts":{"build":"x"},"devDependencies":{"clean-publish":"1"}}"#;
+        situation.tree_file("package.json", source);
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        situation.member("package.json", published);
+        let plans = situation.candidates().expect("plans");
+        let scripted = plans.iter().filter(|found| !found.plan.prepare.is_empty());
+        let of = |found: &Candidate| {
+            let plan = &found.plan;
+            let [.., before, last] = &plan.build[..] else {
+                panic!("{:?}", plan.build);
+            };
+            let is_found = before.run[1].ends_with("/made.cjs");
+            assert_eq!(is_found, plan.files.contains_key("made.cjs"));
+            let cleans = plan.build.iter().any(|step| {
+                step.may_fail
+                    && step
+                        .run
+                        .last()
+                        .expect("a word")
+                        .ends_with("\nclean-publish --without-publish")
+            });
+            assert_eq!(is_found, cleans);
+            (is_found, last.cwd.clone())
+        };
+        scripted.map(of).collect::<Vec<_>>()
+    };
+    let (made, own) = ((true, "made".to_owned()), (false, "src".to_owned()));
+    assert_eq!(packed("{}")[..2], [made, own.clone()]);
+    assert_eq!(packed(r#"{"scripts":{},"devDependencies":{}}"#)[0], own);
+}
+
+#[test]
 fn the_publishers_umask_is_that_of_what_scripts_make_too() {
     let mut situation = Situation::npm();
     situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
