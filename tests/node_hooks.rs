@@ -1,0 +1,231 @@
+//! What npm's builds run of remint's own does what it says, and nothing to what it is not
+//! about, on this machine's Node.js.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
+const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
+const MADE: &str = include_str!("../src/plan/npm/made.cjs");
+const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
+
+/// What a program prints whose Node.js reads `hook` first.
+fn node(hook: &str, program: &str) -> String {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let file = dir.path().join("hook.cjs");
+    std::fs::write(&file, hook).expect("written");
+    let output = Command::new("node")
+        .args(["-e", program])
+        .env("NODE_OPTIONS", format!("--require {}", file.display()))
+        .env("BUILD_CLOCK", "1000000100")
+        .env("TZ", "UTC")
+        .output()
+        .expect("node runs");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn a_clock_begins_when_the_commit_was_made_and_dates_stay_dates() {
+    let told = node(
+        CLOCK,
+        "const near = (ms) => Math.abs(ms - 1000000100000) < 60000;\n\
+         console.log(near(Date.now()), near(new Date().getTime()), near(Date.parse(Date())));\n\
+         console.log(new Date().getFullYear(), new Date(0).toISOString(), new Date(2020, 1).getFullYear());\n\
+         class Own extends Date { is() { return 'own'; } }\n\
+         console.log(new Own().is(), near(+new Own()), new Own() instanceof Date, new Own(5).getTime());\n\
+         const date = new Date(7);\n\
+         console.log(date instanceof Date, date.constructor === Date, typeof Date, Date.UTC(1970, 0), Date.name);\n\
+         const told = require('child_process').execFileSync('node', ['-p', 'new Date().getFullYear()']);\n\
+         console.log(String(told).trim());\n\
+         const before = Date.now(); setTimeout(() => console.log(Date.now() > before), 20);\n",
+    );
+    assert_eq!(
+        told,
+        "true true true\n\
+         2001 1970-01-01T00:00:00.000Z 2020\n\
+         own true true 5\n\
+         true true function 0 Date\n\
+         2001\n\
+         true\n"
+    );
+}
+
+#[test]
+fn lines_end_as_on_windows_by_what_node_says_alone() {
+    let told = node(
+        LINE_ENDS,
+        "import('os').then((os) => console.log(JSON.stringify([require('os').EOL, os.EOL, process.platform])))",
+    );
+    assert_eq!(told.trim_end(), r#"["\r\n","\r\n","linux"]"#);
+}
+
+/// What stands in for npm and yarn.
+const INSTALLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/installer.sh");
+
+/// A folder of a source with these files.
+fn source(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("tempdir");
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).expect("written");
+    }
+    dir
+}
+
+/// Installs in the folder, and returns how it ended and what the installer was asked.
+fn mend(dir: &Path, words: &[&str]) -> (Output, String) {
+    let script = dir.join("mend.cjs");
+    std::fs::write(&script, MEND).expect("written");
+    let output = Command::new("node")
+        .arg(&script)
+        .arg(INSTALLER)
+        .args(words)
+        .current_dir(dir)
+        .output()
+        .expect("node runs");
+    (output, read(dir, "calls"))
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).expect("a file")
+}
+
+const MANIFEST: &str =
+    r#"{"dependencies": {"kept": "^1.0.0"}, "devDependencies": {"dev-kept": "^1"}}"#;
+
+/// A lock file of npm with a version that the installer can have, and another.
+fn npm_lock(other: &str) -> String {
+    format!(
+        r#"{{"lockfileVersion": 3, "packages": {{
+  "": {{"name": "demo"}},
+  "node_modules/kept": {{"version": "1.0.0", "resolved": "http://127.0.0.1/npm/kept/-/kept-1.0.0.tgz"}},
+  "node_modules/other": {{"version": "{other}", "resolved": "http://127.0.0.1/npm/other/-/other-{other}.tgz"}}
+}}}}"#
+    )
+}
+
+#[test]
+fn what_is_gone_of_npms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
+    let lock = npm_lock("9.0.0");
+    let dir = source(&[("package.json", MANIFEST), ("package-lock.json", &lock)]);
+    let (done, calls) = mend(dir.path(), &["ci", "--force"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(
+        calls,
+        "call ci --force\nkept-1.0.0.tgz\nother-9.0.0.tgz\n\"dev-kept\"\n\
+         call install --no-save --force\nkept-1.0.0.tgz\n\"dev-kept\"\n"
+    );
+    assert_eq!(read(dir.path(), "package-lock.json"), lock);
+}
+
+#[test]
+fn what_is_gone_of_yarns_lock_file_is_resolved_anew_and_the_file_is_put_back() {
+    let block = |name: &str, version: &str| {
+        format!(
+            "{name}@^1.0.0:\n  version \"{version}\"\n  resolved \"http://127.0.0.1/npm/{name}/-/{name}-{version}.tgz#0\"\n"
+        )
+    };
+    let lock = format!(
+        "# yarn lockfile v1\n\n\n{}\n{}",
+        block("kept", "1.0.0"),
+        block("other", "9.0.0")
+    );
+    let dir = source(&[("package.json", MANIFEST), ("yarn.lock", &lock)]);
+    let (done, calls) = mend(dir.path(), &["install", "--frozen-lockfile"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(
+        calls,
+        "call install --frozen-lockfile\nkept-1.0.0.tgz\nother-9.0.0.tgz\n\"dev-kept\"\n\
+         call install --pure-lockfile\nkept-1.0.0.tgz\n\"dev-kept\"\n"
+    );
+    assert_eq!(read(dir.path(), "yarn.lock"), lock);
+}
+
+#[test]
+fn where_nothing_is_gone_the_plan_without_it_would_come_to_the_same() {
+    let dir = source(&[
+        ("package.json", MANIFEST),
+        ("package-lock.json", &npm_lock("8.0.0")),
+    ]);
+    let (done, calls) = mend(dir.path(), &["ci"]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    assert!(String::from_utf8_lossy(&done.stderr).contains("nothing is gone"));
+    assert_eq!(calls.matches("call").count(), 1);
+}
+
+#[test]
+fn what_leads_to_a_git_host_is_left_out_of_what_is_for_development_and_of_nothing_else() {
+    let manifest = r#"{
+  "dependencies": {"own": "github:x/own"},
+  "devDependencies": {"dev-foreign": "^1", "dev-leading": "^1", "dev-kept": "^1", "dev-named": "github:x/y"}
+}"#;
+    let lock = r#"{"lockfileVersion": 3, "packages": {
+  "": {"name": "demo"},
+  "node_modules/dev-foreign": {"version": "1.0.0", "resolved": "git+ssh://git@git.example/x/y.git#0"},
+  "node_modules/dev-leading": {"version": "1.0.0", "resolved": "http://127.0.0.1/npm/l/-/leading-1.0.0.tgz", "dependencies": {"dev-foreign": "^1"}},
+  "node_modules/dev-kept": {"version": "1.0.0", "resolved": "http://127.0.0.1/npm/k/-/kept-1.0.0.tgz"}
+}}"#;
+    let dir = source(&[("package.json", manifest), ("package-lock.json", lock)]);
+    let (done, calls) = mend(dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(
+        calls,
+        "call install --no-save\nleading-1.0.0.tgz\nkept-1.0.0.tgz\n\"dev-kept\"\n"
+    );
+    assert_eq!(read(dir.path(), "package.json"), manifest);
+    assert_eq!(read(dir.path(), "package-lock.json"), lock);
+}
+
+/// Looks for the folder that a build made among these manifests; what is moved then.
+fn made(manifests: &[(&str, &str)]) -> Option<String> {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let own = dir.path().join("src/packages/own");
+    for (folder, text) in manifests {
+        let folder = dir.path().join("src").join(folder);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("package.json"), text).expect("written");
+        std::fs::write(
+            folder.join("of"),
+            folder.file_name().expect("a name").as_encoded_bytes(),
+        )
+        .expect("written");
+    }
+    let script = dir.path().join("made.cjs");
+    std::fs::write(&script, MADE).expect("written");
+    let into = dir.path().join("made");
+    let output = Command::new("node")
+        .arg(&script)
+        .args(["demo", "1.0.0"])
+        .args([&into, &own, &dir.path().join("src")])
+        .output()
+        .expect("node runs");
+    assert_eq!(output.status.success(), into.is_dir(), "{output:?}");
+    into.is_dir().then(|| read(&into, "of"))
+}
+
+#[test]
+fn the_folder_that_a_build_made_is_the_nearest_with_the_packages_name_and_version() {
+    let it = r#"{"name": "demo", "version": "1.0.0"}"#;
+    let own = ("packages/own", it);
+    let of = |folders: &[(&str, &str)]| {
+        let all: Vec<_> = std::iter::once(own)
+            .chain(folders.iter().copied())
+            .collect();
+        made(&all)
+    };
+    assert_eq!(of(&[]), None);
+    assert_eq!(of(&[("packages/own/dist", it)]).as_deref(), Some("dist"));
+    let deeper = [("packages/own/a/deep", it), ("packages/own/near", it)];
+    assert_eq!(of(&deeper).as_deref(), Some("near"));
+    // Below the repository's root where the package's own folder has none, and not itself.
+    assert_eq!(of(&[("dist/packages/out", it)]).as_deref(), Some("out"));
+    let other = r#"{"name": "demo", "version": "1.0.1"}"#;
+    for (folder, text) in [
+        ("packages/own/dist", other),
+        ("packages/own/dist", "{"),
+        ("packages/own/node_modules/demo", it),
+        ("a/b/c/d", it),
+    ] {
+        assert_eq!(of(&[(folder, text)]), None, "{folder} {text}");
+    }
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Stands in for npm or yarn: notes how it is called, which tarballs are locked then and what
+# is for development, and cannot have what is of version 9.0.0: it says so in the words of npm
+# where it is called with `ci`, and else in those of yarn.
+{
+  echo "call $*"
+  grep -h -o -E '[a-z]+-[0-9.]+tgz' package-lock.json yarn.lock 2>/dev/null
+  grep -o -E '"dev-[a-z]+"' package.json
+} >>calls
+gone=$(grep -h -o -E '[a-z]+-9\.0\.0\.tgz' package-lock.json yarn.lock 2>/dev/null | head -n 1)
+[ -n "$gone" ] || exit 0
+case $1 in
+  ci) echo "npm error 404 Not Found - GET http://127.0.0.1/npm/x/-/$gone - Not found" ;;
+  *) echo "error http://127.0.0.1/npm/x/-/$gone: Request failed \"404 Not Found\"" ;;
+esac >&2
+exit 1
