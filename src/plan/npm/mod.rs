@@ -10,6 +10,7 @@ mod made;
 mod manifest;
 mod packer;
 mod period;
+mod programs;
 mod publishing;
 mod shell;
 mod steps;

@@ -14,10 +14,9 @@ use super::lists::List;
 use super::made;
 use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
+use super::programs;
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
-use crate::model::{
-    DatedBy, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Source, Step, WORK_DIR,
-};
+use crate::model::{DatedBy, Limits, Network, Plan, RecoveredFact, Source, Step, WORK_DIR};
 use crate::store::archive::MemberStamp;
 
 /// Scripts that run before the package is packed.
@@ -103,11 +102,6 @@ fn umask(stamps: &[MemberStamp]) -> Option<(u32, &'static str)> {
 const RUNNER: (&str, &str) = ("tools/node", "tools/npm");
 const PACKER: (&str, &str) = ("tools/packing-node", "tools/packing-npm");
 
-/// A command of its own name for a program that Node.js runs.
-fn launcher(program: &str) -> String {
-    format!("#!/bin/sh\nexec {WORK_DIR}/tools/node/bin/node {WORK_DIR}/tools/{program} \"$@\"\n")
-}
-
 impl<'a> Packing<'a> {
     /// The candidate that runs these scripts, or none.
     pub(super) fn candidate(&self, scripts: Option<Scripts<'a>>) -> Candidate {
@@ -123,11 +117,8 @@ impl<'a> Packing<'a> {
         why("plan.output", "where the packer writes packages".to_owned());
 
         let mut build = Vec::new();
-        let mut files = BTreeMap::from([
-            ("out/.keep".to_owned(), String::new()),
-            ("bin/npm".to_owned(), launcher("npm/bin/npm-cli.js")),
-            ("bin/npx".to_owned(), launcher("npm/bin/npx-cli.js")),
-        ]);
+        let mut files = programs::of_every_plan();
+        files.insert("out/.keep".to_owned(), String::new());
         let runner = scripts
             .as_ref()
             .map_or(self.tools, |scripts| scripts.runner);
@@ -178,7 +169,7 @@ impl<'a> Packing<'a> {
             && (scripts.is_some() || self.packer != Packer::Npm)
             && let Some((command, program)) = installer.program()
         {
-            files.insert(format!("bin/{command}"), launcher(program));
+            files.insert(format!("bin/{command}"), programs::launcher(program));
             inputs.push(tool.input(&format!("tools/{command}")));
         }
         let locked = scripts
@@ -190,6 +181,7 @@ impl<'a> Packing<'a> {
         });
         if let Some(scripts) = &scripts {
             files.extend(clone_of(facts.source));
+            files.extend(programs::of_scripts());
             if scripts.as_of == AsOf::Mended {
                 files.insert(MEND_FILE.into(), MEND.into());
             }
@@ -239,7 +231,7 @@ impl<'a> Packing<'a> {
             about_build
                 .push("the published package has the LICENSE of the repository's root".into());
         }
-        let mut env = environment();
+        let mut env = programs::environment();
         if let Some(scripts) = &scripts {
             let of_installer = scripts.install.environment().into_iter();
             env.extend(of_installer.map(|(name, value)| (name.to_owned(), value)));
@@ -261,10 +253,9 @@ impl<'a> Packing<'a> {
             about_build.push(hook.why);
         }
         let system = system(facts.gzip);
-        files.insert(format!("{NO_SCRIPTS}/sh"), NO_SHELL.to_owned());
         let mut pack = vec![
             "env".to_owned(),
-            format!("PATH={WORK_DIR}/{NO_SCRIPTS}:{}", path()),
+            format!("PATH={}", programs::path_without_scripts()),
             format!("{WORK_DIR}/{node}/bin/node"),
         ];
         if let Some(system) = system {
@@ -437,35 +428,6 @@ impl Scripts<'_> {
         }
         why
     }
-}
-
-/// A folder that packing looks for programs in first, with a shell that runs nothing: npm 7
-/// to 10 run `prepare` when they are told to run no script, and 7 and 8 have no other shell
-/// than the first that is found.
-const NO_SCRIPTS: &str = "no-scripts";
-const NO_SHELL: &str = "#!/bin/true\n";
-
-/// Where programs are looked for.
-fn path() -> String {
-    format!("{WORK_DIR}/bin:{WORK_DIR}/tools/node/bin:/usr/local/bin:/usr/bin:/bin")
-}
-
-fn environment() -> BTreeMap<String, String> {
-    [
-        ("PATH", path()),
-        (
-            "npm_config_registry",
-            format!("http://127.0.0.1:{RELAY_PORT}/npm/"),
-        ),
-        // What is not in the registry is nowhere: asking again takes minutes.
-        ("npm_config_fetch_retries", "0".into()),
-        ("npm_config_audit", "false".into()),
-        ("npm_config_fund", "false".into()),
-        ("npm_config_update_notifier", "false".into()),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
 }
 
 /// Publishing tools of monorepos put the root's licence into a package that has none.
