@@ -18,7 +18,7 @@ use super::artifact::Subject;
 use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::{Error, Line, failure, tree};
-use crate::model::{Plan, Recipe, Source, TryLimits, Verdict};
+use crate::model::{Plan, Recipe, Source, TryLimits, Verdict, VerdictKind};
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -85,10 +85,10 @@ impl Tries {
     }
 
     /// Whether a try that installed nothing has every content right.
-    fn replay_as_they_are(&self) -> bool {
+    fn has_every_content(&self) -> bool {
         self.tried.values().any(|tried| match tried {
-            Tried::Judged(made, Verdict::Reproduced { .. }) => made.recipe.plan.prepare.is_empty(),
-            Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
+            Tried::Judged(made, verdict) => says_it_is_all_there(&made.recipe.plan, verdict.kind()),
+            Tried::Unmade(_) | Tried::Stopped(_) => false,
         })
     }
 
@@ -104,7 +104,7 @@ impl Tries {
         }
         let installs = !next.prepare.is_empty();
         // What scripts would make is all there already, and they change no metadata.
-        if installs && self.replay_as_they_are() {
+        if installs && self.has_every_content() {
             return Step::Skip;
         }
         let may_make_it_needless = installs && running.iter().any(|plan| plan.prepare.is_empty());
@@ -113,6 +113,20 @@ impl Tries {
         }
         Step::Try
     }
+}
+
+/// Whether this verdict on what came of a plan says that every content is right without
+/// anything that was installed. Of what is equivalent no normalizer has touched a content.
+const fn says_it_is_all_there(plan: &Plan, verdict: VerdictKind) -> bool {
+    let has_every_content = match verdict {
+        VerdictKind::Reproduced | VerdictKind::Equivalent => true,
+        VerdictKind::Different
+        | VerdictKind::BuildFailed
+        | VerdictKind::SourceNotFound
+        | VerdictKind::Unsupported
+        | VerdictKind::InfraError => false,
+    };
+    plan.prepare.is_empty() && has_every_content
 }
 
 impl Line {
@@ -283,6 +297,15 @@ mod tests {
         let beside = |running| tries.step(&installing, &[running], LIMITS, Duration::ZERO);
         assert_eq!(beside(&plain), Step::Wait);
         assert_eq!(beside(&installing), Step::Try);
+    }
+
+    #[test]
+    fn scripts_are_not_asked_for_what_is_all_there_without_them() {
+        for verdict in VerdictKind::ALL {
+            let is_all = matches!(verdict, VerdictKind::Reproduced | VerdictKind::Equivalent);
+            assert_eq!(says_it_is_all_there(&plain(), verdict), is_all, "{verdict}");
+            assert!(!says_it_is_all_there(&installing(), verdict), "{verdict}");
+        }
     }
 
     #[test]
