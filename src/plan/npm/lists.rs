@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::Facts;
-use super::install::Installer;
+use super::install::{Installer, words};
 use super::made;
 use super::manifest::Manifest;
 use super::publishing::Publishing;
@@ -24,6 +24,14 @@ pub(super) struct List {
     pub(super) is_workflow: bool,
 }
 
+impl List {
+    /// Whether the version is written in at its time among what runs.
+    pub(super) fn writes_version(&self) -> bool {
+        let mut calls = self.calls.iter();
+        calls.any(|call| matches!(call, Call::Version { .. }))
+    }
+}
+
 /// One thing that runs; each in a folder of the work folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Call {
@@ -39,12 +47,22 @@ pub(super) enum Call {
         env: BTreeMap<String, String>,
         cwd: String,
     },
+    /// The release's version is written into `package.json`.
+    Version { version: String, cwd: String },
 }
 
 impl Call {
     /// The step, and what says that it is one.
     pub(super) fn step(&self, installer: Installer) -> (Step, String) {
         let (run, cwd, why) = match self {
+            Self::Version { version, cwd } => {
+                // As semantic-release's npm plugin does; it is npm that knows how to write
+                // the file.
+                let mut run = words("npm version --no-git-tag-version --ignore-scripts");
+                run.push(version.clone());
+                let why = "the source leaves its version to the release";
+                return (Step::new(run, cwd.clone()), why.to_owned());
+            }
             Self::Script { name, alone, cwd } => {
                 let run = match alone {
                     Some(text) => ["npm", "exec", "-c", text].map(str::to_owned).to_vec(),
@@ -96,8 +114,11 @@ pub(super) fn lists(
             env: command.env.clone(),
             cwd: below(&command.cwd),
         });
+        // As semantic-release does, which is called when all of that has run.
+        let version = version(facts, manifest, &own);
+        let version = version.filter(|_| told.writes_version && folder.is_none());
         lists.push(List {
-            calls: commands.chain(of_package(&folder)).collect(),
+            calls: commands.chain(version).chain(of_package(&folder)).collect(),
             folder,
             is_made: false,
             said_by: Some(told.said_by.clone()),
@@ -161,6 +182,15 @@ fn of_made_folder(list: &List, facts: &Facts<'_>) -> List {
             cwd: facts.package_dir(),
         }));
     made
+}
+
+/// What writes the version in, where the source leaves it open.
+pub(super) fn version(facts: &Facts<'_>, manifest: &Manifest, cwd: &str) -> Option<Call> {
+    let version = facts.release.purl.version()?.as_str();
+    manifest.leaves_open(version).then(|| Call::Version {
+        version: version.to_owned(),
+        cwd: cwd.to_owned(),
+    })
 }
 
 /// Calls of scripts; those that publishing runs by itself are run alone.

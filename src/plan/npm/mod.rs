@@ -2,6 +2,7 @@
 //! publisher used, or by those of their family; first without any script, then with
 //! those that make what the source does not hold.
 
+mod actions;
 mod family;
 mod hooks;
 mod install;
@@ -157,7 +158,7 @@ fn runner_of(first: &Pair, source: &Source, said: Option<u64>) -> Runner {
 /// The line of Node.js that the source asks for: in the workflow that publishes, or in the
 /// file that version managers read.
 fn said_node(tree: &BTreeMap<String, Vec<u8>>, told: Option<&Publishing>) -> Option<u64> {
-    let in_file = |name: &str| publishing::major(std::str::from_utf8(tree.get(name)?).ok()?);
+    let in_file = |name: &str| actions::major(std::str::from_utf8(tree.get(name)?).ok()?);
     told.and_then(|told| told.node)
         .or_else(|| in_file("/.nvmrc"))
         .or_else(|| in_file("/.node-version"))

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::actions::{node_of, published_by, uses};
 use super::manifest::Manifest;
-use super::shell::{Purpose, commands, plain_folder, purpose};
+use super::shell::{Purpose, commands, plain_folder, purpose, writes_version};
 use super::yaml;
 
 /// Where workflows are (GitHub documentation, "Workflow syntax").
@@ -34,6 +35,8 @@ pub(super) struct Publishing {
     /// The folder that is published, below the repository's root, where it is not the
     /// package's own.
     pub(super) folder: Option<String>,
+    /// Whether what publishes then writes the version in first, after all of this has run.
+    pub(super) writes_version: bool,
     /// Where this is said: the file, or the script.
     pub(super) said_by: String,
     /// Whether that is a workflow.
@@ -103,14 +106,6 @@ fn of_workflow(
     })
 }
 
-fn uses(job: &Value, action: &str) -> bool {
-    let mut steps = job["steps"].as_array().into_iter().flatten();
-    steps.any(|step| {
-        let used = step["uses"].as_str();
-        used.is_some_and(|used| used.starts_with(action))
-    })
-}
-
 /// The first script that publishes, and does something before.
 fn of_scripts(package: &Package<'_>) -> Option<Publishing> {
     let own = (package.manifest, package.directory);
@@ -138,6 +133,7 @@ struct Run<'a> {
     commands: Vec<Command>,
     /// What is published, below the repository's root.
     published: String,
+    writes_version: bool,
 }
 
 impl<'a> Run<'a> {
@@ -147,6 +143,7 @@ impl<'a> Run<'a> {
             node: None,
             commands: Vec::new(),
             published: String::new(),
+            writes_version: false,
         }
     }
 
@@ -165,6 +162,7 @@ impl<'a> Run<'a> {
             node: self.node,
             commands: self.commands,
             folder: (!is_own).then_some(self.published),
+            writes_version: self.writes_version,
             ..Publishing::default()
         })
     }
@@ -212,6 +210,7 @@ impl<'a> Run<'a> {
             match purpose(&command) {
                 Purpose::Publishes(folder) => {
                     self.published = join(&here, &folder.unwrap_or_default());
+                    self.writes_version = writes_version(&command);
                     is_published = true;
                     break;
                 }
@@ -265,21 +264,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The command that stands for an action which publishes (the actions' own documentation).
-fn published_by(action: &str, with: &Value) -> Option<String> {
-    let (name, _) = action.split_once('@').unwrap_or((action, ""));
-    match name {
-        "JS-DevTools/npm-publish" => {
-            let package = with["package"].as_str().unwrap_or("");
-            let folder = package.trim_end_matches("package.json");
-            Some(format!("npm publish {folder}"))
-        }
-        "cycjimmy/semantic-release-action" => Some("semantic-release".to_owned()),
-        "changesets/action" => with["publish"].as_str().map(str::to_owned),
-        _ => None,
-    }
-}
-
 /// Variables whose values are in the workflow itself.
 fn environment(env: &Value) -> impl Iterator<Item = (String, String)> + '_ {
     env.as_object()
@@ -292,24 +276,6 @@ fn environment(env: &Value) -> impl Iterator<Item = (String, String)> + '_ {
             let is_kept = is_name && !name.is_empty() && !["PATH", "HOME"].contains(&name.as_str());
             is_kept.then(|| (name.clone(), value.to_owned()))
         })
-}
-
-/// The major version that `actions/setup-node` is told (its `README.md`, "Usage").
-fn node_of(with: &Value, tree: &BTreeMap<String, Vec<u8>>) -> Option<u64> {
-    if let Some(version) = with["node-version"].as_str() {
-        return major(version);
-    }
-    let file = plain_folder(with["node-version-file"].as_str()?)?;
-    let bytes = tree.get(&format!("/{file}"))?;
-    major(&String::from_utf8_lossy(bytes))
-}
-
-/// The major version that a text begins with.
-pub(super) fn major(text: &str) -> Option<u64> {
-    let text = text
-        .trim()
-        .trim_start_matches(['v', '^', '~', '>', '=', ' ']);
-    text.split('.').next()?.trim().parse().ok()
 }
 
 /// A folder below another; both may be empty.
@@ -369,6 +335,17 @@ mod tests {
         assert_eq!(found.folder.as_deref(), Some("build"));
         assert_eq!(found.node, Some(18));
         assert!(found.is_workflow && found.said_by.ends_with("a.yml"));
+    }
+
+    #[test]
+    fn what_writes_the_version_in_itself_does_so_after_what_runs_before() {
+        let writes = |last: &str| {
+            let steps = format!("    - run: npm run build\n    - {last}\n");
+            told_of(&job(&steps), "", "").expect("told").writes_version
+        };
+        assert!(writes("run: npx semantic-release"));
+        assert!(writes("uses: cycjimmy/semantic-release-action@v3"));
+        assert!(!writes("run: npm publish"));
     }
 
     #[test]

@@ -157,6 +157,14 @@ pub(super) fn checks(name: &str) -> bool {
     CHECKING.iter().any(|check| name.starts_with(check))
 }
 
+/// Whether a command that publishes writes the version into the manifest by itself, from tags and
+/// commits (semantic-release, `README.md`, "How does it work?").
+pub(super) fn writes_version(command: &str) -> bool {
+    command
+        .split_whitespace()
+        .any(|word| word.starts_with("semantic-release"))
+}
+
 /// Words without options and their values.
 fn plain_words<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut plain = Vec::new();

@@ -10,7 +10,7 @@ use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
 use super::hooks::{self, hooks};
 use super::install::{Install, Installer, MEND, MEND_FILE, words};
-use super::lists::List;
+use super::lists::{self, List};
 use super::made;
 use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
@@ -155,15 +155,12 @@ impl<'a> Packing<'a> {
             recovered.push(RecoveredFact::Umask { mask });
             about_build.push(format!("every member's mode is as with umask {mask:03o}"));
         }
-        if let Some(version) = facts.release.purl.version()
-            && self.manifest.leaves_open(version.as_str())
-        {
-            // As semantic-release's npm plugin does before it packs; it is npm that knows
-            // how to write the file.
-            let mut run = words("npm version --no-git-tag-version --ignore-scripts");
-            run.push(version.to_string());
-            build.push(here(run));
-            about_build.push("the source leaves its version to the release".into());
+        let by_scripts = scripts.as_ref().is_some_and(|s| s.run.writes_version());
+        let version = lists::version(facts, self.manifest, &cwd).filter(|_| !by_scripts);
+        if let Some(version) = version {
+            let (step, why) = version.step(Installer::Npm);
+            build.push(step);
+            about_build.push(why);
         }
         if let Some((installer, tool)) = self.installer
             && (scripts.is_some() || self.packer != Packer::Npm)

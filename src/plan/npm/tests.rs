@@ -321,6 +321,40 @@ fn a_version_that_the_source_leaves_open_is_set_before_anything_runs() {
 }
 
 #[test]
+fn semantic_release_sets_the_version_when_the_workflows_own_commands_have_run() {
+    let order = |publishes: &str| {
+        let mut situation = Situation::npm();
+        situation.tree_file(
+            "package.json",
+            r#"{"version":"0.0.0-development","scripts":{"build":"x","prepack":"y"}}"#,
+        );
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        let workflow = format!(
+            "jobs:\n  one:\n    steps:\n    - run: npm run build\n    - run: {publishes}\n"
+        );
+        situation.tree_file("/.github/workflows/release.yml", &workflow);
+        let plans = situation.candidates().expect("plans");
+        let scripted = plans.iter().find(|found| !found.plan.prepare.is_empty());
+        let steps = &scripted.expect("a plan with scripts").plan.build;
+        let at = |text: &str| {
+            let is_it = |word: &String| word.ends_with(text);
+            steps
+                .iter()
+                .position(|step| step.run.iter().any(is_it))
+                .expect("a step")
+        };
+        let versions = steps.iter().filter(|step| step.run[1] == "version");
+        assert_eq!(versions.count(), 1);
+        (
+            at("version") > at("npm run build"),
+            at("prepack") > at("version"),
+        )
+    };
+    assert_eq!(order("npx semantic-release"), (true, true));
+    assert_eq!(order("npm publish"), (false, true));
+}
+
+#[test]
 fn crlf_of_the_publishers_checkout_is_an_input_of_npm_too() {
     let mut situation = Situation::npm();
     situation.ends = vec![FileEnds {
