@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
+const END: &str = include_str!("../src/plan/npm/end.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
 const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
@@ -228,4 +229,22 @@ fn the_folder_that_a_build_made_is_the_nearest_with_the_packages_name_and_versio
     ] {
         assert_eq!(of(&[(folder, text)]), None, "{folder} {text}");
     }
+}
+
+#[test]
+fn a_manifest_ends_as_it_is_told_and_stays_else_what_it_was() {
+    let ended = |text: &str, end: &str| {
+        let dir = source(&[("package.json", text), ("end.cjs", END)]);
+        let status = Command::new("node")
+            .args(["end.cjs", end])
+            .current_dir(dir.path())
+            .status();
+        assert!(status.expect("node runs").success());
+        read(dir.path(), "package.json")
+    };
+    for text in ["{ }", "{ }\n"] {
+        assert_eq!(ended(text, "newline"), "{ }\n");
+        assert_eq!(ended(text, "none"), "{ }");
+    }
+    assert_eq!(ended("\u{feff}{}\r\n\n", "none"), "\u{feff}{}\r\n");
 }

@@ -40,6 +40,7 @@ impl Learnt {
             | RecoveredFact::NamedPython { .. }
             | RecoveredFact::DebianSetuptools
             | RecoveredFact::System { .. }
+            | RecoveredFact::ManifestEnd { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
             RecoveredFact::PlainModes { .. }
             | RecoveredFact::CaseBlindNames { .. }

@@ -211,6 +211,12 @@ pub enum RecoveredFact {
         /// How many kept the source's LF.
         lf: usize,
     },
+    /// Whether the published `package.json` ends with a line end, where the source's does the
+    /// other and is the same else, or where the build makes the file.
+    ManifestEnd {
+        /// Whether it does.
+        newline: bool,
+    },
     /// The order in which the publisher's file system listed folders, told from the order of
     /// names in `RECORD`. It decides in which order a build comes by its files, and can
     /// neither add one nor leave one out.
@@ -330,6 +336,10 @@ impl fmt::Display for RecoveredFact {
             Self::LineEndings { crlf, lf: 0 } => write!(f, "CRLF in {crlf} file(s)"),
             Self::LineEndings { crlf, lf } => {
                 write!(f, "CRLF in {crlf} file(s), LF kept in {lf}")
+            }
+            Self::ManifestEnd { newline: true } => f.write_str("package.json ends with a line end"),
+            Self::ManifestEnd { newline: false } => {
+                f.write_str("package.json ends without a line end")
             }
             Self::ListingOrder { files } => {
                 write!(

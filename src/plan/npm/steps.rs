@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
+use super::end;
 use super::hooks::{self, hooks};
 use super::install::{Install, Installer, MEND, MEND_FILE, words};
 use super::lists::{self, List};
@@ -196,7 +197,8 @@ impl<'a> Packing<'a> {
         } else {
             about_build.push("no script is run to pack this package".into());
         }
-        if scripts.as_ref().is_some_and(|scripts| scripts.run.is_made) {
+        let is_made = scripts.as_ref().is_some_and(|scripts| scripts.run.is_made);
+        if is_made {
             files.insert(made::FINDER.0.into(), made::FINDER.1.into());
             build.push(here(made::find(facts, &cwd)));
             about_build.push(
@@ -222,6 +224,13 @@ impl<'a> Packing<'a> {
             let run = format!("{WORK_DIR}/tools/node/bin/node {WORK_DIR}/git-head.js {commit}");
             build.push(here(words(&run)));
             about_build.push("the published package.json names this very commit".into());
+        }
+        if let Some(newline) = end::told(facts, is_made) {
+            files.insert(end::PROGRAM.0.into(), end::PROGRAM.1.into());
+            build.push(here(end::command(newline)));
+            let fact = RecoveredFact::ManifestEnd { newline };
+            about_build.push(format!("the published {fact}"));
+            recovered.push(fact);
         }
         if takes_license_of_root(facts) {
             build.push(here(words(&format!("cp {WORK_DIR}/src/LICENSE LICENSE"))));

@@ -700,11 +700,14 @@ fn a_folder_that_the_build_makes_is_packed_where_the_published_manifest_is_anoth
         let scripted = plans.iter().filter(|found| !found.plan.prepare.is_empty());
         let of = |found: &Candidate| {
             let plan = &found.plan;
-            let [.., before, last] = &plan.build[..] else {
+            let [.., before, end, last] = &plan.build[..] else {
                 panic!("{:?}", plan.build);
             };
             let is_found = before.run[1].ends_with("/made.cjs");
             assert_eq!(is_found, plan.files.contains_key("made.cjs"));
+            assert_eq!(is_found, end.run[1].ends_with("/end.cjs"));
+            let told = RecoveredFact::ManifestEnd { newline: false };
+            assert_eq!(is_found, plan.recovered.contains(&told));
             let cleans = plan.build.iter().any(|step| {
                 step.may_fail
                     && step
