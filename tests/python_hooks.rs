@@ -57,11 +57,13 @@ fn set_old(path: &Path) {
 fn a_clock_stands_still_in_each_phase_and_what_was_there_before_keeps_its_time() {
     let told = python(
         CLOCK,
-        "import os, time\n\
+        "import os, shutil, time\n\
          for name in 'made', 'x.egg-info/made':\n    open(name, 'w').write('abc')\n\
          for name in 'made', 'x.egg-info/made', 'before':\n    \
              told = os.stat(name)\n    \
              print(int(told.st_mtime), told.st_mtime_ns, told[8], told.st_size, told.st_mode & 0o777 > 0)\n\
+         shutil.copytree('x.egg-info', 'x.dist-info')\n\
+         print(int(os.stat('x.dist-info/made').st_mtime))\n\
          print(int(time.time()))\n",
     );
     let ns = "000000000";
@@ -71,6 +73,7 @@ fn a_clock_stands_still_in_each_phase_and_what_was_there_before_keeps_its_time()
             "1000000100 1000000100{ns} 1000000100 3 True\n\
              1000000090 1000000090{ns} 1000000090 3 True\n\
              900000000 900000000{ns} 900000000 1 True\n\
+             1000000090\n\
              1000000110\n"
         )
     );

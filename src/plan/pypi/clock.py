@@ -3,9 +3,11 @@
 # were there before keep their times. Python reads this file at its start (documentation,
 # "site").
 import os
+import shutil
 import time
 
 _STAT = os.stat
+_COPYSTAT = shutil.copystat
 _START = _STAT(os.path.join(os.path.dirname(__file__), "start")).st_mtime_ns
 _NOW = int(os.environ["BUILD_CLOCK"])
 # What setuptools writes first lies in a folder of its own, from where it is copied.
@@ -43,5 +45,11 @@ def _wrapped(real):
     return stat
 
 
+def _copystat(src, dst, **more):
+    # What listing a folder told of a file goes past the above (shutil, "copytree").
+    return _COPYSTAT(os.fspath(src), dst, **more)
+
+
+shutil.copystat = _copystat
 os.stat, os.lstat, os.fstat = map(_wrapped, (os.stat, os.lstat, os.fstat))
 time.time = lambda: float(_ENDED)
