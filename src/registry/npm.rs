@@ -135,7 +135,10 @@ fn release(purl: &Purl, packument: &Value) -> Result<Release, Error> {
             reason: error.to_string(),
         })?,
         artifacts: vec![artifact(packument, &version)?],
-        repositories: repository(entry).into_iter().collect(),
+        repositories: repository(entry)
+            .or_else(|| repository_of_newest(packument))
+            .into_iter()
+            .collect(),
         git_head: entry["gitHead"].as_str().and_then(|text| text.parse().ok()),
         publisher_tools: tools,
     })
@@ -152,6 +155,19 @@ fn repository(entry: &Value) -> Option<RepositoryHint> {
         kind: EvidenceKind::RegistryMetadata,
         detail: "the packument's `repository`".into(),
         is_claim: true,
+    })
+}
+
+/// The one that the newest stable version names, for a version that names none: the package's
+/// owners say so, though not of this version, so it claims nothing and only a tag or a manifest
+/// there can tie the two.
+fn repository_of_newest(packument: &Value) -> Option<RepositoryHint> {
+    let newest = newest_stable(packument)?;
+    let hint = repository(&packument["versions"][newest.as_str()])?;
+    Some(RepositoryHint {
+        detail: format!("{} of {newest}, since this version has none", hint.detail),
+        is_claim: false,
+        ..hint
     })
 }
 
@@ -255,6 +271,22 @@ mod tests {
         assert!(release.git_head.is_none() && release.publisher_tools.is_empty());
         assert!(release.artifacts[0].published_at.is_none());
         assert_eq!(release.artifacts[0].name, "demo-1.0.0.tgz");
+    }
+
+    #[test]
+    fn a_version_that_names_no_repository_has_the_newest_ones_which_claims_nothing() {
+        let hints = |version: &str, packument: &Value| {
+            let purl = format!("pkg:npm/demo@{version}").parse().expect("valid");
+            release(&purl, packument).expect("reads").repositories
+        };
+        let own = &hints("1.1.0", &packument())[0];
+        assert!(own.is_claim && !own.detail.contains("1.1.0"));
+        let newest = &hints("1.0.0", &packument())[0];
+        assert_eq!(newest.url, own.url);
+        assert!(!newest.is_claim && newest.detail.contains("of 1.1.0"));
+        let mut without = packument();
+        without["versions"]["1.1.0"]["repository"] = Value::Null;
+        assert!(hints("1.0.0", &without).is_empty());
     }
 
     #[test]
