@@ -301,8 +301,16 @@ mod tests {
             age(&new, LONG_AGO);
             fs::rename(&new, &path).expect("rename");
         };
+        // Also where a round fails, so that it is told and not waited for.
+        struct SetAtTheEnd<'a>(&'a std::sync::atomic::AtomicBool);
+        impl Drop for SetAtTheEnd<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
+        }
         let (mut used, mut gone) = (0, 0);
         std::thread::scope(|scope| {
+            let _over = SetAtTheEnd(&over);
             scope.spawn(|| {
                 while !over.load(ordering) {
                     let metadata = fs::symlink_metadata(&path).ok();
@@ -328,7 +336,6 @@ mod tests {
                     gone += 1;
                 }
             }
-            over.store(true, ordering);
         });
         assert_eq!(used + gone, ROUNDS);
         assert!(used > 0, "a use was noted at least once");
