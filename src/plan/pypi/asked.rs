@@ -31,6 +31,8 @@ pub(super) fn may_answer(facts: &Facts<'_>, declared: &BuildSystem) -> bool {
             .iter()
             .any(|name| text(facts, name).contains("setup_requires")),
         Backend::Hatchling => has_hook_with_dependencies(&text(facts, "pyproject.toml")),
+        // setuptools, where a script of the source's builds (pdm-pep517, `api.py`).
+        Backend::PdmPep517 => true,
         Backend::Flit | Backend::Poetry | Backend::Pdm | Backend::UvBuild => false,
     }
 }

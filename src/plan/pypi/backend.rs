@@ -15,6 +15,8 @@ pub(super) enum Backend {
     Hatchling,
     Poetry,
     Pdm,
+    /// pdm-backend's forerunner, under a name of its own.
+    PdmPep517,
     Setuptools,
     /// `wheel`'s `bdist_wheel` command: setuptools whose version is not recorded.
     BdistWheel,
@@ -29,6 +31,7 @@ impl Backend {
             "hatchling" => Self::Hatchling,
             "poetry-core" | "poetry" => Self::Poetry,
             "pdm-backend" | "pdm" => Self::Pdm,
+            "pdm-pep517" => Self::PdmPep517,
             "setuptools" => Self::Setuptools,
             "bdist_wheel" => Self::BdistWheel,
             "uv" => Self::UvBuild,
@@ -44,6 +47,7 @@ impl Backend {
             "hatchling.build" => Self::Hatchling,
             "poetry.core.masonry.api" | "poetry.masonry.api" => Self::Poetry,
             "pdm.backend" => Self::Pdm,
+            "pdm.pep517.api" => Self::PdmPep517,
             "setuptools.build_meta" | LEGACY => Self::Setuptools,
             "uv_build" => Self::UvBuild,
             _ => return None,
@@ -90,6 +94,7 @@ impl Backend {
             Self::Hatchling => "hatchling",
             Self::Poetry => "poetry-core",
             Self::Pdm => "pdm-backend",
+            Self::PdmPep517 => "pdm-pep517",
             Self::Setuptools => "setuptools",
             Self::BdistWheel => "wheel",
             Self::UvBuild => "uv-build",
@@ -102,7 +107,7 @@ impl Backend {
             // 2020-02-02T00:00:00Z
             Self::Hatchling => Some(1_580_601_600),
             // 2016-01-01T00:00:00Z
-            Self::Flit | Self::Poetry | Self::Pdm => Some(1_451_606_400),
+            Self::Flit | Self::Poetry | Self::Pdm | Self::PdmPep517 => Some(1_451_606_400),
             Self::Setuptools | Self::BdistWheel | Self::UvBuild => None,
         }
     }
@@ -110,7 +115,7 @@ impl Backend {
     /// Whether copied members carry their files' modification times.
     pub(super) const fn copies_times(self) -> bool {
         match self {
-            Self::Flit | Self::Pdm | Self::Setuptools | Self::BdistWheel => true,
+            Self::Flit | Self::Pdm | Self::PdmPep517 | Self::Setuptools | Self::BdistWheel => true,
             Self::Hatchling | Self::Poetry | Self::UvBuild => false,
         }
     }
@@ -130,7 +135,12 @@ impl Backend {
     pub(super) const fn stamps_gzip(self) -> bool {
         match self {
             Self::Flit | Self::Hatchling => true,
-            Self::Poetry | Self::Pdm | Self::Setuptools | Self::BdistWheel | Self::UvBuild => false,
+            Self::Poetry
+            | Self::Pdm
+            | Self::PdmPep517
+            | Self::Setuptools
+            | Self::BdistWheel
+            | Self::UvBuild => false,
         }
     }
 
@@ -139,7 +149,7 @@ impl Backend {
     pub(super) const fn dates_sdists(self) -> bool {
         match self {
             Self::Flit | Self::Hatchling | Self::Poetry | Self::Pdm => true,
-            Self::Setuptools | Self::BdistWheel | Self::UvBuild => false,
+            Self::PdmPep517 | Self::Setuptools | Self::BdistWheel | Self::UvBuild => false,
         }
     }
 
@@ -152,7 +162,12 @@ impl Backend {
     pub(super) const fn stamps_by_clock(self) -> bool {
         match self {
             Self::Setuptools | Self::BdistWheel => true,
-            Self::Flit | Self::Hatchling | Self::Poetry | Self::Pdm | Self::UvBuild => false,
+            Self::Flit
+            | Self::Hatchling
+            | Self::Poetry
+            | Self::Pdm
+            | Self::PdmPep517
+            | Self::UvBuild => false,
         }
     }
 }

@@ -344,6 +344,16 @@ fn a_backend_that_builds_itself_is_taken_from_its_source() {
 }
 
 #[test]
+fn the_forerunner_of_pdm_backend_is_a_distribution_of_its_own() {
+    let install = |generator: &str| {
+        let plan = situation(generator).candidates().expect("plans").remove(0);
+        plan.plan.prepare[1].run.clone()
+    };
+    assert!(install("pdm-pep517 0.12.3").contains(&"pdm-pep517==0.12.3".to_owned()));
+    assert!(install("pdm-backend 2.1.0").contains(&"pdm-backend==2.1.0".to_owned()));
+}
+
+#[test]
 fn both_spellings_of_a_generator_are_read() {
     for (line, pin) in [
         ("bdist_wheel (0.43.0)", "wheel==0.43.0"),
