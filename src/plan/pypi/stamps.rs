@@ -3,6 +3,10 @@
 
 use crate::store::archive::MemberStamp;
 
+/// How long after a checkout a build of it is taken to run, in seconds: a workflow installs
+/// its tools in between.
+const SOON: i64 = 600;
+
 /// The pattern of member times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
@@ -13,6 +17,14 @@ pub(super) enum Pattern {
     CopiedAndDefault {
         /// The time of the copied members.
         copied: i64,
+    },
+    /// The same, but that some of those that lie among the copied are a little later: the build
+    /// wrote them into the source's folder first, as flit-scm writes a file with the version.
+    WrittenToo {
+        /// The time of the copied members.
+        copied: i64,
+        /// The time of those that were written.
+        written: i64,
     },
     /// Several times.
     Mixed,
@@ -30,6 +42,9 @@ pub(super) fn pattern(stamps: &[MemberStamp], default: Option<i64>) -> Pattern {
         [only] => Pattern::One(only),
         [first, second] if Some(first) == default => Pattern::CopiedAndDefault { copied: second },
         [first, second] if Some(second) == default => Pattern::CopiedAndDefault { copied: first },
+        [first, copied, written] if Some(first) == default && written - copied <= SOON => {
+            Pattern::WrittenToo { copied, written }
+        }
         _ => Pattern::Mixed,
     }
 }
@@ -68,7 +83,7 @@ mod tests {
             Pattern::CopiedAndDefault { copied: 3 }
         );
         assert_eq!(pattern(&stamps(&[9, 5]), None), Pattern::Mixed);
-        assert_eq!(pattern(&stamps(&[9, 5, 7]), Some(5)), Pattern::Mixed);
+        assert_eq!(pattern(&stamps(&[9, 5, 7]), Some(9)), Pattern::Mixed);
     }
 
     #[test]
@@ -77,5 +92,16 @@ mod tests {
         assert!(zip_time_of(1000, 1000));
         assert!(!zip_time_of(1002, 1000));
         assert!(!zip_time_of(999, 1000));
+    }
+
+    #[test]
+    fn what_a_build_wrote_among_the_copied_is_a_little_later() {
+        let told = |times: &[i64]| pattern(&stamps(times), Some(7));
+        let (copied, written) = (1000, 1000 + SOON);
+        let both = Pattern::WrittenToo { copied, written };
+        assert_eq!(told(&[copied, written, 7, copied]), both);
+        assert_eq!(told(&[copied, written + 1, 7]), Pattern::Mixed);
+        assert_eq!(told(&[copied, written, 8]), Pattern::Mixed);
+        assert_eq!(told(&[copied, copied + 1, written, 7]), Pattern::Mixed);
     }
 }

@@ -479,6 +479,25 @@ fn one_time_of_all_that_was_written_is_the_builds_clock() {
 }
 
 #[test]
+fn what_flit_found_written_into_the_source_has_the_builds_clock_and_the_rest_the_checkouts() {
+    let mut flit = situation("flit 3.9.0");
+    flit.stamp("demo/a.py", COPIED);
+    flit.stamp("demo/_version.py", COPIED + 6);
+    let plan = flit.candidates().expect("plans").remove(0).plan;
+    assert_eq!(clock_of(&plan), Some(COPIED + 6));
+    let checkout = RecoveredFact::CheckoutTime { seconds: COPIED };
+    assert!(plan.recovered.contains(&checkout));
+    // A backend that gives every member one time has none to tell.
+    let mut hatchling = situation("hatchling 1.25.0");
+    hatchling.stamps.clear();
+    for time in [1_580_601_600, COPIED, COPIED + 6] {
+        hatchling.stamp("demo/a.py", time);
+    }
+    let plan = hatchling.candidates().expect("plans").remove(0).plan;
+    assert_eq!(clock_of(&plan), None);
+}
+
+#[test]
 fn several_times_of_copied_files_come_with_a_source_distribution_alone() {
     let mut situation = stamped(&[COPIED, COPIED + 2], &[MADE]);
     assert_eq!(

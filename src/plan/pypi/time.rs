@@ -160,7 +160,27 @@ pub(super) fn times(facts: &Facts<'_>, backend: Backend) -> Vec<Time> {
             }
             found
         }
-        Pattern::CopiedAndDefault { .. } | Pattern::Mixed | Pattern::Empty => {
+        Pattern::WrittenToo { copied, written } if backend.copies_times() => {
+            let clock = Clock {
+                seconds: written,
+                began: None,
+                ended: None,
+            };
+            let by_clock = Time::Clock {
+                clock,
+                checkout: Some(copied),
+                why: "copied members have one time, and what the build wrote among them a later one",
+            };
+            let as_they_are = unset("the members have several times");
+            match facts.source {
+                Source::Git { .. } => vec![by_clock, as_they_are],
+                Source::Sdist { .. } => vec![as_they_are, by_clock],
+            }
+        }
+        Pattern::CopiedAndDefault { .. }
+        | Pattern::WrittenToo { .. }
+        | Pattern::Mixed
+        | Pattern::Empty => {
             vec![unset("the members have several times")]
         }
     }
