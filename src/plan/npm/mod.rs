@@ -299,16 +299,20 @@ fn scripts<'a>(
 ) -> Vec<Scripts<'a>> {
     let root = root_manifest(facts.tree);
     let lists = lists(facts, manifest, root.as_ref(), told);
-    let mut as_of = vec![AsOf::Release];
-    if install.lock.is_none() && has_a_proxys_time(facts) {
-        let own = root.as_ref().filter(|_| install.at_root);
-        let lowest = own.unwrap_or(manifest).at_their_lowest();
-        let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
-        as_of = std::iter::once(AsOf::Manifests)
-            .chain(raised)
-            .chain([AsOf::Today, AsOf::Release])
-            .collect();
-    }
+    let own = root.as_ref().filter(|_| install.at_root);
+    let lowest = own.unwrap_or(manifest).at_their_lowest();
+    let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
+    let undated: Vec<AsOf> = std::iter::once(AsOf::Manifests)
+        .chain(raised)
+        .chain([AsOf::Today])
+        .filter(|_| install.lock.is_none())
+        .collect();
+    let (as_of, at_last) = if install.lock.is_none() && has_a_proxys_time(facts) {
+        ([undated, vec![AsOf::Release]].concat(), vec![])
+    } else {
+        // A copy of the registry may have times of its own for what is needed alone.
+        (vec![AsOf::Release], undated)
+    };
     let mut install = install.clone();
     if install.lock.is_none() {
         let node = runner.node.purl.version();
@@ -327,6 +331,9 @@ fn scripts<'a>(
         // The likeliest scripts with all, the others with what is likeliest.
         let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
         found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
+    }
+    for as_of in &at_last {
+        found.extend(lists.first().map(|list| of(list, false, as_of)));
     }
     if install.can_mend() {
         found.extend(lists.first().map(|list| of(list, false, &AsOf::Mended)));

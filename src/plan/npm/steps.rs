@@ -343,7 +343,7 @@ impl<'a> Packing<'a> {
 
 /// Why what scripts need is not resolved as of the release.
 const NO_TIMES: &str =
-    "no lock file, and the registry's times are long after the commit's, as a proxy's are";
+    "no lock file, and the registry's times may be those of a copy, which are later";
 
 /// What makes the checkout a clone whose commit and remote scripts can ask git for, as they
 /// could where they were published; it has no objects (gitrepository-layout(5)).

@@ -130,8 +130,9 @@ fn a_build_script_comes_before_what_publishing_runs_and_is_then_left_out() {
         .map(|found| (runs(found, "build"), runs(found, "prepublishOnly")))
         .collect();
     assert_eq!(scripts[..2], [(true, true), (false, true)]);
-    // Once more with the scripts of what was installed, which no lock file rules out.
-    assert_eq!(scripts[2..], [(true, true)]);
+    // Once more as of each other day, and then with the scripts of what was installed, which no
+    // lock file rules out.
+    assert_eq!(scripts[2..], [(true, true); 3]);
     assert_eq!(found.last().expect("plans").plan.prepare.len(), 2);
 }
 
@@ -288,7 +289,15 @@ fn a_build_without_a_lock_file_is_dated_by_manifests_where_the_registrys_time_is
     };
     let as_of_the_release = (true, false, false);
     // The commit is of 2023-11-14T22:13:20Z.
-    assert_eq!(dated("2023-12-14T22:13:20Z", false), [as_of_the_release]);
+    assert_eq!(
+        dated("2023-12-14T22:13:20Z", false),
+        [
+            as_of_the_release,
+            (true, true, false),
+            (true, true, true),
+            (false, false, false)
+        ]
+    );
     assert_eq!(
         dated("2023-12-14T22:13:21Z", false),
         [
