@@ -698,6 +698,23 @@ fn what_node_reads_beforehand_is_named_in_one_option() {
 }
 
 #[test]
+fn what_scripts_left_where_the_output_will_be_is_gone_before_it_is_packed() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"prepack":"x"}}"#);
+    let plans = situation.candidates().expect("plans");
+    assert!(plans.iter().any(|found| found.plan.prepare.is_empty()));
+    assert!(plans.iter().any(|found| !found.plan.prepare.is_empty()));
+    for Candidate { plan, .. } in plans {
+        let steps: Vec<_> = plan.build.iter().map(|step| &step.run[..]).collect();
+        let output = format!("/build/{}", plan.output);
+        let removal = ["/bin/rm", "-f", "--", &output].map(str::to_owned);
+        let before = steps.iter().rev().nth(1);
+        let is_removed = before.is_some_and(|step| *step == &removal[..]);
+        assert_eq!(is_removed, !plan.prepare.is_empty(), "{steps:?}");
+    }
+}
+
+#[test]
 fn a_folder_that_the_build_makes_is_packed_where_the_published_manifest_is_another() {
     let packed = |published: &str| {
         let mut situation = Situation::npm();
@@ -709,7 +726,7 @@ fn a_folder_that_the_build_makes_is_packed_where_the_published_manifest_is_anoth
         let scripted = plans.iter().filter(|found| !found.plan.prepare.is_empty());
         let of = |found: &Candidate| {
             let plan = &found.plan;
-            let [.., before, end, last] = &plan.build[..] else {
+            let [.., before, end, _removal, last] = &plan.build[..] else {
                 panic!("{:?}", plan.build);
             };
             let is_found = before.run[1].ends_with("/made.cjs");
