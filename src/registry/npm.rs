@@ -171,13 +171,13 @@ fn repository_of_newest(packument: &Value) -> Option<RepositoryHint> {
     })
 }
 
-/// The version that `latest` points to, where it is stable; else the highest.
 /// A version that is no pre-release.
 fn stable(text: &str) -> Option<semver::Version> {
     let version = semver::Version::parse(text).ok()?;
     version.pre.is_empty().then_some(version)
 }
 
+/// The version that `latest` points to, where it is stable; else the highest.
 fn newest_stable(packument: &Value) -> Option<String> {
     let versions = packument["versions"].as_object()?;
     if let Some(latest) = packument["dist-tags"]["latest"].as_str()

@@ -4,7 +4,7 @@
 
 use super::super::Facts;
 use super::backend::Backend;
-use super::requirements::BuildSystem;
+use super::requirements::{BuildSystem, source_text};
 
 /// Asks a backend, and installs what it answers.
 pub(super) const PROGRAM: &str = include_str!("ask.py");
@@ -29,17 +29,12 @@ pub(super) fn may_answer(facts: &Facts<'_>, declared: &BuildSystem) -> bool {
     match backend {
         Backend::Setuptools | Backend::BdistWheel => ["setup.py", "setup.cfg"]
             .iter()
-            .any(|name| text(facts, name).contains("setup_requires")),
-        Backend::Hatchling => has_hook_with_dependencies(&text(facts, "pyproject.toml")),
+            .any(|name| source_text(facts, name).contains("setup_requires")),
+        Backend::Hatchling => has_hook_with_dependencies(&source_text(facts, "pyproject.toml")),
         // setuptools, where a script of the source's builds (pdm-pep517, `api.py`).
         Backend::PdmPep517 => true,
         Backend::Flit | Backend::Poetry | Backend::Pdm | Backend::UvBuild => false,
     }
-}
-
-fn text(facts: &Facts<'_>, name: &str) -> String {
-    let bytes = facts.tree.get(name).map_or(&[][..], Vec::as_slice);
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Whether `tool.hatch.build` or a table in it names dependencies (Hatch documentation, "Build

@@ -1,5 +1,6 @@
 //! What is installed to build: the backend that ran, and the rest as the source declares it (PEP 517, PEP 518). Pure.
 
+use std::borrow::Cow;
 use std::str::FromStr as _;
 
 use serde::Deserialize;
@@ -28,6 +29,12 @@ pub(super) struct BuildSystem {
 
 fn legacy() -> String {
     LEGACY.into()
+}
+
+/// A file of the source; empty where it has none of the name.
+pub(super) fn source_text<'a>(facts: &Facts<'a>, name: &str) -> Cow<'a, str> {
+    let bytes = facts.tree.get(name).map_or(&[][..], Vec::as_slice);
+    String::from_utf8_lossy(bytes)
 }
 
 /// What the source asks to have installed (PEP 518), with its default for a
@@ -171,10 +178,7 @@ pub(super) fn with_setuptools(requirements: &[String], setuptools: &str) -> Vec<
 /// Whether the `bdist_wheel` of wheel can only have run with a setuptools that has none:
 /// `setup.py` does not take it from there by name, and the source asks for no later one.
 fn has_no_command_of_its_own(facts: &Facts<'_>, requirements: &[String]) -> bool {
-    let by_name = facts
-        .tree
-        .get("setup.py")
-        .is_some_and(|text| String::from_utf8_lossy(text).contains("bdist_wheel"));
+    let by_name = source_text(facts, "setup.py").contains("bdist_wheel");
     let last: pep440_rs::Version = LAST_BEFORE.parse().expect("a constant version parses");
     let allows_it = |requirement: &String| {
         let text = requirement.split(';').next().unwrap_or_default().trim();
@@ -232,8 +236,7 @@ fn has_python_requires_as_set(facts: &Facts<'_>, headers: &str) -> bool {
     let written = headers
         .lines()
         .find_map(|line| line.strip_prefix("Requires-Python: "));
-    let settings = facts.tree.get("setup.cfg").map_or(&[][..], Vec::as_slice);
-    let settings = String::from_utf8_lossy(settings);
+    let settings = source_text(facts, "setup.cfg");
     let set = settings.lines().find_map(|line| {
         let (name, value) = line.split_once('=')?;
         (name.trim() == "python_requires").then(|| value.trim())

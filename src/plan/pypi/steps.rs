@@ -8,6 +8,7 @@ use super::super::{Candidate, Facts};
 use super::asked::{self, Hooks};
 use super::draft::{Draft, SOURCE, words};
 use super::python::Python;
+use super::requirements::source_text;
 use super::time::Time;
 use super::{debian, listing, naming, windows, zone};
 use crate::model::{
@@ -298,8 +299,7 @@ fn pip(arguments: &[&str]) -> Vec<String> {
 fn asked_of_bdist_wheel(facts: &Facts<'_>) -> Option<String> {
     let tag = facts.artifact.name.strip_suffix("-none-any.whl")?;
     let (_, tag) = tag.rsplit_once('-')?;
-    let settings = facts.tree.get("setup.cfg").map_or(&[][..], Vec::as_slice);
-    let is_set = |option| String::from_utf8_lossy(settings).contains(option);
+    let is_set = |option| source_text(facts, "setup.cfg").contains(option);
     match tag {
         "py3" => None,
         "py2.py3" => (!is_set("universal")).then(|| "universal = 1".to_owned()),
