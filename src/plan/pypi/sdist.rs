@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::super::{Candidate, Error, Facts};
 use super::asked::{Hooks, may_answer};
-use super::backend::{Backend, generator};
+use super::backend::{Backend, Generator, generator};
 use super::debian::distributed;
 use super::python::{BEFORE_3_12, pythons};
 use super::requirements::{BuildSystem, builds_itself, declared, requirements};
@@ -155,8 +155,11 @@ fn by_wheel(
         members: facts.companion,
         ..*facts
     };
-    let (name, version) = generator(&of_wheel).ok()?;
-    let backend = Backend::of_generator(&name)?;
+    let Generator {
+        backend,
+        tool: name,
+        version,
+    } = generator(&of_wheel).ok()?;
     if named.is_some_and(|named| !named.is_kin(backend)) {
         return None;
     }

@@ -10,7 +10,7 @@ use super::draft::{Draft, SOURCE, words};
 use super::python::Python;
 use super::requirements::source_text;
 use super::time::Time;
-use super::{debian, listing, naming, windows, zone};
+use super::{debian, front, listing, naming, windows, zone};
 use crate::model::{
     DatedBy, Limits, Network, PackingSystem, Plan, RecoveredFact, Source, Step, WORK_DIR,
 };
@@ -19,16 +19,19 @@ use crate::model::{
 /// a build's parts one after another, and clocks differ.
 const AFTER_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Calls the hook that builds a source distribution, which pip has no command for.
-const FRONT_END: &str = include_str!("build_sdist.py");
-const FRONT_END_FILE: &str = "front/build_sdist.py";
+/// Calls the hook that builds, for a source distribution, which pip has no command for, or as
+/// another front end than pip does.
+const FRONT_END: &str = include_str!("build.py");
+const FRONT_END_FILE: &str = "front/build.py";
 const ASKING_FILE: &str = "front/ask.py";
 
 /// What is built.
 #[derive(Clone, Copy)]
 pub(super) enum Product<'a> {
-    /// A wheel.
+    /// A wheel, by pip.
     Wheel,
+    /// A wheel, by the hook of this object alone.
+    WheelByHook(Hooks<'a>),
     /// A source distribution, by the hook of this object.
     Sdist(Hooks<'a>),
     /// A source distribution, by flit's own command.
@@ -61,11 +64,12 @@ impl Base<'_> {
         let mut draft = Draft::new(self.told);
         // What a source distribution has of modes is that of the checkout.
         let modes_tell = match self.product {
-            Product::Wheel => windows::packed_there(facts),
+            Product::Wheel | Product::WheelByHook(_) => windows::packed_there(facts),
             Product::Sdist(_) | Product::SdistByFlit => true,
         };
         let (recovered, reasons) = (&mut draft.recovered, &mut draft.reasons);
         let checkout = Checkout::of(facts, modes_tell, recovered, reasons);
+        self.unpack(&mut draft);
         self.publishers_system(&mut draft);
         let posix = zone::of(facts.stamps, facts.source_stamps);
         draft.time(time, posix);
@@ -110,6 +114,7 @@ impl Base<'_> {
     fn reasons(&self, on: Python) -> [(String, String); 5] {
         let written = match self.product {
             Product::Wheel => "where pip writes the wheel",
+            Product::WheelByHook(_) => "where the backend writes the wheel",
             Product::Sdist(_) => "where the backend writes the source distribution",
             Product::SdistByFlit => "where flit writes the source distribution",
         };
@@ -133,9 +138,19 @@ impl Base<'_> {
     fn output(&self) -> String {
         let name = &self.facts.artifact.name;
         match self.product {
-            Product::Wheel | Product::Sdist(_) => format!("out/{name}"),
+            Product::Wheel | Product::WheelByHook(_) | Product::Sdist(_) => format!("out/{name}"),
             // The command has no option for it.
             Product::SdistByFlit => format!("{}/dist/{name}", self.facts.package_dir()),
+        }
+    }
+
+    /// Makes the modes of an unpacked source distribution those that the publisher's had.
+    fn unpack(&self, draft: &mut Draft) {
+        if let Product::WheelByHook(_) = self.product
+            && front::is_filtered(self.facts)
+        {
+            draft.step("chmod -R go-w .");
+            draft.recovered.push(RecoveredFact::DataFilter);
         }
     }
 
@@ -166,7 +181,7 @@ impl Base<'_> {
             draft.hook(
                 naming::HOOK,
                 RecoveredFact::NamedPython { version },
-                "a file of the wheel has the publisher's Python in its name",
+                "the wheel has the publisher's Python in a name",
             );
         }
         if self.is_debians {
@@ -197,20 +212,8 @@ impl Base<'_> {
                     .chain(flit.map(str::to_owned))
                     .collect()
             }
-            Product::Sdist(hooks) => {
-                draft
-                    .files
-                    .insert(FRONT_END_FILE.to_owned(), FRONT_END.to_owned());
-                [
-                    python(),
-                    format!("{WORK_DIR}/{FRONT_END_FILE}"),
-                    format!("{WORK_DIR}/out"),
-                    hooks.backend.to_owned(),
-                ]
-                .into_iter()
-                .chain(hooks.path.iter().cloned())
-                .collect()
-            }
+            Product::WheelByHook(hooks) => by_hook("build_wheel", hooks, draft),
+            Product::Sdist(hooks) => by_hook("build_sdist", hooks, draft),
         }
     }
 
@@ -255,7 +258,7 @@ impl Base<'_> {
     /// there is.
     fn ask(&self, hooks: Hooks<'_>) -> Step {
         let hook = match self.product {
-            Product::Wheel => "get_requires_for_build_wheel",
+            Product::Wheel | Product::WheelByHook(_) => "get_requires_for_build_wheel",
             Product::Sdist(_) | Product::SdistByFlit => "get_requires_for_build_sdist",
         };
         let run = [
@@ -281,6 +284,23 @@ impl Base<'_> {
 /// The Python of the virtual environment.
 fn python() -> String {
     format!("{WORK_DIR}/venv/bin/python")
+}
+
+/// Calls one hook of a backend.
+fn by_hook(hook: &str, hooks: Hooks<'_>, draft: &mut Draft) -> Vec<String> {
+    draft
+        .files
+        .insert(FRONT_END_FILE.to_owned(), FRONT_END.to_owned());
+    [
+        python(),
+        format!("{WORK_DIR}/{FRONT_END_FILE}"),
+        format!("{WORK_DIR}/out"),
+        hook.to_owned(),
+        hooks.backend.to_owned(),
+    ]
+    .into_iter()
+    .chain(hooks.path.iter().cloned())
+    .collect()
 }
 
 /// A command of the image's pip, for that Python.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::testing::Situation;
 use super::super::{Candidate, Error, FileEnds, FileModes};
 use super::python::{BEFORE_3_12, CURRENT, PYTHON_3_12, pythons};
-use crate::model::{PackingSystem, RecoveredFact};
+use crate::model::{PackingSystem, Plan, RecoveredFact};
 use crate::store::archive::{LineEnds, MemberStamp};
 
 /// Each way of setting times is tried on one Python, the first on the other too.
@@ -374,6 +374,11 @@ fn a_forged_generator_cannot_name_anything_but_a_known_backend_and_a_version() {
         .candidates()
         .expect_err("unknown");
     assert!(matches!(unknown, Error::Unsupported(_)), "{unknown}");
+    let unversioned = situation("builder {version}").candidates().unwrap_err();
+    assert!(
+        matches!(unversioned, Error::Unsupported(_)),
+        "{unversioned}"
+    );
     let injected = situation("flit 1.0 --index-url=http://127.0.0.1")
         .candidates()
         .expect_err("no version");
@@ -504,13 +509,7 @@ fn several_times_of_copied_files_come_with_a_source_distribution_alone() {
         clock_of(&situation.candidates().expect("plans")[0].plan),
         None
     );
-    situation.source = crate::model::Source::Sdist {
-        sdist: crate::model::SdistSource {
-            name: "demo-1.0.tar.gz".into(),
-            sha256: crate::model::Sha256Digest::of(b"x"),
-        },
-        evidence: vec![],
-    };
+    situation.use_sdist();
     let plan = &situation.candidates().expect("plans")[0].plan;
     assert_eq!(clock_of(plan), Some(MADE));
     assert!(
@@ -554,13 +553,7 @@ fn the_phases_of_a_build_may_lie_in_seconds_of_their_own_and_no_further_apart() 
 fn an_older_file_that_the_source_distribution_brings_along_does_not_hide_the_clock() {
     let mut situation = stamped(&[COPIED, COPIED + 2], &[MADE]);
     situation.stamp("demo-1.0.dist-info/zip-safe", MADE - 300);
-    situation.source = crate::model::Source::Sdist {
-        sdist: crate::model::SdistSource {
-            name: "demo-1.0.tar.gz".into(),
-            sha256: crate::model::Sha256Digest::of(b"x"),
-        },
-        evidence: vec![],
-    };
+    situation.use_sdist();
     let clock = |situation: &Situation| {
         let plan = &situation.candidates().expect("plans")[0].plan;
         clock_of(plan)
@@ -656,4 +649,55 @@ fn a_backends_own_program_is_found_and_hides_none_of_the_system() {
     let path: Vec<&str> = plan.env["PATH"].split(':').collect();
     assert_eq!(path.last(), Some(&"/build/venv/bin"));
     assert!(path.contains(&"/usr/bin"));
+}
+
+#[test]
+fn a_wheel_that_was_built_in_the_unpacked_source_is_built_by_the_hook_alone_and_then_by_pip() {
+    let mut situation = stamped(&[COPIED], &[MADE]);
+    situation.use_sdist();
+    let hooks = |situation: &Situation| -> Vec<bool> {
+        let calls = |plan: &Plan| {
+            let packs = plan.build.last().expect("a step");
+            packs.run.iter().any(|word| word == "build_wheel")
+        };
+        let found = situation.candidates().expect("plans");
+        found.iter().map(|found| calls(&found.plan)).collect()
+    };
+    assert!(!hooks(&situation).contains(&true));
+    situation.stamp("demo-1.0.dist-info/pbr.json", MADE - 4);
+    situation.source_stamps = vec![MemberStamp {
+        name: "demo.egg-info/pbr.json".into(),
+        mtime: MADE - 4,
+        mode: 0o644,
+    }];
+    let found = hooks(&situation);
+    assert!(found[0] && found.contains(&false), "{found:?}");
+    // The file kept its time, and tells nothing of the clock.
+    let plan = &situation.candidates().expect("plans")[0].plan;
+    assert_eq!(clock_of(plan), Some(MADE));
+    assert!(!plan.env.contains_key("BUILD_CLOCK_BEGAN"));
+}
+
+#[test]
+fn what_python_unpacks_without_write_permission_is_built_so() {
+    let mut situation = stamped(&[COPIED], &[MADE]);
+    situation.use_sdist();
+    situation.stamp("demo/data.txt", COPIED);
+    let filters = |situation: &Situation| {
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let is_told = plan.recovered.contains(&RecoveredFact::DataFilter);
+        let chmod = ["chmod", "-R", "go-w", "."].map(str::to_owned);
+        assert_eq!(is_told, plan.build[0].run == chmod);
+        is_told
+    };
+    let mut source = |mode| {
+        situation.source_stamps = vec![MemberStamp {
+            name: "demo/data.txt".into(),
+            mtime: COPIED,
+            mode,
+        }];
+        filters(&situation)
+    };
+    assert!(source(0o664));
+    assert!(!source(0o644));
 }

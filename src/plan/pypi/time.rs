@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::Facts;
 use super::backend::Backend;
+use super::front;
 use super::stamps::{Pattern, pattern, zip_time_of};
 use crate::model::Source;
 use crate::store::archive::MemberStamp;
@@ -72,7 +73,8 @@ fn clock(made: &[&MemberStamp], source: &[MemberStamp]) -> Option<Clock> {
     let mut began = None;
     for stamp in made {
         let is_last = base(&stamp.name) == "RECORD" && stamp.mtime == last;
-        if is_last || stamp.mtime == seconds {
+        let is_older = front::is_brought_along(stamp, source);
+        if is_last || is_older || stamp.mtime == seconds {
             continue;
         }
         if (seconds - PHASE..seconds).contains(&stamp.mtime) {

@@ -61,12 +61,13 @@ fn the_wheel_beside_it_pins_the_backend_whose_hook_is_called() {
         plan.build[0].run,
         [
             "/build/venv/bin/python",
-            "/build/front/build_sdist.py",
+            "/build/front/build.py",
             "/build/out",
+            "build_sdist",
             "flit_core.buildapi"
         ]
     );
-    assert!(plan.files.contains_key("front/build_sdist.py"));
+    assert!(plan.files.contains_key("front/build.py"));
 }
 
 #[test]

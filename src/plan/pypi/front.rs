@@ -1,0 +1,179 @@
+//! The front end that the publisher ran, where the wheel tells it from pip: one that builds in
+//! the folder that the source distribution was unpacked into, as `build` does. Pure; imports
+//! the shape of a stamp from `store`.
+//!
+//! pip has the metadata prepared in a folder of its own, and setuptools of 70.1 and later takes
+//! it from there (setuptools, `build_meta.py`, "build_wheel"). `build` does not ask for it
+//! (PEP 517, "prepare_metadata_for_build_wheel" is optional), so that setuptools writes into the
+//! `.egg-info` that was unpacked, and takes along what else lies there.
+
+use super::super::Facts;
+use super::zone;
+use crate::model::Source;
+use crate::store::archive::MemberStamp;
+
+/// What setuptools and its `bdist_wheel` write anew for every build (setuptools,
+/// `pyproject.toml`, "egg_info.writers"; `bdist_wheel.py`, "egg2dist"), or leave out.
+const WRITTEN_ANEW: [&str; 14] = [
+    "METADATA",
+    "PKG-INFO",
+    "RECORD",
+    "SOURCES.txt",
+    "WHEEL",
+    "depends.txt",
+    "dependency_links.txt",
+    "eager_resources.txt",
+    "entry_points.txt",
+    "namespace_packages.txt",
+    "not-zip-safe",
+    "requires.txt",
+    "top_level.txt",
+    "zip-safe",
+];
+
+/// Write permission of group and others, which Python's data filter takes away (PEP 706,
+/// "Filters", `tar_filter`).
+const FOR_OTHERS: u32 = 0o022;
+
+/// Whether the wheel was built in the unpacked source distribution: its metadata has a file that
+/// was unpacked, which a plugin of setuptools wrote for the source distribution and not for the
+/// wheel, or it shows how Python unpacks.
+pub(super) fn builds_in_place(facts: &Facts<'_>) -> bool {
+    let brings = |stamp| is_brought_along(stamp, facts.source_stamps);
+    facts.stamps.iter().any(brings) || is_filtered(facts)
+}
+
+/// Whether this member of a wheel's metadata lies in the `.egg-info` of the source distribution,
+/// and is none that setuptools writes anew.
+pub(super) fn is_brought_along(stamp: &MemberStamp, source: &[MemberStamp]) -> bool {
+    metadata_file(stamp).is_some_and(|file| {
+        !WRITTEN_ANEW.contains(&file)
+            && source
+                .iter()
+                .any(|other| egg_info_file(other) == Some(file))
+    })
+}
+
+/// Whether the source distribution was unpacked without the write permission of group and
+/// others that it has in it.
+pub(super) fn is_filtered(facts: &Facts<'_>) -> bool {
+    let Source::Sdist { .. } = facts.source else {
+        return false;
+    };
+    let grants = |stamp: &MemberStamp| stamp.mode & FOR_OTHERS != 0;
+    let umask = zone::umask(facts.stamps);
+    let is_granted = umask.is_some_and(|(mask, _)| mask & FOR_OTHERS != FOR_OTHERS);
+    // setuptools copies modules with the umask's mode, and other files with their own.
+    let tells = |stamp: &&MemberStamp| is_granted || !stamp.name.ends_with(".py");
+    facts
+        .stamps
+        .iter()
+        .filter(|stamp| !grants(stamp))
+        .filter(tells)
+        .any(|stamp| {
+            facts
+                .source_stamps
+                .iter()
+                .any(|from| is_copy(stamp, from) && grants(from))
+        })
+}
+
+/// Whether a wheel's member was copied from this one, or written into the place of it.
+fn is_copy(stamp: &MemberStamp, source: &MemberStamp) -> bool {
+    match metadata_file(stamp) {
+        // setuptools sets its mode.
+        Some("METADATA") => false,
+        Some(file) => egg_info_file(source) == Some(file),
+        None => stamp.name == source.name.strip_prefix("src/").unwrap_or(&source.name),
+    }
+}
+
+fn metadata_file(stamp: &MemberStamp) -> Option<&str> {
+    let (folder, file) = stamp.name.split_once('/')?;
+    folder.ends_with(".dist-info").then_some(file)
+}
+
+fn egg_info_file(stamp: &MemberStamp) -> Option<&str> {
+    let (folder, file) = stamp.name.rsplit_once('/')?;
+    folder.ends_with(".egg-info").then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Situation;
+    use super::*;
+
+    fn stamp(name: &str, mode: u32) -> MemberStamp {
+        MemberStamp {
+            name: name.into(),
+            mtime: 1_700_000_000,
+            mode,
+        }
+    }
+
+    fn told<T>(
+        wheel: &[(&str, u32)],
+        source: &[(&str, u32)],
+        tells: impl Fn(&Facts<'_>) -> T,
+    ) -> T {
+        let stamps =
+            |all: &[(&str, u32)]| all.iter().map(|(name, mode)| stamp(name, *mode)).collect();
+        let mut situation = Situation::pypi();
+        situation.use_sdist();
+        situation.stamps = stamps(wheel);
+        situation.source_stamps = stamps(source);
+        situation.with_facts(tells)
+    }
+
+    #[test]
+    fn a_file_of_the_unpacked_metadata_tells_a_build_in_place() {
+        let in_place = |file: &str, source: &str| {
+            let member = format!("demo-1.0.dist-info/{file}");
+            told(&[(&member, 0o644)], &[(source, 0o644)], builds_in_place)
+        };
+        assert!(in_place("pbr.json", "demo.egg-info/pbr.json"));
+        assert!(in_place("pbr.json", "src/demo.egg-info/pbr.json"));
+        assert!(!in_place("pbr.json", "demo/pbr.json"));
+        assert!(!in_place("pbr.json", "demo.egg-info/other.json"));
+        assert!(!in_place("top_level.txt", "demo.egg-info/top_level.txt"));
+    }
+
+    #[test]
+    fn modes_tell_an_unpacking_that_takes_write_permission_away() {
+        let filtered = |member: (&str, u32), source: (&str, u32), umask: Option<u32>| {
+            let written = umask.map_or(0o644, |mask| 0o666 & !mask);
+            let wheel = [("demo-1.0.dist-info/WHEEL", written), member];
+            told(&wheel, &[source], is_filtered)
+        };
+        let top_level = "demo-1.0.dist-info/top_level.txt";
+        let unpacked = "demo.egg-info/top_level.txt";
+        assert!(filtered(
+            (top_level, 0o100_644),
+            (unpacked, 0o664),
+            Some(0o002)
+        ));
+        assert!(!filtered(
+            (top_level, 0o100_664),
+            (unpacked, 0o664),
+            Some(0o002)
+        ));
+        assert!(!filtered(
+            (top_level, 0o100_644),
+            (unpacked, 0o644),
+            Some(0o002)
+        ));
+        let data = ("demo/data.txt", 0o664);
+        assert!(filtered(("demo/data.txt", 0o644), data, None));
+        assert!(!filtered(("demo/data.txt", 0o664), data, None));
+        // The umask gives modules such a mode too.
+        let module = ("src/demo/a.py", 0o664);
+        assert!(!filtered(("demo/a.py", 0o644), module, None));
+        assert!(filtered(("demo/a.py", 0o644), module, Some(0o002)));
+        let metadata = "demo-1.0.dist-info/METADATA";
+        assert!(!filtered(
+            (metadata, 0o644),
+            ("demo.egg-info/METADATA", 0o664),
+            Some(0o002)
+        ));
+    }
+}
