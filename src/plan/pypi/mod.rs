@@ -23,7 +23,7 @@ use asked::{Hooks, may_answer};
 use backend::{Backend, Generator, generator};
 use debian::{distributed, sorts_requirements};
 use python::{BEFORE_3_12, pythons};
-use requirements::{before_own_command, builds_itself, declared, requirements};
+use requirements::{BuildSystem, before_own_command, builds_itself, declared, requirements};
 pub(super) use sdist::{is_old as is_old_sdist, wanted_companion};
 use steps::{Base, Product};
 use time::{Time, since_1980, times};
@@ -44,101 +44,124 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
 }
 
 fn of_wheel(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
-    let Generator {
-        backend,
-        tool,
-        version,
-    } = generator(facts)?;
-    let declared = declared(facts)?;
-    let requires = requirements(facts, &declared.requires, backend, &version);
-    let why = format!("the wheel's Generator is {tool} {version}");
-    let told = RecoveredFact::Generator {
-        name: tool,
-        version: version.clone(),
-    };
-    // The Generator says which backend ran; another one of its name in the tree did not.
-    // One of another name is the source's own, and calls it.
-    let leaves_own_backend = !declared.backend_path.is_empty()
-        && Backend::of_object(&declared.build_backend).is_some()
-        && !builds_itself(facts, backend, &version);
-    let hooks = Hooks {
-        backend: &declared.build_backend,
-        path: if leaves_own_backend {
-            &[]
-        } else {
-            &declared.backend_path
-        },
-    };
-    let by_pip = Base {
-        facts,
-        product: Product::Wheel,
-        told: Some(&told),
-        why: &why,
-        requires: &requires,
-        asks: may_answer(facts, &declared).then_some(hooks),
-        leaves_own_backend,
-        listing: None,
-        is_debians: false,
-    };
-    let in_place = front::builds_in_place(facts);
-    let base = if in_place {
-        Base {
-            product: Product::WheelByHook(hooks),
-            ..by_pip
-        }
-    } else {
-        by_pip
-    };
-    let listing = listing::order(facts, backend, &version);
-    let times: Vec<Time> = times(facts, backend)
+    let told = Told::of(facts)?;
+    let times: Vec<Time> = times(facts, told.backend)
         .into_iter()
         .map(|time| since_1980(facts, time))
         .collect();
-    let [first, second] = pythons(facts.published());
-    let as_distributed = distributed(&requires, backend, &version);
-    let with_its_command = before_own_command(facts, &requires, backend);
-    // Setuptools of that age need what Python 3.12 took away.
-    let on_distribution = as_distributed.iter().zip(times.first().into_iter().cycle());
-    let debians = Base {
-        is_debians: true,
-        ..base
-    };
-    let sorts = backend.writes_requirements() && sorts_requirements(facts);
-    Ok(times
-        .iter()
-        .map(|time| base.candidate(first, time))
-        .chain(times.first().map(|time| base.candidate(second, time)))
-        .chain(
-            times
-                .first()
-                .filter(|_| in_place)
-                .map(|time| by_pip.candidate(first, time)),
-        )
-        .chain(on_distribution.map(|(requires, time)| {
-            Base {
+    Ok(told.tries(facts, &times))
+}
+
+/// What a wheel and its source tell of the backend that ran.
+struct Told {
+    backend: Backend,
+    version: String,
+    fact: RecoveredFact,
+    why: String,
+    declared: BuildSystem,
+    requires: Vec<String>,
+    /// The Generator says which backend ran; another one of its name in the tree did not. One of
+    /// another name is the source's own, and calls it.
+    leaves_own_backend: bool,
+}
+
+impl Told {
+    fn of(facts: &Facts<'_>) -> Result<Self, Error> {
+        let Generator {
+            backend,
+            tool,
+            version,
+        } = generator(facts)?;
+        let declared = declared(facts)?;
+        Ok(Self {
+            requires: requirements(facts, &declared.requires, backend, &version),
+            leaves_own_backend: !declared.backend_path.is_empty()
+                && Backend::of_object(&declared.build_backend).is_some()
+                && !builds_itself(facts, backend, &version),
+            why: format!("the wheel's Generator is {tool} {version}"),
+            fact: RecoveredFact::Generator {
+                name: tool,
+                version: version.clone(),
+            },
+            declared,
+            backend,
+            version,
+        })
+    }
+
+    fn hooks(&self) -> Hooks<'_> {
+        Hooks {
+            backend: &self.declared.build_backend,
+            path: if self.leaves_own_backend {
+                &[]
+            } else {
+                &self.declared.backend_path
+            },
+        }
+    }
+
+    /// A build by pip, with nothing else told.
+    fn by_pip<'a>(&'a self, facts: &'a Facts<'a>) -> Base<'a> {
+        Base {
+            facts,
+            product: Product::Wheel,
+            told: Some(&self.fact),
+            why: &self.why,
+            requires: &self.requires,
+            asks: may_answer(facts, &self.declared).then_some(self.hooks()),
+            leaves_own_backend: self.leaves_own_backend,
+            listing: None,
+            is_debians: false,
+        }
+    }
+
+    /// What is tried, the likeliest first: each way to come by the times on one Python, and the
+    /// first of them with whatever else may have been otherwise.
+    fn tries(&self, facts: &Facts<'_>, times: &[Time]) -> Vec<Candidate> {
+        let [first, second] = pythons(facts.published());
+        let by_pip = self.by_pip(facts);
+        let in_place = front::builds_in_place(facts).then(|| Base {
+            product: Product::WheelByHook(self.hooks()),
+            ..by_pip
+        });
+        let base = in_place.unwrap_or(by_pip);
+        let likeliest = times.first();
+        let each = |base: Base<'_>| -> Vec<Candidate> {
+            let with = |time| base.candidate(first, time);
+            times.iter().map(with).collect()
+        };
+        let mut found = each(base);
+        found.extend(likeliest.map(|time| base.candidate(second, time)));
+        if in_place.is_some() {
+            found.extend(likeliest.map(|time| by_pip.candidate(first, time)));
+        }
+        let debians = Base {
+            is_debians: true,
+            ..base
+        };
+        let as_distributed = distributed(&self.requires, self.backend, &self.version);
+        for (requires, time) in as_distributed.iter().zip(likeliest.into_iter().cycle()) {
+            // Setuptools of that age need what Python 3.12 took away.
+            let distributed = Base {
                 requires,
                 ..debians
-            }
-            .candidate(BEFORE_3_12, time)
-        }))
-        .chain(
-            times
-                .iter()
-                .filter(|_| sorts)
-                .map(|time| debians.candidate(first, time)),
-        )
-        .chain(with_its_command.iter().flat_map(|requires| {
-            let before = Base { requires, ..base };
-            times.iter().map(move |time| before.candidate(first, time))
-        }))
-        .chain(listing.iter().flat_map(|listing| {
-            let listed = Base {
+            };
+            found.push(distributed.candidate(BEFORE_3_12, time));
+        }
+        if self.backend.writes_requirements() && sorts_requirements(facts) {
+            found.extend(each(debians));
+        }
+        if let Some(requires) = &before_own_command(facts, &self.requires, self.backend) {
+            found.extend(each(Base { requires, ..base }));
+        }
+        if let Some(listing) = &listing::order(facts, self.backend, &self.version) {
+            found.extend(each(Base {
                 listing: Some(listing),
                 ..base
-            };
-            times.iter().map(move |time| listed.candidate(first, time))
-        }))
-        .collect())
+            }));
+        }
+        found
+    }
 }
 
 #[cfg(test)]
