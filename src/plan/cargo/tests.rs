@@ -1,8 +1,10 @@
 //! Which plans a crate gets.
 
+use super::super::CargoHome;
 use super::super::testing::Situation;
 use super::marks::FIXED_TIME;
 use super::*;
+use crate::model::{Network, RecoveredFact, Sha256Digest};
 
 fn cargos(versions: &[&str]) -> Vec<CargoToolchain> {
     versions
