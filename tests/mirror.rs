@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use registry::FakeRegistry;
 use remint::mirror::{Mirror, MirrorSession, View};
-use remint::model::{DatedBy, RegistryConfig, Sha256Digest};
+use remint::model::{DatedBy, Digest, RegistryConfig, Sha256Digest};
 use remint::registry::Registries;
 use remint::store::Blobs;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,6 +28,8 @@ async fn session_holding(
 ) -> MirrorSession {
     let config = RegistryConfig {
         cargo: Some(upstream.index().parse().expect("an address")),
+        npm: Some(upstream.address().parse().expect("an address")),
+        pypi: Some(upstream.address().parse().expect("an address")),
         ..Default::default()
     };
     let blobs = Blobs::open(&folder.join("blobs")).expect("blobs");
@@ -37,6 +39,7 @@ async fn session_holding(
         cutoff: cutoff.map(|time| time.parse().expect("a time")),
         dated_by: DatedBy::Registry,
         refuse: vec!["pkg:cargo/demo@1.0.0".parse().expect("valid")],
+        refuse_content: vec![Digest::Sha256(Sha256Digest::of(b"the published bytes"))],
         held: held
             .iter()
             .map(|purl| purl.parse().expect("valid"))
@@ -81,6 +84,50 @@ async fn the_release_under_test_is_neither_listed_nor_handed_out() {
     assert_eq!(status, 403, "{}", String::from_utf8_lossy(&body));
     assert_eq!(get(&session, "/cargo/index/de/mo/demo").await.0, 404);
     assert_eq!(session.refused(), [path]);
+    assert!(session.served().is_empty(), "{:?}", session.served());
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bytes_under_test_are_not_handed_out_under_another_version_or_name() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    upstream.publish("demo", "1.0.1", b"the published bytes");
+    upstream.publish("twin", "1.0.0", b"the published bytes");
+    upstream.publish("other", "1.0.0", b"other bytes");
+    let session = session(&upstream, folder.path(), None).await;
+    let paths = ["demo/1.0.1", "twin/1.0.0"].map(|of| format!("/cargo/dl/{of}/download"));
+    for path in &paths {
+        assert_eq!(get(&session, path).await.0, 403, "{path}");
+    }
+    assert_eq!(session.refused(), paths);
+    assert!(session.served().is_empty(), "{:?}", session.served());
+    assert_eq!(get(&session, "/cargo/dl/other/1.0.0/download").await.0, 200);
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_packages_name_is_asked_of_no_registry() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    upstream.publish("demo", "1.0.0", b"the published bytes");
+    let asked = upstream.asked();
+    let session = session(&upstream, folder.path(), None).await;
+    let elsewhere = upstream.index();
+    let outside = elsewhere.trim_start_matches("sparse+http://");
+    for path in [
+        format!("/npm/http:{outside}/-/demo-1.0.0.tgz"),
+        format!("/npm/http:{}", outside.replace('/', "%5C")),
+        "/npm/demo%23x/-/demo-1.0.0.tgz".to_owned(),
+        "/npm/demo%3Fx/-/demo-1.0.0.tgz".to_owned(),
+        "/cargo/dl/%5C%5C127.0.0.1/1.0.0/download".to_owned(),
+        "/cargo/dl/..%2F..%2Fdemo/1.0.0/download".to_owned(),
+        "/cargo/index/de/mo/demo%23x".to_owned(),
+        "/pypi/files/demo%23x/demo.tgz".to_owned(),
+    ] {
+        assert_eq!(get(&session, &path).await.0, 404, "{path}");
+    }
+    assert_eq!(upstream.asked(), asked);
     assert!(session.served().is_empty(), "{:?}", session.served());
     session.stop().await;
 }

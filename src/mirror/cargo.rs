@@ -1,8 +1,10 @@
 //! The sparse index and the downloads that cargo asks for (cargo book, "Registry
 //! Index"), below `/cargo/`.
 
-use super::{Refusal, Reply, Shared, inside, metadata, package};
-use crate::model::{Ecosystem, PublishedAt, TimeSource};
+use bytes::Bytes;
+
+use super::{Refusal, Reply, Shared, inside, metadata, metadata_slot, package};
+use crate::model::{Ecosystem, PublishedAt, Purl, TimeSource};
 use crate::registry::IndexEntry;
 
 pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal> {
@@ -31,11 +33,14 @@ fn config() -> String {
     )
 }
 
+async fn index_of(shared: &Shared, name: &str) -> Result<Bytes, Refusal> {
+    let package = Purl::new(Ecosystem::Cargo, name, None).map_err(|_| Refusal::Absent)?;
+    Ok(shared.registries.cargo().index_of(package.name()).await?)
+}
+
 async fn index(shared: &Shared, name: &str) -> Result<Reply, Refusal> {
-    if crate::model::Purl::new(Ecosystem::Cargo, name, None).is_err() {
-        return Err(Refusal::Absent);
-    }
-    let bytes = shared.registries.cargo().index_of(name).await?;
+    let _slot = metadata_slot(shared).await;
+    let bytes = index_of(shared, name).await?;
     // Lines are passed on as they came, so that what cargo reads is what the
     // registry wrote.
     let mut shown = Vec::with_capacity(bytes.len());
@@ -69,7 +74,7 @@ async fn download(shared: &Shared, name: &str, version: &str) -> Result<Reply, R
     if shared.view.refuses(Ecosystem::Cargo, name, version) {
         return Err(Refusal::UnderTest);
     }
-    let bytes = shared.registries.cargo().index_of(name).await?;
+    let bytes = index_of(shared, name).await?;
     let entry = bytes
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<IndexEntry>(line).ok())

@@ -3,6 +3,10 @@
 //! Imports `registry` and `model`; it never shows a byte that the registry room
 //! did not check, and never an address outside.
 //!
+//! Who asks is a build, and a build may be hostile: it may ask for anything, as often as it
+//! likes. So a name is a package's name before it becomes an address, the release under test is
+//! known by its content too, whatever it is called, and what one session takes is bounded.
+//!
 //! What has no publish time is shown whatever the cut-off is, since nothing says
 //! that it was not there; a registry behind a proxy may give the time at which
 //! the proxy first saw a file, which hides what was there. A plan may have
@@ -22,17 +26,31 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use jiff::Timestamp;
+use tokio::fs::File;
 use tokio::net::UnixListener;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{DatedBy, Ecosystem, PublishedAt, Purl, RELAY_PORT, ServedFile, Sha256Digest};
+use crate::model::{
+    Artifact, DatedBy, Digest, Ecosystem, FetchedArtifact, PublishedAt, Purl, RELAY_PORT,
+    ServedFile, Sha256Digest,
+};
 use crate::registry::{self, Registries};
 
 /// The longest path that is answered, in bytes.
 const MAX_PATH: usize = 2048;
 
+/// How many metadata documents are read at once for one session: each may take a hundred
+/// megabytes and several times that once it is parsed.
+const METADATA_AT_ONCE: usize = 4;
+
+/// The most that is handed out in one session, in bytes: far more than any lock file names, and
+/// little enough that one build does not fill the store.
+const MAX_SERVED: u64 = 16 << 30;
+
 /// What one build may see.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct View {
     /// The instant as of which the registries are shown; the present if none.
     pub cutoff: Option<Timestamp>,
@@ -40,6 +58,8 @@ pub struct View {
     pub dated_by: DatedBy,
     /// Releases that are not shown and not handed out.
     pub refuse: Vec<Purl>,
+    /// Content that is not handed out under any name: that of the release under test.
+    pub refuse_content: Vec<Digest>,
     /// Releases that a lock file names. Of their packages, no other version is shown that
     /// cargo would take in their place.
     pub held: Vec<Purl>,
@@ -72,6 +92,19 @@ impl View {
             }
         }
         replaced
+    }
+
+    /// Whether this is the content of a release that must not be handed out.
+    fn refuses_content(&self, file: &FetchedArtifact) -> bool {
+        self.refuse_content.iter().any(|digest| match digest {
+            Digest::Sha256(digest) => *digest == file.sha256,
+            Digest::Sha512(digest) => *digest == file.sha512,
+        })
+    }
+
+    /// Whether this is a package of which a release must not be handed out.
+    fn refuses_some_of(&self, package: &Purl) -> bool {
+        self.refuse.iter().any(|purl| purl.package() == *package)
     }
 
     /// Whether this is a release that must not be handed out.
@@ -144,6 +177,7 @@ impl Mirror {
             registries: self.registries.clone(),
             view,
             log: Mutex::default(),
+            metadata: Semaphore::new(METADATA_AT_ONCE),
         });
         let stop = CancellationToken::new();
         let router = Router::new().fallback(answer).with_state(shared.clone());
@@ -211,12 +245,15 @@ impl MirrorSession {
 struct Log {
     served: BTreeSet<ServedFile>,
     refused: BTreeSet<String>,
+    /// How much was handed out, in bytes.
+    taken: u64,
 }
 
 struct Shared {
     registries: Arc<Registries>,
     view: View,
     log: Mutex<Log>,
+    metadata: Semaphore,
 }
 
 impl Shared {
@@ -229,10 +266,34 @@ impl Shared {
 }
 
 /// An answer before it becomes HTTP.
-struct Reply {
-    body: Vec<u8>,
-    content_type: &'static str,
-    is_package: bool,
+enum Reply {
+    /// A document that was made for this view.
+    Metadata {
+        body: Vec<u8>,
+        content_type: &'static str,
+    },
+    /// A file of the store, open to be read.
+    Package {
+        file: File,
+        sha256: Sha256Digest,
+        size: u64,
+    },
+}
+
+impl Reply {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Metadata { body, .. } => body.len() as u64,
+            Self::Package { size, .. } => *size,
+        }
+    }
+
+    fn sha256(&self) -> Sha256Digest {
+        match self {
+            Self::Metadata { body, .. } => Sha256Digest::of(body),
+            Self::Package { sha256, .. } => *sha256,
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -241,6 +302,8 @@ enum Refusal {
     Absent,
     /// The release under test.
     UnderTest,
+    /// The session has taken all that it may.
+    Spent,
     /// The registry failed.
     Upstream(registry::Error),
 }
@@ -268,14 +331,15 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default()
         .to_owned();
-    match route(&shared, &path, &accept).await {
+    match within_budget(&shared, &path, &accept).await {
         Ok(reply) => {
-            shared.log().served.insert(ServedFile {
+            let served = ServedFile {
                 path,
-                sha256: Sha256Digest::of(&reply.body),
-                is_package: reply.is_package,
-            });
-            response(StatusCode::OK, reply.content_type, reply.body)
+                sha256: reply.sha256(),
+                is_package: matches!(reply, Reply::Package { .. }),
+            };
+            shared.log().served.insert(served);
+            handed_out(reply)
         }
         Err(Refusal::Absent) => text(StatusCode::NOT_FOUND, "not there as of the cut-off time"),
         Err(Refusal::UnderTest) => {
@@ -285,11 +349,25 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
                 "this is the release that is being rebuilt; a rebuild may not start from its own result",
             )
         }
+        Err(Refusal::Spent) => text(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "this build has taken all that one build may take",
+        ),
         Err(Refusal::Upstream(error)) => {
             tracing::warn!(%error, path, "the mirror could not answer");
             text(StatusCode::BAD_GATEWAY, "the registry could not be read")
         }
     }
+}
+
+/// The answer, where the session may still take as much.
+async fn within_budget(shared: &Shared, path: &str, accept: &str) -> Result<Reply, Refusal> {
+    if shared.log().taken >= MAX_SERVED {
+        return Err(Refusal::Spent);
+    }
+    let reply = route(shared, path, accept).await?;
+    shared.log().taken += reply.size();
+    Ok(reply)
 }
 
 async fn route(shared: &Shared, path: &str, accept: &str) -> Result<Reply, Refusal> {
@@ -323,33 +401,59 @@ fn percent_decoded(path: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The bytes of an artifact that the registry room has checked.
-async fn package(shared: &Shared, artifact: &crate::model::Artifact) -> Result<Reply, Refusal> {
-    let file = shared.registries.fetch(artifact).await?;
-    let body = tokio::fs::read(&file.path).await.map_err(|error| {
-        Refusal::Upstream(crate::store::Error::io("read", &file.path, error).into())
+/// Waits until another metadata document may be read.
+async fn metadata_slot(shared: &Shared) -> SemaphorePermit<'_> {
+    shared
+        .metadata
+        .acquire()
+        .await
+        .expect("the semaphore is never closed")
+}
+
+/// The bytes of an artifact that the registry room has checked, unless they are those of the
+/// release under test under another name.
+async fn package(shared: &Shared, artifact: &Artifact) -> Result<Reply, Refusal> {
+    let fetched = shared.registries.fetch(artifact).await?;
+    if shared.view.refuses_content(&fetched) {
+        return Err(Refusal::UnderTest);
+    }
+    let file = File::open(&fetched.path).await.map_err(|error| {
+        Refusal::Upstream(crate::store::Error::io("read", &fetched.path, error).into())
     })?;
-    Ok(Reply {
-        body,
-        content_type: "application/octet-stream",
-        is_package: true,
+    Ok(Reply::Package {
+        file,
+        sha256: fetched.sha256,
+        size: fetched.size,
     })
 }
 
 fn metadata(body: impl Into<Vec<u8>>, content_type: &'static str) -> Reply {
-    Reply {
+    Reply::Metadata {
         body: body.into(),
         content_type,
-        is_package: false,
+    }
+}
+
+fn handed_out(reply: Reply) -> Response {
+    match reply {
+        Reply::Metadata { body, content_type } => response(StatusCode::OK, content_type, body),
+        Reply::Package { file, size, .. } => {
+            let body = Body::from_stream(ReaderStream::new(file));
+            let mut response = response(StatusCode::OK, "application/octet-stream", body);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, size.into());
+            response
+        }
     }
 }
 
 fn text(status: StatusCode, body: &'static str) -> Response {
-    response(status, "text/plain; charset=utf-8", body.into())
+    response(status, "text/plain; charset=utf-8", body)
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(
         header::CONTENT_TYPE,
@@ -368,7 +472,7 @@ mod tests {
             cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
             dated_by: DatedBy::Registry,
             refuse: vec![refuse.parse().expect("valid")],
-            held: vec![],
+            ..View::default()
         }
     }
 

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Refusal, Reply, Shared, inside, metadata, package};
+use super::{Refusal, Reply, Shared, View, inside, metadata, metadata_slot, package};
 use crate::model::{Digest, Ecosystem, Purl};
 use crate::registry::ProjectFile;
 
@@ -21,33 +21,37 @@ pub(super) async fn answer(shared: &Shared, path: &str, accept: &str) -> Result<
 }
 
 /// The project's files as of the view, without the release under test.
-async fn files(shared: &Shared, project: &str) -> Result<(String, Vec<ProjectFile>), Refusal> {
-    let purl = Purl::new(Ecosystem::Pypi, project, None).map_err(|_| Refusal::Absent)?;
-    let name = purl.name().as_str().to_owned();
-    let mut files = shared.registries.pypi().project(&name).await?;
+async fn files(shared: &Shared, project: &str) -> Result<(Purl, Vec<ProjectFile>), Refusal> {
+    let _slot = metadata_slot(shared).await;
+    let package = Purl::new(Ecosystem::Pypi, project, None).map_err(|_| Refusal::Absent)?;
+    let mut files = shared.registries.pypi().project(package.name()).await?;
     // A file without a digest could not be checked on its way through.
     files.retain(|file| {
         !file.artifact.digests.is_empty() && shared.view.shows(file.artifact.published_at)
     });
-    Ok((name, files))
+    Ok((package, files))
 }
 
-fn is_under_test(shared: &Shared, name: &str, file: &ProjectFile) -> bool {
-    file.version.as_ref().is_some_and(|version| {
-        shared
-            .view
-            .refuses(Ecosystem::Pypi, name, &version.to_string())
-    })
+/// Whether this is a file of the release under test, or may be one: its name says no version.
+fn is_under_test(view: &View, package: &Purl, file: &ProjectFile) -> bool {
+    match &file.version {
+        Some(version) => {
+            let name = package.name().as_str();
+            view.refuses(Ecosystem::Pypi, name, &version.to_string())
+        }
+        None => view.refuses_some_of(package),
+    }
 }
 
 async fn page(shared: &Shared, project: &str, accept: &str) -> Result<Reply, Refusal> {
-    let (name, mut files) = files(shared, project).await?;
-    files.retain(|file| !is_under_test(shared, &name, file));
+    let (package, mut files) = files(shared, project).await?;
+    files.retain(|file| !is_under_test(&shared.view, &package, file));
+    let name = package.name().as_str();
     if accept.contains(SIMPLE_JSON) {
-        return Ok(metadata(json_page(&name, &files), SIMPLE_JSON));
+        return Ok(metadata(json_page(name, &files), SIMPLE_JSON));
     }
     Ok(metadata(
-        html_page(&name, &files),
+        html_page(name, &files),
         "text/html; charset=utf-8",
     ))
 }
@@ -118,12 +122,12 @@ fn escaped(text: &str) -> String {
 }
 
 async fn download(shared: &Shared, project: &str, file_name: &str) -> Result<Reply, Refusal> {
-    let (name, files) = files(shared, project).await?;
+    let (project, files) = files(shared, project).await?;
     let file = files
         .iter()
         .find(|file| file.artifact.name == file_name)
         .ok_or(Refusal::Absent)?;
-    if is_under_test(shared, &name, file) {
+    if is_under_test(&shared.view, &project, file) {
         return Err(Refusal::UnderTest);
     }
     package(shared, &file.artifact).await
@@ -161,5 +165,33 @@ mod tests {
             assert!(page.contains(&Sha256Digest::of(b"x").to_string()), "{page}");
             assert!(!page.contains("elsewhere"), "{page}");
         }
+    }
+
+    #[test]
+    fn a_file_that_says_no_version_is_under_test_where_a_release_of_its_project_is() {
+        let file = |version: Option<&str>| ProjectFile {
+            artifact: Artifact {
+                name: "demo.tgz".into(),
+                kind: ArtifactKind::Sdist,
+                url: "http://127.0.0.1:1/demo.tgz".parse().expect("valid"),
+                digests: vec![],
+                size: None,
+                published_at: None,
+                yanked: false,
+                provenance: None,
+            },
+            version: version.map(|text| text.parse().expect("a version")),
+            requires_python: None,
+        };
+        let view = View {
+            refuse: vec!["pkg:pypi/demo@1.0".parse().expect("valid")],
+            ..View::default()
+        };
+        let of = |project: &str, version| {
+            let package = Purl::new(Ecosystem::Pypi, project, None).expect("a name");
+            is_under_test(&view, &package, &file(version))
+        };
+        assert!(of("demo", Some("1.0.0")) && of("Demo", None));
+        assert!(!of("demo", Some("1.1")) && !of("other", None));
     }
 }

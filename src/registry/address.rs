@@ -32,6 +32,19 @@ pub(super) fn required(ecosystem: Ecosystem, address: &Address) -> Result<&Url, 
     })
 }
 
+/// A document of a registry. Its path is made of a package's name, and must not lead anywhere
+/// but below the registry's own address.
+pub(super) fn below(root: &Url, path: &str) -> Result<Url, String> {
+    let url = root.join(path).map_err(|error| error.to_string())?;
+    let is_below = url.origin() == root.origin()
+        && url.path().starts_with(root.path())
+        && url.query() == root.query()
+        && url.fragment().is_none();
+    is_below
+        .then_some(url)
+        .ok_or_else(|| format!("`{path}` leads out of the registry"))
+}
+
 fn env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -186,6 +199,27 @@ pub(super) fn npm(config: &RegistryConfig) -> Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_is_below_its_registrys_address_or_there_is_none() {
+        let root: Url = "http://127.0.0.1:1/npm/".parse().expect("an address");
+        let path = |path: &str| below(&root, path).map(|url| url.path().to_owned());
+        assert_eq!(path("demo").as_deref(), Ok("/npm/demo"));
+        assert_eq!(path("@s%2fdemo").as_deref(), Ok("/npm/@s%2fdemo"));
+        for outside in [
+            "https:127.0.0.2/x",
+            "http://127.0.0.1:2/x",
+            "//127.0.0.2/x",
+            "\\\\127.0.0.2/x",
+            "/x",
+            "../x",
+            "%2e%2e/x",
+            "demo?x",
+            "demo#x",
+        ] {
+            assert!(path(outside).is_err(), "{outside}");
+        }
+    }
 
     #[test]
     fn the_configuration_wins_and_gets_its_slash() {

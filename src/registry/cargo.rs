@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use url::Url;
 
-use super::address::{Lookup, required};
+use super::address::{Lookup, below, required};
 use super::http::Http;
 use super::{Error, Registry, newest_of, not_found};
 use crate::model::{
-    Artifact, ArtifactKind, Digest, Ecosystem, PublishedAt, Purl, Release, Sha256Digest, TimeSource,
+    Artifact, ArtifactKind, Digest, Ecosystem, PackageName, PublishedAt, Purl, Release,
+    Sha256Digest, TimeSource,
 };
 
 /// A cargo registry.
@@ -50,9 +51,9 @@ impl CargoRegistry {
 
     async fn index_file(&self, path: &str, what: &str) -> Result<Bytes, Error> {
         let index = required(Ecosystem::Cargo, &self.index)?;
-        let url = index.join(path).map_err(|error| Error::Malformed {
+        let url = below(index, path).map_err(|reason| Error::Malformed {
             what: what.to_owned(),
-            reason: error.to_string(),
+            reason,
         })?;
         self.http.metadata(&url, "*/*", what).await
     }
@@ -61,8 +62,8 @@ impl CargoRegistry {
     ///
     /// # Errors
     /// [`Error::Absent`] where there is no such crate.
-    pub async fn index_of(&self, name: &str) -> Result<Bytes, Error> {
-        self.index_file(&index_path(name), &format!("the index of {name}"))
+    pub async fn index_of(&self, name: &PackageName) -> Result<Bytes, Error> {
+        self.index_file(&index_path(name.as_str()), &format!("the index of {name}"))
             .await
     }
 
@@ -175,7 +176,7 @@ fn download_url(dl: &str, entry: &IndexEntry) -> Result<Url, url::ParseError> {
 impl Registry for CargoRegistry {
     async fn release(&self, purl: &Purl) -> Result<Release, Error> {
         let name = purl.name().as_str();
-        let bytes = self.index_of(name).await.map_err(not_found(purl))?;
+        let bytes = self.index_of(purl.name()).await.map_err(not_found(purl))?;
         let entries = parse_index(name, &bytes)?;
         let entry = match purl.version() {
             Some(version) => entries
@@ -206,7 +207,10 @@ impl Registry for CargoRegistry {
 
     async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error> {
         let name = package.name().as_str();
-        let bytes = self.index_of(name).await.map_err(not_found(package))?;
+        let bytes = self
+            .index_of(package.name())
+            .await
+            .map_err(not_found(package))?;
         let entries = parse_index(name, &bytes)?;
         let versions = stable(&entries).map(|(version, _)| version).collect();
         newest_of(package, versions, count)

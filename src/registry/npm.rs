@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::address::{Lookup, required};
+use super::address::{Lookup, below, required};
 use super::http::Http;
 use super::{Error, Registry, newest_of, not_found, plain_file_name};
 use crate::model::{
-    Artifact, ArtifactKind, Digest, Ecosystem, EvidenceKind, PublishedAt, Purl, Release,
-    RepositoryHint, TimeSource,
+    Artifact, ArtifactKind, Digest, Ecosystem, EvidenceKind, PackageName, PublishedAt, Purl,
+    Release, RepositoryHint, TimeSource,
 };
 
 /// An npm registry.
@@ -30,7 +30,7 @@ impl NpmRegistry {
     ///
     /// # Errors
     /// [`Error::Absent`] where there is no such package.
-    pub async fn packument(&self, name: &str) -> Result<Value, Error> {
+    pub async fn packument(&self, name: &PackageName) -> Result<Value, Error> {
         let root = required(Ecosystem::Npm, &self.root)?;
         let what = format!("the packument of {name}");
         let malformed = |reason: String| Error::Malformed {
@@ -38,9 +38,7 @@ impl NpmRegistry {
             reason,
         };
         // A scope's slash is escaped, as npm itself asks for it.
-        let url = root
-            .join(&name.replace('/', "%2f"))
-            .map_err(|error| malformed(error.to_string()))?;
+        let url = below(root, &name.as_str().replace('/', "%2f")).map_err(malformed)?;
         let bytes = self.http.metadata(&url, "application/json", &what).await?;
         serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
     }
@@ -200,19 +198,20 @@ fn kept(packument: &Value) -> impl Iterator<Item = semver::Version> {
 #[async_trait]
 impl Registry for NpmRegistry {
     async fn release(&self, purl: &Purl) -> Result<Release, Error> {
-        let found = self.packument(purl.name().as_str()).await;
+        let found = self.packument(purl.name()).await;
         release(purl, &found.map_err(not_found(purl))?)
     }
 
     async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error> {
-        let found = self.packument(package.name().as_str()).await;
+        let found = self.packument(package.name()).await;
         let packument = found.map_err(not_found(package))?;
         newest_of(package, kept(&packument).collect(), count)
     }
 
     async fn check(&self) -> Result<String, Error> {
         // npm is what this registry's own client is installed from.
-        self.packument("npm").await?;
+        let npm = Purl::new(Ecosystem::Npm, "npm", None).expect("a name");
+        self.packument(npm.name()).await?;
         Ok("the registry answers".into())
     }
 }

@@ -10,11 +10,11 @@ use pep440_rs::Version;
 use serde::Deserialize;
 use url::Url;
 
-use super::address::{Lookup, required};
+use super::address::{Lookup, below, required};
 use super::http::Http;
 use super::{Error, Registry, newest_of, not_found, plain_file_name};
 use crate::model::{
-    Artifact, ArtifactKind, Digest, Ecosystem, PublishedAt, Purl, Release, TimeSource,
+    Artifact, ArtifactKind, Digest, Ecosystem, PackageName, PublishedAt, Purl, Release, TimeSource,
 };
 
 /// The media type of the simple API's JSON form (PEP 691, "Content Types").
@@ -87,16 +87,14 @@ impl PypiRegistry {
     ///
     /// # Errors
     /// [`Error::Absent`] where there is no such project.
-    pub async fn project(&self, name: &str) -> Result<Vec<ProjectFile>, Error> {
+    pub async fn project(&self, name: &PackageName) -> Result<Vec<ProjectFile>, Error> {
         let root = required(Ecosystem::Pypi, &self.root)?;
         let what = format!("the project page of {name}");
         let malformed = |reason: String| Error::Malformed {
             what: what.clone(),
             reason,
         };
-        let url = root
-            .join(&format!("{name}/"))
-            .map_err(|e| malformed(e.to_string()))?;
+        let url = below(root, &format!("{name}/")).map_err(malformed)?;
         let bytes = self.http.metadata(&url, SIMPLE_JSON, &what).await?;
         let page: Page = serde_json::from_slice(&bytes).map_err(|error| {
             malformed(format!(
@@ -105,7 +103,7 @@ impl PypiRegistry {
         })?;
         page.files
             .into_iter()
-            .map(|file| project_file(name, &url, file).map_err(malformed))
+            .map(|file| project_file(name.as_str(), &url, file).map_err(malformed))
             .collect()
     }
 }
@@ -163,8 +161,7 @@ fn version_in(project: &str, file: &str) -> Option<Version> {
 #[async_trait]
 impl Registry for PypiRegistry {
     async fn release(&self, purl: &Purl) -> Result<Release, Error> {
-        let name = purl.name().as_str();
-        let files = self.project(name).await.map_err(not_found(purl))?;
+        let files = self.project(purl.name()).await.map_err(not_found(purl))?;
         let newest = newest_stable(&files);
         let wanted: Version = match purl.version() {
             Some(version) => version.as_str().parse().map_err(|error| Error::Malformed {
@@ -207,14 +204,15 @@ impl Registry for PypiRegistry {
     }
 
     async fn newest(&self, package: &Purl, count: usize) -> Result<Vec<Purl>, Error> {
-        let found = self.project(package.name().as_str()).await;
+        let found = self.project(package.name()).await;
         let files = found.map_err(not_found(package))?;
         newest_of(package, stable(&files).collect(), count)
     }
 
     async fn check(&self) -> Result<String, Error> {
         // pip is what this registry's own client is installed from.
-        self.project("pip").await?;
+        let pip = Purl::new(Ecosystem::Pypi, "pip", None).expect("a name");
+        self.project(pip.name()).await?;
         Ok("the simple API answers".into())
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::image::{self, Images};
 use crate::mirror::{self, Mirror, View};
-use crate::model::{DatedBy, Digest, FetchedArtifact, Sha256Digest, Tool, Toolchain};
+use crate::model::{Digest, FetchedArtifact, Sha256Digest, Tool, Toolchain};
 use crate::plan::{CargoHome, CargoToolchain, ZlibToolchain};
 use crate::registry::{self, Registries};
 use crate::sandbox::{self, Engine, EngineError, Job, Scratch};
@@ -223,15 +223,9 @@ impl Workshop<'_> {
         let scratch = Scratch::make()?;
         let tree = scratch.path().join("tree");
         source::unpack_sdist(&published.path, &tree)?;
-        let view = View {
-            cutoff: None,
-            dated_by: DatedBy::Registry,
-            refuse: vec![],
-            held: vec![],
-        };
         let session = self
             .mirror
-            .serve(view, &scratch.path().join("mirror.sock"))
+            .serve(View::default(), &scratch.path().join("mirror.sock"))
             .await?;
         let outcome = sandbox::run(
             engine,

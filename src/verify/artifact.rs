@@ -11,8 +11,8 @@ use super::one_try::Tried;
 use super::tries::Tries;
 use super::{Error, Line, Request, failure, memory, prepare, settle, tree};
 use crate::model::{
-    Artifact, ArtifactSummary, Attempt, Distance, Event, FetchedArtifact, Learnt, PackingSystem,
-    ProvenanceFindings, Recipe, Release, ResultRecord, Station, Verdict,
+    Artifact, ArtifactSummary, Attempt, Digest, Distance, Event, FetchedArtifact, Learnt,
+    PackingSystem, ProvenanceFindings, Recipe, Release, ResultRecord, Station, Verdict,
 };
 use crate::plan::{self, GzipMarks};
 use crate::sandbox::{Engine, EngineError, Scratch};
@@ -48,6 +48,16 @@ impl<'a> Subject<'a> {
     /// The artifact that is rebuilt.
     pub(super) const fn artifact(&self) -> &'a Artifact {
         &self.published.file.artifact
+    }
+
+    /// What the release's files are known by, whatever they are called.
+    pub(super) fn content(&self) -> Vec<Digest> {
+        let file = &self.published.file;
+        let promised = self.release.artifacts.iter().flat_map(|a| &a.digests);
+        [Digest::Sha256(file.sha256), Digest::Sha512(file.sha512)]
+            .into_iter()
+            .chain(promised.copied())
+            .collect()
     }
 }
 

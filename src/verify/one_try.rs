@@ -136,6 +136,7 @@ impl Line {
                 cutoff: plan.cutoff,
                 dated_by: plan.dated_by,
                 refuse: vec![subject.release.purl.clone()],
+                refuse_content: subject.content(),
                 held: plan::lock_file_of(plan).map_or_else(Vec::new, plan::locked),
             };
             let socket = scratch.join("mirror.sock");

@@ -215,15 +215,14 @@ impl Line {
         let cutoff = artifact.published_at.map(|published| published.time);
         let mut lines = Vec::with_capacity(wanted.len());
         for purl in wanted {
-            let name = purl.name().as_str();
-            let index = match self.registries.cargo().index_of(name).await {
+            let index = match self.registries.cargo().index_of(purl.name()).await {
                 Ok(index) => index,
                 Err(error) if error.is_upstream_fault() => return Err(failure::infra(&error)),
                 Err(_) => continue,
             };
             lines.extend(
                 registry::line_as_of(&index, purl, cutoff).map(|line| IndexLine {
-                    file: registry::index_path(name),
+                    file: registry::index_path(purl.name().as_str()),
                     line,
                 }),
             );

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -32,9 +33,17 @@ const DRIP: std::time::Duration = std::time::Duration::from_millis(200);
 
 type Files = Arc<Mutex<HashMap<String, Served>>>;
 
+/// What the registry holds, and how often it was asked for anything.
+#[derive(Clone, Default)]
+struct Held {
+    files: Files,
+    asked: Arc<AtomicUsize>,
+}
+
 /// A registry that lives as long as the value.
 pub struct FakeRegistry {
     files: Files,
+    asked: Arc<AtomicUsize>,
     address: String,
     task: tokio::task::JoinHandle<()>,
 }
@@ -52,15 +61,16 @@ impl FakeRegistry {
             .await
             .expect("a loopback port");
         let address = format!("http://{}", listener.local_addr().expect("bound"));
-        let files = Files::default();
-        let router = Router::new().fallback(answer).with_state(files.clone());
+        let held = Held::default();
+        let router = Router::new().fallback(answer).with_state(held.clone());
         let task = tokio::spawn(async move {
             axum::serve(listener, router)
                 .await
                 .expect("the test's registry serves");
         });
         let registry = Self {
-            files,
+            files: held.files,
+            asked: held.asked,
             address,
             task,
         };
@@ -75,6 +85,11 @@ impl FakeRegistry {
     /// The index's root.
     pub fn index(&self) -> String {
         format!("{}/index/", self.address)
+    }
+
+    /// How often it was asked for anything.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// The registry's root.
@@ -156,8 +171,10 @@ fn index_path(name: &str) -> String {
     format!("{}/{}/{name}", &name[..2], &name[2..4])
 }
 
-async fn answer(State(files): State<Files>, request: Request) -> Response {
-    let served = files
+async fn answer(State(held): State<Held>, request: Request) -> Response {
+    held.asked.fetch_add(1, Ordering::SeqCst);
+    let served = held
+        .files
         .lock()
         .expect("no test panics inside")
         .get(request.uri().path())

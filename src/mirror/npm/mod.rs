@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use super::{Refusal, Reply, Shared, View, inside, metadata, package};
-use crate::model::{DatedBy, Ecosystem, PublishedAt, Purl, TimeSource};
+use super::{Refusal, Reply, Shared, View, inside, metadata, metadata_slot, package};
+use crate::model::{Artifact, DatedBy, Ecosystem, PublishedAt, Purl, TimeSource};
 
 /// What stands between a package's name and its tarball.
 const TARBALL: &str = "/-/";
@@ -45,9 +45,14 @@ pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal
 }
 
 async fn view(shared: &Shared, name: &str) -> Result<Value, Refusal> {
-    Purl::new(Ecosystem::Npm, name, None).map_err(|_| Refusal::Absent)?;
-    let packument = shared.registries.npm().packument(name).await?;
+    let _slot = metadata_slot(shared).await;
+    let packument = packument(shared, name).await?;
     as_of(packument, name, &shared.view).ok_or(Refusal::Absent)
+}
+
+async fn packument(shared: &Shared, name: &str) -> Result<Value, Refusal> {
+    let package = Purl::new(Ecosystem::Npm, name, None).map_err(|_| Refusal::Absent)?;
+    Ok(shared.registries.npm().packument(package.name()).await?)
 }
 
 /// Whether a version is shown, by the registry's times.
@@ -132,7 +137,14 @@ fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
 }
 
 async fn download(shared: &Shared, name: &str, file: &str) -> Result<Reply, Refusal> {
-    let packument = shared.registries.npm().packument(name).await?;
+    let artifact = shown_artifact(shared, name, file).await?;
+    package(shared, &artifact).await
+}
+
+/// The artifact of that file name, where the view shows it.
+async fn shown_artifact(shared: &Shared, name: &str, file: &str) -> Result<Artifact, Refusal> {
+    let _slot = metadata_slot(shared).await;
+    let packument = packument(shared, name).await?;
     let versions = packument["versions"].as_object().ok_or(Refusal::Absent)?;
     let artifact = versions
         .keys()
@@ -148,7 +160,7 @@ async fn download(shared: &Shared, name: &str, file: &str) -> Result<Reply, Refu
     if !shown_by_time(&packument["time"], version, &shared.view) {
         return Err(Refusal::Absent);
     }
-    package(shared, &artifact).await
+    Ok(artifact)
 }
 
 #[cfg(test)]
@@ -172,7 +184,7 @@ mod tests {
             cutoff: Some(cutoff.parse().expect("valid")),
             dated_by: DatedBy::Registry,
             refuse: vec![refuse.parse().expect("valid")],
-            held: vec![],
+            ..View::default()
         };
         as_of(packument(), "demo", &view)
     }
@@ -224,8 +236,7 @@ mod tests {
             let view = View {
                 cutoff: Some(cutoff.parse().expect("valid")),
                 dated_by: DatedBy::Manifests,
-                refuse: vec![],
-                held: vec![],
+                ..View::default()
             };
             let packument = as_of(packument.clone(), "demo", &view).expect("some left");
             let versions = packument["versions"].as_object().expect("versions");
