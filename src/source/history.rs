@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+use git2::{ObjectType, Oid, Repository};
 
 use super::Error;
 use super::ladder::evidence;
@@ -159,17 +159,58 @@ pub(super) fn files_in(
         return Ok(0);
     }
     let mut seen = BTreeSet::new();
-    let tree = git.find_commit(commit)?.tree()?;
-    tree.walk(TreeWalkMode::PreOrder, |_, entry| {
-        if entry.kind() == Some(ObjectType::Blob)
-            && let Ok(bytes) = entry.id().as_bytes().try_into()
-        {
-            let blob = BlobId::from_bytes(bytes);
-            if files.contains(&blob) {
-                seen.insert(blob);
+    // One tree may lie in many places, and so in more than anybody could walk through.
+    let mut walked = BTreeSet::new();
+    let mut waiting = vec![git.find_commit(commit)?.tree_id()];
+    while let Some(id) = waiting.pop() {
+        if !walked.insert(id) {
+            continue;
+        }
+        for entry in &git.find_tree(id)? {
+            match (entry.kind(), entry.id().as_bytes().try_into()) {
+                (Some(ObjectType::Tree), _) => waiting.push(entry.id()),
+                (Some(ObjectType::Blob), Ok(bytes)) => {
+                    let blob = BlobId::from_bytes(bytes);
+                    if files.contains(&blob) {
+                        seen.insert(blob);
+                    }
+                }
+                _ => {}
             }
         }
-        TreeWalkResult::Ok
-    })?;
+    }
     Ok(seen.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_of_trees_without_end_is_walked_through_once() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let git = Repository::init_bare(dir.path()).expect("a repository");
+        let blob = git.blob(b"x").expect("a blob");
+        let tree_of = |entry: Oid, mode: i32| {
+            let mut builder = git.treebuilder(None).expect("a builder");
+            for name in 'a'..='j' {
+                let name = name.to_string();
+                builder.insert(name, entry, mode).expect("an entry");
+            }
+            builder.write().expect("a tree")
+        };
+        // Ten names of ten trees, twelve deep.
+        let root = (0..12).fold(tree_of(blob, 0o100_644), |inner, _| {
+            tree_of(inner, 0o40_000)
+        });
+        let who = git2::Signature::now("a", "a@git.example").expect("a name");
+        let tree = git.find_tree(root).expect("the tree");
+        let commit = git
+            .commit(None, &who, &who, "", &tree, &[])
+            .expect("a commit");
+        let id = |blob: Oid| BlobId::from_bytes(blob.as_bytes().try_into().expect("an id"));
+        let other = git.blob(b"y").expect("a blob");
+        let files = BTreeSet::from([id(blob), id(other)]);
+        assert_eq!(files_in(&git, commit, &files).expect("read"), 1);
+    }
 }

@@ -15,14 +15,14 @@ use tar::EntryType;
 
 use super::tree::{MAX_BYTES, MAX_ENTRIES};
 use super::{Error, stamp};
-use crate::store::archive::tar_time;
+use crate::store::archive::{HEADERS_OF_A_MEMBER, MAX_HEADER, MAX_PATH, is_large_header, tar_time};
 
 /// The most that an archive may inflate to: what it may write, and as much again
 /// for headers and padding.
 const MAX_INFLATED: u64 = MAX_BYTES * 2;
 
-/// The largest extended header (pax, GNU long names); real ones hold one path.
-const MAX_HEADER: u64 = 1 << 20;
+/// The longest name of one file or folder, in bytes (Linux, `NAME_MAX`).
+const MAX_NAME: usize = 255;
 
 /// What is put on after everything is written.
 struct Pending {
@@ -84,18 +84,10 @@ fn check_headers<R: Read>(
     for entry in tar.entries().map_err(malformed)?.raw(true) {
         let entry = entry.map_err(malformed)?;
         members += 1;
-        // Up to three headers about a member can come before it.
-        if members > MAX_ENTRIES * 4 {
+        if members > MAX_ENTRIES * HEADERS_OF_A_MEMBER {
             return Err(limit("the number of members", MAX_ENTRIES.to_string()));
         }
-        let is_about_a_member = matches!(
-            entry.header().entry_type(),
-            EntryType::XHeader
-                | EntryType::XGlobalHeader
-                | EntryType::GNULongName
-                | EntryType::GNULongLink
-        );
-        if is_about_a_member && entry.size() > MAX_HEADER {
+        if is_large_header(&entry) {
             return Err(limit(
                 "a header of the source distribution",
                 format!("{} KiB", MAX_HEADER >> 10),
@@ -126,6 +118,9 @@ fn unpack_member<R: Read>(
         path: crate::model::printable(&written.to_string_lossy(), false),
         reason: reason.to_owned(),
     };
+    if is_too_long(&written) {
+        return Err(refuse("has a name that is too long for a disk"));
+    }
     let path = below_first_folder(&written).ok_or_else(|| refuse("leaves its folder"))?;
     if path.as_os_str().is_empty() {
         return match kind {
@@ -154,6 +149,9 @@ fn unpack_member<R: Read>(
                 .map_err(malformed)?
                 .ok_or_else(|| refuse("is a link to nothing"))?
                 .into_owned();
+            if is_too_long(&target) {
+                return Err(refuse("is a link to a name that is too long for a disk"));
+            }
             if !stays_inside(&path, &target) {
                 return Err(refuse("is a link that leaves the source"));
             }
@@ -254,6 +252,11 @@ fn limit(what: &str, limit: String) -> Error {
         what: what.to_owned(),
         limit,
     }
+}
+
+fn is_too_long(path: &Path) -> bool {
+    let has_long_name = || path.iter().any(|name| name.len() > MAX_NAME);
+    path.as_os_str().len() > MAX_PATH || has_long_name()
 }
 
 /// The path without its first folder; `None` for absolute paths and `..`.
@@ -455,5 +458,44 @@ mod tests {
         tar.into_inner().expect("tar").finish().expect("gzip");
         let result = unpack_sdist(&path, &dir.path().join("out"));
         assert!(matches!(result, Err(Error::Limit { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn a_name_that_no_disk_takes_is_the_archives_fault() {
+        let unpacked = |name: &str, target: Option<&str>| {
+            let dir = tempfile::tempdir().expect("tempdir");
+            let path = dir.path().join("x-1.tar.gz");
+            let gz = flate2::write::GzEncoder::new(
+                File::create(&path).expect("create"),
+                flate2::Compression::fast(),
+            );
+            let mut tar = tar::Builder::new(gz);
+            let mut header = tar::Header::new_gnu();
+            header.set_size(0);
+            header.set_mode(0o644);
+            match target {
+                Some(target) => {
+                    header.set_entry_type(EntryType::Symlink);
+                    tar.append_link(&mut header, name, target).expect("append");
+                }
+                None => tar
+                    .append_data(&mut header, name, io::empty())
+                    .expect("append"),
+            }
+            tar.into_inner().expect("tar").finish().expect("gzip");
+            unpack_sdist(&path, &dir.path().join("out"))
+        };
+        let refused = |result| matches!(result, Err(Error::UnsafeTree { .. }));
+        let name = |length: usize| format!("x-1/{}", "n".repeat(length));
+        assert!(unpacked(&name(MAX_NAME), None).is_ok());
+        assert!(refused(unpacked(&name(MAX_NAME + 1), None)));
+        assert!(refused(unpacked(
+            &format!("x-1/{}n", "d/".repeat(MAX_PATH / 2)),
+            None
+        )));
+        assert!(refused(unpacked(
+            "x-1/link",
+            Some(&"n".repeat(MAX_NAME + 1))
+        )));
     }
 }

@@ -5,7 +5,7 @@ mod years;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek as _};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -23,6 +23,14 @@ const MAX_INFLATED: u64 = 2 << 30;
 const MAX_MEMBER: u64 = 8 << 20;
 /// Members in one archive: the largest packages have some tens of thousands.
 const MAX_MEMBERS: usize = 200_000;
+/// The largest header about a member that is read, in bytes: an extended header that changes
+/// a few values has some hundreds.
+pub const MAX_HEADER: u64 = 1 << 20;
+/// The most headers that a member has: its own, and those of a long name, of a long link and of
+/// other values before it.
+pub const HEADERS_OF_A_MEMBER: usize = 4;
+/// The longest name of a member, in bytes (Linux, `PATH_MAX`).
+pub const MAX_PATH: usize = 4096;
 
 /// When a member was changed, and its mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,10 +265,61 @@ fn visit(path: &Path, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(
     }
 }
 
-fn visit_tar(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
-    // One byte more than the limit: reading it is how the limit is noticed.
-    let inflated = MultiGzDecoder::new(BufReader::new(file)).take(MAX_INFLATED + 1);
-    let mut archive = tar::Archive::new(inflated);
+type Inflated<'a> = std::io::Take<MultiGzDecoder<BufReader<&'a File>>>;
+
+/// One byte more than the limit: reading it is how the limit is noticed.
+fn inflated(file: &File) -> tar::Archive<Inflated<'_>> {
+    tar::Archive::new(MultiGzDecoder::new(BufReader::new(file)).take(MAX_INFLATED + 1))
+}
+
+/// That this much was not more than may be inflated.
+fn check_inflated(archive: tar::Archive<Inflated<'_>>) -> Result<(), Error> {
+    if archive.into_inner().limit() == 0 {
+        return Err(Error::Limit {
+            what: "bytes when inflated",
+            limit: MAX_INFLATED,
+        });
+    }
+    Ok(())
+}
+
+/// Reads a tarball through once without keeping anything: no header about a member may be
+/// large, since those are read into memory.
+fn check_headers(file: &File, kind: ArtifactKind) -> Result<(), Error> {
+    let mut archive = inflated(file);
+    let mut count = 0;
+    let entries = archive.entries().map_err(|error| malformed(kind, &error))?;
+    for entry in entries.raw(true) {
+        let entry = entry.map_err(|error| malformed(kind, &error))?;
+        count += 1;
+        check_count(count / HEADERS_OF_A_MEMBER)?;
+        if is_large_header(&entry) {
+            return Err(Error::Limit {
+                what: "bytes in a header about a member",
+                limit: MAX_HEADER,
+            });
+        }
+    }
+    check_inflated(archive)
+}
+
+/// Whether this is a header about a member (pax, POSIX.1-2017; GNU tar, "Basic Tar Format")
+/// that is larger than any honest one.
+pub fn is_large_header<R: Read>(entry: &tar::Entry<'_, R>) -> bool {
+    let is_about_a_member = matches!(
+        entry.header().entry_type(),
+        tar::EntryType::XHeader
+            | tar::EntryType::XGlobalHeader
+            | tar::EntryType::GNULongName
+            | tar::EntryType::GNULongLink
+    );
+    is_about_a_member && entry.size() > MAX_HEADER
+}
+
+fn visit_tar(mut file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(), Error> {
+    check_headers(&file, kind)?;
+    file.rewind().map_err(Error::Open)?;
+    let mut archive = inflated(&file);
     let mut count = 0;
     for entry in archive.entries().map_err(|error| malformed(kind, &error))? {
         let mut entry = entry.map_err(|error| malformed(kind, &error))?;
@@ -269,7 +328,14 @@ fn visit_tar(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Resul
         if !entry.header().entry_type().is_file() {
             continue;
         }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let path = entry.path_bytes();
+        if path.len() > MAX_PATH {
+            return Err(Error::Limit {
+                what: "bytes in a member's name",
+                limit: MAX_PATH as u64,
+            });
+        }
+        let name = String::from_utf8_lossy(&path).into_owned();
         let below = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
         let stamp = MemberStamp {
             name: below.to_owned(),
@@ -279,12 +345,7 @@ fn visit_tar(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Resul
         let size = entry.size();
         visitor(&stamp, size, &mut entry)?;
     }
-    if archive.into_inner().limit() == 0 {
-        return Err(Error::Limit {
-            what: "bytes when inflated",
-            limit: MAX_INFLATED,
-        });
-    }
+    check_inflated(archive)?;
     if count == 0 {
         return Err(Error::Malformed {
             expected: format_of(kind),
@@ -306,11 +367,18 @@ pub fn tar_time<R: Read>(entry: &mut tar::Entry<'_, R>) -> std::io::Result<i64> 
         for record in records {
             let record = record?;
             if record.key_bytes() == b"mtime" {
-                return whole_seconds(record.value_bytes());
+                return in_range(whole_seconds(record.value_bytes())?);
             }
         }
     }
-    Ok(i64::try_from(entry.header().mtime()?).unwrap_or(i64::MAX))
+    in_range(i64::try_from(entry.header().mtime()?).unwrap_or(i64::MAX))
+}
+
+/// A time that a calendar has, so that whoever reckons with it need not fear for the number.
+fn in_range(seconds: i64) -> std::io::Result<i64> {
+    jiff::Timestamp::from_second(seconds)
+        .map(jiff::Timestamp::as_second)
+        .map_err(std::io::Error::other)
 }
 
 /// The second in which a decimal number of seconds lies.
@@ -459,6 +527,43 @@ mod tests {
         let stamps = member_times(&path, ArtifactKind::Sdist).expect("reads");
         let times: Vec<i64> = stamps.iter().map(|stamp| stamp.mtime).collect();
         assert_eq!(times, [1_633_732_316, -1]);
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_none() {
+        for text in ["-9223372036854775808", "9223372036854775807", "1e9", ""] {
+            let read = whole_seconds(text.as_bytes()).and_then(in_range);
+            assert!(read.is_err(), "{text}");
+        }
+        assert_eq!(in_range(1_633_732_316).expect("a time"), 1_633_732_316);
+    }
+
+    /// A tarball whose one member has a name of so many bytes, in a header of its own.
+    fn with_long_name(length: u64) -> Vec<u8> {
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::GNULongName);
+        header.set_size(length);
+        header.set_cksum();
+        tar.append(&header, std::io::repeat(0xff).take(length))
+            .expect("append");
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1);
+        header.set_cksum();
+        tar.append(&header, &b"x"[..]).expect("append");
+        tar.into_inner().expect("tar").finish().expect("gzip")
+    }
+
+    #[test]
+    fn a_header_that_would_fill_the_memory_is_refused_before_it_is_read() {
+        let limit = |length| match read(&with_long_name(length), ArtifactKind::Crate) {
+            Err(Error::Limit { limit, .. }) => Some(limit),
+            Ok(_) | Err(_) => None,
+        };
+        assert_eq!(limit(MAX_HEADER + 1), Some(MAX_HEADER));
+        assert_eq!(limit(MAX_PATH as u64 + 1), Some(MAX_PATH as u64));
+        assert_eq!(limit(MAX_PATH as u64), None);
     }
 
     #[test]

@@ -20,6 +20,10 @@ const WORKFLOWS: &str = "/.github/workflows/";
 const RELEASING: [&str; 3] = ["release", "publish", "npm"];
 const NOT_RELEASING: [&str; 5] = ["canary", "nightly", "preview", "snapshot", "docs"];
 
+/// The most commands that a workflow's block becomes once scripts stand in the place of their
+/// calls: scripts that call each other multiply, and no publisher runs a thousand.
+const MAX_COMMANDS: usize = 1_000;
+
 /// How deep scripts that call scripts are followed.
 const MAX_DEPTH: usize = 4;
 
@@ -203,7 +207,9 @@ impl<'a> Run<'a> {
     fn block(&mut self, text: &str, cwd: &str, env: &BTreeMap<String, String>) -> bool {
         let (mut kept, mut here) = (Vec::new(), cwd.to_owned());
         let mut is_published = false;
-        for command in self.expand(text, cwd, 0).unwrap_or_default() {
+        let mut left = MAX_COMMANDS;
+        let expanded = self.expand(text, cwd, 0, &mut left);
+        for command in expanded.unwrap_or_default() {
             if let Some(folder) = command.strip_prefix("cd ").and_then(plain_folder) {
                 here = join(&here, &folder);
             }
@@ -230,15 +236,16 @@ impl<'a> Run<'a> {
     }
 
     /// The commands of a block, with those of scripts that publish in the place of their
-    /// call. None where a block cannot be parted.
-    fn expand(&self, text: &str, cwd: &str, depth: usize) -> Option<Vec<String>> {
+    /// call. None where a block cannot be parted, or becomes more than `left` commands.
+    fn expand(&self, text: &str, cwd: &str, depth: usize, left: &mut usize) -> Option<Vec<String>> {
         let mut all = Vec::new();
         for command in commands(text)? {
+            *left = left.checked_sub(1)?;
             let inner = match purpose(&command) {
                 Purpose::Script(name) if depth < MAX_DEPTH => self
                     .scripts(cwd)
                     .and_then(|manifest| manifest.with_those_before(&name))
-                    .and_then(|text| self.expand(&text, cwd, depth + 1)),
+                    .and_then(|text| self.expand(&text, cwd, depth + 1, left)),
                 Purpose::Script(_) | Purpose::Publishes(_) | Purpose::Nothing | Purpose::Other => {
                     None
                 }
@@ -252,7 +259,8 @@ impl<'a> Run<'a> {
                 None => all.push(command),
             }
         }
-        Some(all)
+        // What an inner block used up is not to be had here either.
+        (*left > 0).then_some(all)
     }
 
     /// The manifest whose scripts are called in a folder.
