@@ -273,6 +273,30 @@ fn a_commit_that_npms_client_noted_and_never_pushed_leaves_the_tag() {
 }
 
 #[test]
+fn a_noted_commit_that_declares_no_version_is_the_source_only_where_a_tag_of_the_version_is_it() {
+    let mut situation = Situation::new();
+    let open = r#"{"name":"x","version":"0.0.0-development"}"#;
+    let old = situation.upstream.commit(&[("package.json", Text(open))]);
+    situation.upstream.tag("v1.0.0", old);
+    let new = situation
+        .upstream
+        .commit(&[("package.json", Text(open)), ("index.js", Text("fixed"))]);
+    let noting = |version: &str, commit| SourceHints {
+        commit: Some((id(commit), EvidenceKind::RegistryMetadata)),
+        ..hints(&format!("pkg:npm/x@{version}"))
+    };
+    let (git, _) = situation.locate(&noting("1.0.0", old)).expect("found");
+    assert_eq!(git.commit, id(old));
+    // Whoever may publish could call any commit of the project a release.
+    let error = situation.locate(&noting("1.0.2", old)).expect_err("no tag");
+    assert!(matches!(error, Error::NoTag { .. }), "{error}");
+    situation.upstream.tag("v1.0.2", new);
+    let (git, evidence) = situation.locate(&noting("1.0.2", old)).expect("tagged");
+    assert_eq!(git.commit, id(new));
+    assert!(says(&evidence, "declares no version"), "{evidence:?}");
+}
+
+#[test]
 fn a_moved_tag_is_visible_and_does_not_move_the_source() {
     let mut s = Situation::new();
     let commit = s.crate_commit("1.0.0");

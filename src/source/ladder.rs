@@ -103,6 +103,18 @@ fn settle_unattested(
             ));
             Ok(settled)
         }
+        // The publisher's word alone would let any old commit pass for the release.
+        Ok(noted) if is_note(*kind) && !noted.found.has_version && noted.tag.is_none() => {
+            let mut settled = settle_tag(opened, hints, at, tags)?;
+            settled.evidence.push(evidence(
+                *kind,
+                format!(
+                    "{} names commit {commit}, where the manifest declares no version, and no tag of the version is that commit",
+                    who(*kind)
+                ),
+            ));
+            Ok(settled)
+        }
         settled => settled,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Found {
     pub(crate) directory: String,
     /// For a person: what the manifest declares.
     pub(crate) detail: String,
+    /// Whether it declares the version too.
+    pub(crate) has_version: bool,
 }
 
 /// Where to look first.
@@ -58,6 +60,22 @@ enum Answer {
     Unreadable { path: String, found: String },
     /// There are none.
     Nothing,
+}
+
+impl Answer {
+    /// The package in this folder; or what else the manifests say.
+    fn found(self, directory: &str) -> Result<Found, Self> {
+        let (detail, has_version) = match self {
+            Self::Match(detail) => (detail, true),
+            Self::Unchecked(detail) => (detail, false),
+            other => return Err(other),
+        };
+        Ok(Found {
+            directory: directory.to_owned(),
+            detail,
+            has_version,
+        })
+    }
 }
 
 /// One commit's tree, asked for one package.
@@ -139,13 +157,9 @@ impl<'r> Manifests<'r> {
             let Some(folder) = plain_folder(certain) else {
                 return Err(self.none(format!("`{}` is no folder", printable(certain, false))));
             };
-            return match self.ask(&folder, true)? {
-                Answer::Match(detail) | Answer::Unchecked(detail) => Ok(Found {
-                    directory: folder,
-                    detail,
-                }),
-                answer => Err(self.refusal(vec![answer], format!("in folder `{folder}`"))),
-            };
+            let found = self.ask(&folder, true)?.found(&folder);
+            let refusal = |answer| self.refusal(vec![answer], format!("in folder `{folder}`"));
+            return found.map_err(refusal);
         }
         let mut answers = Vec::new();
         let mut asked = BTreeSet::new();
@@ -154,14 +168,9 @@ impl<'r> Manifests<'r> {
             if !asked.insert(folder.clone()) {
                 continue;
             }
-            match self.ask(&folder, true)? {
-                Answer::Match(detail) | Answer::Unchecked(detail) => {
-                    return Ok(Found {
-                        directory: folder,
-                        detail,
-                    });
-                }
-                answer => answers.push(answer),
+            match self.ask(&folder, true)?.found(&folder) {
+                Ok(found) => return Ok(found),
+                Err(answer) => answers.push(answer),
             }
         }
         self.search(&asked, answers)
@@ -201,13 +210,8 @@ impl<'r> Manifests<'r> {
     /// # Errors
     /// Those of reading the copy.
     pub(crate) fn declares(&self, folder: &str) -> Result<Option<Found>, Error> {
-        Ok(match self.ask(folder, false)? {
-            Answer::Match(detail) => Some(Found {
-                directory: folder.to_owned(),
-                detail,
-            }),
-            _ => None,
-        })
+        let found = self.ask(folder, false)?.found(folder).ok();
+        Ok(found.filter(|found| found.has_version))
     }
 
     /// Asks every other folder with a manifest, the shallowest first.
@@ -215,22 +219,25 @@ impl<'r> Manifests<'r> {
         let mut hits = Vec::new();
         let folders = self.folders_with_manifests()?;
         for folder in folders.iter().filter(|folder| !asked.contains(*folder)) {
-            match self.ask(folder, false)? {
-                Answer::Match(detail) | Answer::Unchecked(detail) => {
-                    hits.push((folder.clone(), detail));
-                }
-                answer @ Answer::OtherVersion { .. } => answers.push(answer),
+            match self.ask(folder, false)?.found(folder) {
+                Ok(found) => hits.push(found),
+                Err(answer @ Answer::OtherVersion { .. }) => answers.push(answer),
                 // Some other package of the repository, or a test's bait.
-                Answer::OtherName { .. } | Answer::Unreadable { .. } | Answer::Nothing => {}
+                Err(_) => {}
             }
         }
-        let others: Vec<_> = hits.iter().skip(1).map(|(f, _)| format!("`{f}`")).collect();
+        let others = hits
+            .iter()
+            .skip(1)
+            .map(|hit| format!("`{}`", hit.directory));
+        let others: Vec<_> = others.collect();
         match hits.into_iter().next() {
-            Some((directory, mut detail)) => {
+            Some(mut found) => {
                 if !others.is_empty() {
-                    detail.push_str(&format!("; so do the manifests in {}", others.join(", ")));
+                    let too = format!("; so do the manifests in {}", others.join(", "));
+                    found.detail.push_str(&too);
                 }
-                Ok(Found { directory, detail })
+                Ok(found)
             }
             None => {
                 let searched =
