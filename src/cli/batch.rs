@@ -235,9 +235,7 @@ impl Shelf {
 /// A package that does not pass weighs more than one that is undecided.
 fn outcome(results: &[ResultRecord], policy: &Policy, left: u64) -> Outcome {
     let undecided = |record: &&ResultRecord| record.verdict.kind() == VerdictKind::InfraError;
-    let mut failing = results
-        .iter()
-        .filter(|record| !policy.passes(&record.verdict));
+    let mut failing = results.iter().filter(|record| !policy.passes(record));
     if failing.clone().any(|record| !undecided(&record)) {
         Outcome::Bad
     } else if failing.next().is_some() || left > 0 {

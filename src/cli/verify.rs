@@ -116,11 +116,13 @@ pub(super) fn classify(error: &verify::Error) -> Error {
 }
 
 /// What a list of verdicts means for the exit status. A package that did not
-/// reproduce weighs more than one that could not be decided.
+/// reproduce weighs more than one that could not be decided, and one that reproduces what no
+/// commit holds does not count as good.
 fn outcome(results: &[ResultRecord]) -> Outcome {
     let mut outcome = Outcome::Good;
     for record in results {
         match record.verdict.kind() {
+            VerdictKind::Reproduced if record.rests_on_broken_sdist() => outcome = Outcome::Bad,
             VerdictKind::Reproduced => {}
             VerdictKind::InfraError => {
                 if outcome == Outcome::Good {
@@ -135,4 +137,27 @@ fn outcome(results: &[ResultRecord]) -> Outcome {
         }
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Sha256Digest, Verdict};
+
+    fn reproduced() -> ResultRecord {
+        let verdict = Verdict::Reproduced {
+            sha256: Sha256Digest::of("x"),
+            recovered: vec![],
+            replayed: vec![],
+        };
+        let purl = "pkg:pypi/demo@1.0".parse().expect("valid");
+        ResultRecord::new(purl, verdict, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_reproduces_from_an_archive_that_holds_what_no_commit_does_is_not_good() {
+        assert_eq!(outcome(&[reproduced()]), Outcome::Good);
+        let broken = reproduced().on_broken_sdist();
+        assert_eq!(outcome(&[reproduced(), broken]), Outcome::Bad);
+    }
 }

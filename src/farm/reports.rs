@@ -95,7 +95,7 @@ pub async fn write(
             title: &row.title,
             batch: &batch,
             history: &history,
-            passes: &|verdict| settings.policy.passes(verdict),
+            passes: &|record| settings.policy.passes(record),
             left,
         };
         (

@@ -126,6 +126,13 @@ pub struct ResultRecord {
 }
 
 impl ResultRecord {
+    /// Whether it was built from a source distribution that holds what its commit does not:
+    /// the same bytes then are those of somebody's archive, and of no commit.
+    pub fn rests_on_broken_sdist(&self) -> bool {
+        matches!(self.source, Some(Source::Sdist { .. }))
+            && self.sdist.as_ref().is_some_and(SdistLink::is_broken)
+    }
+
     /// A record with nothing but its verdict, by this remint; the rest is filled in as it
     /// becomes known.
     pub fn new(purl: Purl, verdict: Verdict, started: Timestamp) -> Self {
@@ -267,6 +274,37 @@ impl Batch {
             finished: started,
             results: vec![],
         }
+    }
+}
+
+#[cfg(test)]
+impl ResultRecord {
+    /// The same, built from a source distribution that has a file which its commit has not.
+    pub fn on_broken_sdist(mut self) -> Self {
+        let name = "demo-1.0.tar.gz".to_owned();
+        let sha256 = Sha256Digest::of("an archive");
+        let mut held = super::HeldFiles::against(&super::GitSource {
+            repository: "https://git.example/o/demo".into(),
+            read_from_mirror: false,
+            commit: "a".repeat(40).parse().expect("valid"),
+            commit_time: 0,
+            tag: Some("v1.0".into()),
+            directory: String::new(),
+        });
+        held.unknown.add(super::StrayFile {
+            path: "demo/added.py".into(),
+            sha256: Sha256Digest::of("added"),
+        });
+        self.sdist = Some(SdistLink {
+            name: name.clone(),
+            sha256: Some(sha256),
+            link: super::CommitLink::Held(Box::new(held)),
+        });
+        self.source = Some(Source::Sdist {
+            sdist: super::SdistSource { name, sha256 },
+            evidence: vec![],
+        });
+        self
     }
 }
 

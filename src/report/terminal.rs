@@ -3,7 +3,7 @@
 use super::comparison::terminal_causes;
 use super::paint::{Paint, sgr};
 use super::{seconds, tally};
-use crate::model::{Batch, SdistLink, VerdictKind, printable};
+use crate::model::{Batch, ResultRecord, SdistLink, VerdictKind, printable};
 
 /// One line an artifact: verdict, name, time, and the reason below it where it is
 /// not plain success. Coloured only when told so.
@@ -44,6 +44,15 @@ pub fn to_terminal(batch: &Batch, colour: bool) -> String {
         of(VerdictKind::Reproduced),
         batch.results.len()
     ));
+    let is_of_no_commit = |record: &&ResultRecord| {
+        record.verdict.kind() == VerdictKind::Reproduced && record.rests_on_broken_sdist()
+    };
+    match batch.results.iter().filter(is_of_no_commit).count() {
+        0 => {}
+        broken => text.push_str(&format!(
+            ", {broken} of them from a source distribution that holds what its commit does not"
+        )),
+    }
     match of(VerdictKind::Equivalent) {
         0 => {}
         equivalent => text.push_str(&format!(

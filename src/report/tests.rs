@@ -40,6 +40,14 @@ fn batch(verdict: Verdict) -> Batch {
     batch
 }
 
+fn reproduced() -> Verdict {
+    Verdict::Reproduced {
+        sha256: Sha256Digest::of(b"a"),
+        recovered: vec![],
+        replayed: vec![],
+    }
+}
+
 fn different() -> Batch {
     batch(Verdict::Different {
         comparison: Box::new(Differs {
@@ -183,12 +191,7 @@ fn equivalent() -> Verdict {
 #[test]
 fn equivalent_is_a_level_of_its_own_and_never_counts_as_reproduced() {
     let mut both = batch(equivalent());
-    let reproduced = Verdict::Reproduced {
-        sha256: Sha256Digest::of(b"a"),
-        recovered: vec![],
-        replayed: vec![],
-    };
-    both.results.extend(batch(reproduced).results);
+    both.results.extend(batch(reproduced()).results);
     insta::assert_snapshot!(to_terminal(&both, false), @r"
     equivalent       pkg:cargo/itoa@1.0.18 (2.3 s)
         not the same bytes; the same after normalizing (tar-mtime/1)
@@ -207,6 +210,17 @@ fn equivalent_is_a_level_of_its_own_and_never_counts_as_reproduced() {
         assert!(page.contains(expected), "{expected} in {page}");
     }
     assert!(to_markdown(&both).contains("| `tar-mtime/1` |"));
+}
+
+#[test]
+fn what_no_commit_holds_is_told_beside_the_count_of_what_reproduced() {
+    let mut both = batch(reproduced());
+    both.results.extend(batch(reproduced()).results);
+    let last = both.results.remove(1).on_broken_sdist();
+    both.results.push(last);
+    let text = to_terminal(&both, false);
+    let count = "2 of 2 reproduced, 1 of them from a source distribution that holds what its commit does not";
+    assert!(text.contains(count), "{text}");
 }
 
 #[test]

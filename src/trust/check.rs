@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::claim::Claim;
 use super::policy::Policy;
+use crate::attest::Basis;
 use crate::model::{Purl, Sha256Digest, VerdictKind};
 
 /// The answer on one artifact.
@@ -215,6 +216,11 @@ fn refusal(claim: &Claim, policy: &Policy, now: Timestamp) -> Option<String> {
     {
         return Some(format!("the recovered fact `{fact}` is not allowed"));
     }
+    if policy.sources.is_none() && claim.grounds.basis == Some(Basis::BrokenSdist) {
+        return Some(
+            "it was built from a source distribution that holds what its commit does not (`broken-sdist`), which only `sources` can allow".into(),
+        );
+    }
     if let Some(allowed) = &policy.sources
         && claim
             .grounds
@@ -281,7 +287,7 @@ pub(super) fn is_named(purl: &Purl, claims: &[Claim], policy: &Policy) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attest::{Basis, Grounds};
+    use crate::attest::Grounds;
 
     fn now() -> Timestamp {
         "2026-06-01T12:00:00Z".parse().expect("valid")
@@ -429,8 +435,11 @@ mod tests {
         }
         for basis in [Some(Basis::Sdist), Some(Basis::BrokenSdist), None] {
             assert!(!ask(&from(basis), linked).trusted, "{basis:?}");
-            assert!(ask(&from(basis), "").trusted, "{basis:?}");
+            let by_default = basis != Some(Basis::BrokenSdist);
+            assert_eq!(ask(&from(basis), "").trusted, by_default, "{basis:?}");
         }
+        let broken = from(Some(Basis::BrokenSdist));
+        assert!(ask(&broken, "sources = [\"broken-sdist\"]").trusted);
 
         let plain = [claim(1, "self", Reproduced)];
         assert!(ask(&plain, "max_age_days = 2").trusted);

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{Found, Wanted};
 use crate::lockfile::{Wrong, line_of, of_toml};
-use crate::model::{Ecosystem, Purl, Verdict, VerdictKind};
+use crate::model::{Ecosystem, Purl, ResultRecord, VerdictKind};
 
 /// The most versions of one package that a pattern may ask for.
 const MAX_NEWEST: usize = 1_000;
@@ -50,6 +50,9 @@ pub struct Policy {
     pub refuse_replayed: bool,
     /// Whether `equivalent` passes. It never counts as reproduced.
     pub accept_equivalent: bool,
+    /// Whether what was built from a source distribution passes that holds what its commit
+    /// does not.
+    pub accept_broken_sdist: bool,
 }
 
 impl Policy {
@@ -63,11 +66,15 @@ impl Policy {
         });
     }
 
-    /// Whether a verdict passes.
-    pub fn passes(&self, verdict: &Verdict) -> bool {
+    /// Whether a result passes.
+    pub fn passes(&self, record: &ResultRecord) -> bool {
+        let is_tied = self.accept_broken_sdist || !record.rests_on_broken_sdist();
+        let verdict = &record.verdict;
         match verdict.kind() {
-            VerdictKind::Reproduced => verdict.is_plainly_reproduced() || !self.refuse_replayed,
-            VerdictKind::Equivalent => self.accept_equivalent,
+            VerdictKind::Reproduced => {
+                is_tied && (verdict.is_plainly_reproduced() || !self.refuse_replayed)
+            }
+            VerdictKind::Equivalent => is_tied && self.accept_equivalent,
             VerdictKind::Different
             | VerdictKind::BuildFailed
             | VerdictKind::SourceNotFound
@@ -171,4 +178,30 @@ fn purl(text: &str, written: &Spanned<String>) -> Result<Purl, Wrong> {
             line: line_of(text, written.span().start),
             reason: error.to_string(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Sha256Digest, Verdict};
+
+    #[test]
+    fn an_archive_that_holds_what_no_commit_does_passes_only_where_that_is_accepted() {
+        let verdict = Verdict::Reproduced {
+            sha256: Sha256Digest::of("x"),
+            recovered: vec![],
+            replayed: vec![],
+        };
+        let purl = "pkg:pypi/demo@1.0".parse().expect("valid");
+        let record = ResultRecord::new(purl, verdict, jiff::Timestamp::UNIX_EPOCH);
+        let strict = Policy::default();
+        assert!(strict.passes(&record));
+        let broken = record.on_broken_sdist();
+        assert!(!strict.passes(&broken));
+        let lenient = Policy {
+            accept_broken_sdist: true,
+            ..strict
+        };
+        assert!(lenient.passes(&broken));
+    }
 }

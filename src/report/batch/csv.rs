@@ -24,7 +24,7 @@ pub fn to_csv(report: &Report<'_>) -> String {
             artifact.map(|a| a.sha256.to_string()).unwrap_or_default(),
             record.verdict.kind().to_string(),
             grade.to_owned(),
-            (report.passes)(&record.verdict).to_string(),
+            (report.passes)(record).to_string(),
             report.standing(record).name().to_owned(),
             causes.unwrap_or_default(),
             crate::model::printable(&record.verdict.reason(), false),

@@ -128,7 +128,7 @@ fn everything(body: &mut String, report: &Report<'_>) {
          <th scope=\"col\">Reason</th></tr></thead>\n<tbody>\n",
     );
     let mut records: Vec<_> = report.batch.results.iter().collect();
-    records.sort_by_key(|record| (report.passes)(&record.verdict));
+    records.sort_by_key(|record| (report.passes)(record));
     for record in records {
         body.push_str(&format!(
             "<tr><th scope=\"row\" class=\"name\">{}</th><td>{}</td><td class=\"num\" data-name=\"Time\">{}</td>\

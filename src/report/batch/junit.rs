@@ -11,7 +11,7 @@ pub fn to_junit(report: &Report<'_>) -> String {
         (String::new(), 0, 0, 0, 0);
     for record in &report.batch.results {
         millis += record.millis;
-        let inner = if (report.passes)(&record.verdict) {
+        let inner = if (report.passes)(record) {
             String::new()
         } else {
             match record.verdict.kind() {

@@ -35,8 +35,8 @@ pub struct Report<'a> {
     pub batch: &'a Batch,
     /// What was known of the packages before.
     pub history: &'a History,
-    /// Whether a verdict passes, by the batch's policy.
-    pub passes: &'a dyn Fn(&Verdict) -> bool,
+    /// Whether a result passes, by the batch's policy.
+    pub passes: &'a dyn Fn(&ResultRecord) -> bool,
     /// How many jobs have no end yet.
     pub left: u64,
 }

@@ -33,7 +33,7 @@ pub fn to_summary(report: &Report<'_>) -> String {
     let failing: Vec<_> = batch
         .results
         .iter()
-        .filter(|r| !(report.passes)(&r.verdict))
+        .filter(|r| !(report.passes)(r))
         .collect();
     table(&mut text, "Does not pass", &failing);
     let causes = report.causes();

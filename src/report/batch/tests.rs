@@ -66,7 +66,7 @@ fn with<T>(batch: &Batch, history: &History, read: impl Fn(&Report<'_>) -> T) ->
         title: "nightly <1>",
         batch,
         history,
-        passes: &|verdict| verdict.kind() == VerdictKind::Reproduced,
+        passes: &|record| record.verdict.kind() == VerdictKind::Reproduced,
         left: 0,
     })
 }
