@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::{Facts, GzipMarks};
 use super::family::PORTABLE_TIME;
+use super::programs::NO_SHELL_FILE;
 use crate::model::WORK_DIR;
 use crate::store::archive::MemberStamp;
 
@@ -51,19 +52,24 @@ impl Packer {
     }
 
     /// What packs the working folder and runs none of its scripts; into the folder for
-    /// output, where the packer can write there.
+    /// output, where the packer can write there. What the source's own `.npmrc` could say
+    /// against either goes behind what is said here (npm documentation, "config", "Command Line
+    /// Flags"; pnpm documentation, "CLI", `--config`).
     pub(super) fn arguments(self, writes_out: bool, name: &str) -> Vec<String> {
+        let shell = format!("{WORK_DIR}/{NO_SHELL_FILE}");
         let (text, out) = match self {
             Self::Npm => (
-                "pack --ignore-scripts",
+                format!("pack --ignore-scripts --script-shell={shell} --dry-run=false"),
                 format!("--pack-destination {WORK_DIR}/out"),
             ),
             Self::Yarn => (
-                "pack --ignore-scripts --non-interactive",
+                "pack --ignore-scripts --non-interactive".to_owned(),
                 format!("--filename {WORK_DIR}/out/{name}"),
             ),
             Self::Pnpm => (
-                "pack --config.ignore-scripts=true",
+                format!(
+                    "pack --config.ignore-scripts=true --config.script-shell={shell} --config.dry-run=false"
+                ),
                 format!("--pack-destination {WORK_DIR}/out"),
             ),
         };
@@ -138,6 +144,13 @@ mod tests {
                 said.contains("ignore-scripts") && said.contains("/out"),
                 "{said}"
             );
+            if packer != Packer::Yarn {
+                let shell = format!("script-shell={WORK_DIR}/{NO_SHELL_FILE}");
+                assert!(
+                    said.contains(&shell) && said.contains("dry-run=false"),
+                    "{said}"
+                );
+            }
             let plain = packer.arguments(false, "demo-1.0.0.tgz").join(" ");
             assert!(!plain.contains("/out"), "{plain}");
         }

@@ -7,8 +7,10 @@ use crate::model::{RELAY_PORT, WORK_DIR};
 
 /// A folder that packing looks for programs in first, with a shell that runs nothing: npm 7
 /// to 10 run `prepare` when they are told to run no script, and 7 and 8 have no other shell
-/// than the first that is found.
+/// than the first that is found. A source's `.npmrc` may name another, so that the packer is told
+/// of this one too.
 const NO_SCRIPTS: &str = "no-scripts";
+pub(super) const NO_SHELL_FILE: &str = "no-scripts/sh";
 const NO_SHELL: &str = "#!/bin/true\n";
 
 /// What removes, and takes it that there is nothing to remove (POSIX.1-2017, "rm", `-f`): scripts
@@ -26,7 +28,7 @@ pub(super) fn of_every_plan() -> BTreeMap<String, String> {
     BTreeMap::from([
         ("bin/npm".to_owned(), launcher("npm/bin/npm-cli.js")),
         ("bin/npx".to_owned(), launcher("npm/bin/npx-cli.js")),
-        (format!("{NO_SCRIPTS}/sh"), NO_SHELL.to_owned()),
+        (NO_SHELL_FILE.to_owned(), NO_SHELL.to_owned()),
     ])
 }
 

@@ -290,13 +290,11 @@ impl<'a> Packing<'a> {
         } else {
             format!("{packed}/{name}")
         };
-        if scripts.is_some() {
-            // A packer that is set to write nothing must not leave an older file, a committed one
-            // say, that was moved here.
-            let remove = ["/bin/rm", "-f", "--"].map(str::to_owned).into_iter();
-            let place = format!("{WORK_DIR}/{output}");
-            build.push(here(remove.chain([place]).collect()));
-        }
+        // A packer that is set to write nothing must not leave an older file, a committed one
+        // say, that was moved here.
+        let remove = ["/bin/rm", "-f", "--"].map(str::to_owned).into_iter();
+        let place = format!("{WORK_DIR}/{output}");
+        build.push(here(remove.chain([place]).collect()));
         build.push(here(pack));
         why("plan.build", about_build.join("\n"));
 
