@@ -168,5 +168,10 @@ impl Times {
 /// Permission bits that decide what runs and as whom: never replayed.
 const ACTING_BITS: u32 = 0o6111;
 
+/// The file type's bits of `st_mode`, and those of a regular file (POSIX.1-2017,
+/// `sys/stat.h`). A mode has the type or leaves it out, and says nothing by it.
+const TYPE_BITS: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::pax::{self, Moment};
-use super::{ACTING_BITS, Bounds, Times};
+use super::{ACTING_BITS, Bounds, REGULAR, TYPE_BITS, Times};
 use crate::model::ReplayedFact;
 
 const BLOCK: usize = 512;
@@ -256,7 +256,9 @@ fn mode(theirs: &[u8], ours: &mut [u8], seen: &mut Seen) -> Option<()> {
         return Some(());
     }
     let bits = |mode: i64| u32::try_from(mode).ok().filter(|mode| *mode <= 0o177_777);
-    if (bits(a)? ^ bits(b)?) & ACTING_BITS != 0 {
+    let (a_bits, b_bits) = (bits(a)?, bits(b)?);
+    let is_of_a_file = [0, REGULAR].contains(&(a_bits & TYPE_BITS));
+    if (a_bits ^ b_bits) & ACTING_BITS != 0 || !is_of_a_file {
         return None;
     }
     spell(&mut ours[MODE], a)?;

@@ -152,6 +152,20 @@ fn a_compressor_a_gzip_header_times_owners_and_modes_are_put_on_a_tarball() {
 }
 
 #[test]
+fn a_mode_in_a_tarball_has_the_type_of_a_file_or_none() {
+    let plain = tgz(&files(), 9, 8, 255);
+    let of_type = |bits: u32| {
+        let mut published = files();
+        published[2].mode |= bits;
+        crates(&tgz(&published, 9, 8, 255), &plain)
+    };
+    assert!(of_type(0o100_000).is_some());
+    for bits in [0o040_000, 0o120_000, 0o010_000, 0o170_000] {
+        assert!(of_type(bits).is_none(), "{bits:o}");
+    }
+}
+
+#[test]
 fn the_other_spelling_of_the_magic_is_put_on_every_header_or_on_none() {
     let gnu = |which: &[usize], magic: &[u8; 8]| {
         let mut content = tar_of(&files());

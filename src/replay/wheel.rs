@@ -8,7 +8,7 @@ use flate2::bufread::DeflateDecoder;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::{ACTING_BITS, Bounds, MAX_SIZE, Replayed, Times, deflate};
+use super::{ACTING_BITS, Bounds, MAX_SIZE, REGULAR, Replayed, TYPE_BITS, Times, deflate};
 use crate::model::{Compressor, ReplayedFact};
 
 /// Sections 4.3.7, 4.3.12 and 4.3.16: headers without their texts.
@@ -128,10 +128,6 @@ fn members(bytes: &[u8]) -> Option<Vec<Member<'_>>> {
     }
     (entry_at == bytes.len() - END).then_some(found)
 }
-
-/// The file type's bits of `st_mode`, and those of a regular file.
-const TYPE_BITS: u32 = 0o170_000;
-const REGULAR: u32 = 0o100_000;
 
 /// A mode whose type is not said, as that of the regular file that installers make of
 /// it; a folder's name ends with a slash.
