@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use remint::model::Sha256Digest;
+
 const CLOCK: &str = include_str!("../src/plan/pypi/clock.py");
 const NAMING: &str = concat!(
     include_str!("../src/plan/pypi/importing.py"),
@@ -28,8 +30,7 @@ fn python(hook: &str, program: &str) -> String {
     std::fs::write(work.join("before"), "x").expect("written");
     set_old(&work.join("before"));
     std::fs::write(hooks.join("start"), "").expect("written");
-    let listing = "pkg/c.py\npkg/a.py\npkg/sub/z.py\npkg/sub/y.py\npkg/b.py\ntop.py";
-    std::fs::write(hooks.join("listing"), listing).expect("written");
+    std::fs::write(hooks.join("listing"), listing()).expect("written");
     let output = Command::new("python3")
         .args(["-c", program])
         .current_dir(&work)
@@ -42,6 +43,30 @@ fn python(hook: &str, program: &str) -> String {
         .expect("python3 runs");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("text")
+}
+
+/// An order of names as a plan has it: a key, and then keyed digests alone.
+fn listing() -> String {
+    let key = Sha256Digest::of("an artifact").to_string();
+    let names = [
+        "pkg",
+        "pkg/c.py",
+        "pkg/a.py",
+        "pkg/sub",
+        "pkg/sub/z.py",
+        "pkg/sub/y.py",
+        "pkg/b.py",
+        "top.py",
+    ];
+    let masked = names.map(|name| {
+        let digest = Sha256Digest::of(format!("{key} {name}")).to_string();
+        digest[..16].to_owned()
+    });
+    [key]
+        .into_iter()
+        .chain(masked)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn set_old(path: &Path) {

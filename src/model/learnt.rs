@@ -40,6 +40,7 @@ impl Learnt {
             | RecoveredFact::NamedPython { .. }
             | RecoveredFact::DebianSetuptools
             | RecoveredFact::DataFilter
+            | RecoveredFact::OutputFolder { .. }
             | RecoveredFact::System { .. }
             | RecoveredFact::ManifestEnd { .. }
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),

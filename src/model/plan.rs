@@ -237,6 +237,12 @@ pub enum RecoveredFact {
     /// (PEP 706), told from modes: files that group or others may write to in it they may not
     /// in the wheel.
     DataFilter,
+    /// An empty folder for the output that lay in the publisher's checkout, told from a list of
+    /// packages that has it among them.
+    OutputFolder {
+        /// Its name: one of a fixed list.
+        name: String,
+    },
     /// The publisher's git took names without regard to case, as on Windows and macOS, told
     /// from the order of the artifact's files. It can neither add one nor leave one out.
     CaseBlindNames {
@@ -352,6 +358,7 @@ impl fmt::Display for RecoveredFact {
                 )
             }
             Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
+            Self::OutputFolder { name } => write!(f, "the empty folder {name}"),
             Self::DataFilter => f.write_str("unpacked as Python's data filter does"),
             Self::NamedPython { version } => write!(f, "Python {version} in a name"),
             Self::CaseBlindNames { files } => {

@@ -38,5 +38,6 @@ with tempfile.TemporaryDirectory() as folder:
         asked = json.load(file)
 print("the backend asks for:", ", ".join(asked) or "nothing")
 if asked:
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--", *held, *asked]
+    pip = [sys.executable, "-P", "-m", "pip", "--python", python]
+    install = [*pip, "install", "--", *held, *asked]
     subprocess.run(install, check=True)

@@ -1,6 +1,6 @@
 //! The front end that the publisher ran, where the wheel tells it from pip: one that builds in
-//! the folder that the source distribution was unpacked into, as `build` does. Pure; imports
-//! the shape of a stamp from `store`.
+//! the folder that the source distribution was unpacked into, as `build` does, or that was given
+//! a folder of the checkout for its output. Pure; imports the shape of a stamp from `store`.
 //!
 //! pip has the metadata prepared in a folder of its own, and setuptools of 70.1 and later takes
 //! it from there (setuptools, `build_meta.py`, "build_wheel"). `build` does not ask for it
@@ -34,6 +34,24 @@ const WRITTEN_ANEW: [&str; 14] = [
 /// Write permission of group and others, which Python's data filter takes away (PEP 706,
 /// "Filters", `tar_filter`).
 const FOR_OTHERS: u32 = 0o022;
+
+/// Where publishers have a front end write wheels, other than `dist`, which setuptools does not
+/// take for a package by itself (setuptools, `discovery.py`, "FlatLayoutPackageFinder").
+/// A closed list, so that the name says no more than which.
+const OUTPUT_FOLDERS: [&str; 3] = ["wheelhouse", "wheels", "build"];
+
+/// A folder for the output that was there while the wheel was built from a checkout: setuptools
+/// took it for a package, and there was nothing in it to be packed.
+pub(super) fn output_folder(facts: &Facts<'_>) -> Option<&'static str> {
+    let is_list = |name: &str| name.ends_with(".dist-info/top_level.txt");
+    let (_, list) = facts.members.iter().find(|(name, _)| is_list(name))?;
+    let packages = std::str::from_utf8(list).ok()?;
+    OUTPUT_FOLDERS.into_iter().find(|folder| {
+        let is_within = |stamp: &MemberStamp| stamp.name.split('/').next() == Some(folder);
+        let is_listed = packages.lines().any(|package| package == *folder);
+        is_listed && !facts.stamps.iter().any(is_within)
+    })
+}
 
 /// Whether the wheel was built in the unpacked source distribution: its metadata has a file that
 /// was unpacked, which a plugin of setuptools wrote for the source distribution and not for the
@@ -136,6 +154,23 @@ mod tests {
         assert!(!in_place("pbr.json", "demo/pbr.json"));
         assert!(!in_place("pbr.json", "demo.egg-info/other.json"));
         assert!(!in_place("top_level.txt", "demo.egg-info/top_level.txt"));
+    }
+
+    #[test]
+    fn a_package_that_is_an_empty_output_folder_is_told_by_a_name_of_the_list_alone() {
+        let folder = |packages: &str, member: &str| {
+            let mut situation = Situation::pypi();
+            situation.member("demo-1.0.dist-info/top_level.txt", packages);
+            situation.stamps = vec![stamp(member, 0o644)];
+            situation.with_facts(output_folder)
+        };
+        assert_eq!(
+            folder("demo\nwheelhouse\n", "demo/a.py"),
+            Some("wheelhouse")
+        );
+        assert_eq!(folder("demo\nwheelhouse\n", "wheelhouse/a.py"), None);
+        assert_eq!(folder("demo\nwheelhouse2\n", "demo/a.py"), None);
+        assert_eq!(folder("demo\n", "demo/a.py"), None);
     }
 
     #[test]

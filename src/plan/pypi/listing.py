@@ -1,16 +1,20 @@
 # The order in which folders list what is in them: the publisher's, for whatever is in the
-# wheel, and by name for the rest. Python reads this file at its start (documentation,
-# "site").
+# wheel, and by name for the rest. Of the publisher's names it is told keyed digests alone.
+# Python reads this file at its start (documentation, "site").
+import hashlib
 import os
 
 _LISTDIR, _SCANDIR = os.listdir, os.scandir
 _RANKS = {}
 
-with open(os.path.join(os.path.dirname(__file__), "listing"), encoding="utf-8") as _names:
-    for _name in _names.read().split("\n"):
-        _parts = _name.split("/")
-        for _end in range(1, len(_parts) + 1):
-            _RANKS.setdefault("/".join(_parts[:_end]), len(_RANKS))
+with open(os.path.join(os.path.dirname(__file__), "listing"), encoding="utf-8") as _told:
+    _KEY, *_MASKS = _told.read().split("\n")
+_RANKS = {mask: rank for rank, mask in enumerate(_MASKS)}
+
+
+def _masked(name):
+    text = (_KEY + " " + name).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _ranked(folder):
@@ -19,7 +23,7 @@ def _ranked(folder):
     def rank(name):
         # Folders of the build lie above those of the wheel, so the longest end counts.
         for start in range(len(parts) + 1):
-            found = _RANKS.get("/".join([*parts[start:], name]))
+            found = _RANKS.get(_masked("/".join([*parts[start:], name])))
             if found is not None:
                 return (found, name)
         return (len(_RANKS), name)

@@ -32,7 +32,10 @@ pub(super) fn wanted_member(name: &str) -> bool {
     name == sdist::METADATA
         || name.split_once('/').is_some_and(|(folder, file)| {
             folder.ends_with(".dist-info")
-                && matches!(file, "WHEEL" | "METADATA" | "entry_points.txt" | "RECORD")
+                && matches!(
+                    file,
+                    "WHEEL" | "METADATA" | "entry_points.txt" | "top_level.txt" | "RECORD"
+                )
         })
 }
 

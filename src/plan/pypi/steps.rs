@@ -7,10 +7,11 @@ use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts};
 use super::asked::{self, Hooks};
 use super::draft::{Draft, SOURCE, words};
+use super::listing::{self, Listing};
 use super::python::Python;
 use super::requirements::source_text;
 use super::time::Time;
-use super::{debian, front, listing, naming, windows, zone};
+use super::{debian, front, naming, windows, zone};
 use crate::model::{
     DatedBy, Limits, Network, PackingSystem, Plan, RecoveredFact, Source, Step, WORK_DIR,
 };
@@ -53,7 +54,7 @@ pub(super) struct Base<'a> {
     pub(super) leaves_own_backend: bool,
     /// The wheel's files as the publisher's file system listed them, where that is replayed
     /// to the build.
-    pub(super) listing: Option<&'a str>,
+    pub(super) listing: Option<&'a Listing>,
     /// Whether setuptools is as Debian has it.
     pub(super) is_debians: bool,
 }
@@ -70,6 +71,7 @@ impl Base<'_> {
         let (recovered, reasons) = (&mut draft.recovered, &mut draft.reasons);
         let checkout = Checkout::of(facts, modes_tell, recovered, reasons);
         self.unpack(&mut draft);
+        self.publishers_output_folder(&mut draft);
         self.publishers_system(&mut draft);
         let posix = zone::of(facts.stamps, facts.source_stamps);
         draft.time(time, posix);
@@ -154,6 +156,18 @@ impl Base<'_> {
         }
     }
 
+    fn publishers_output_folder(&self, draft: &mut Draft) {
+        let Product::Wheel = self.product else {
+            return;
+        };
+        if let Some(folder) = front::output_folder(self.facts) {
+            let make = words(&format!("mkdir -p {folder}"));
+            draft.build.push(Step::new(make, self.facts.package_dir()));
+            let name = folder.to_owned();
+            draft.recovered.push(RecoveredFact::OutputFolder { name });
+        }
+    }
+
     /// What the artifact shows of the system that it was made on.
     fn publishers_system(&self, draft: &mut Draft) {
         if windows::packed_there(self.facts) {
@@ -165,10 +179,9 @@ impl Base<'_> {
             );
         }
         if let Some(order) = self.listing {
-            draft
-                .files
-                .insert(listing::FILE.to_owned(), order.to_owned());
-            let files = order.lines().count();
+            let text = order.text.clone();
+            draft.files.insert(listing::FILE.to_owned(), text);
+            let files = order.files;
             draft.hook(
                 listing::HOOK,
                 RecoveredFact::ListingOrder { files },
@@ -236,11 +249,11 @@ impl Base<'_> {
 
     /// The virtual environment, and what is installed in it.
     fn prepare(&self, draft: &mut Draft) -> Vec<Step> {
-        let make = words(&format!("python3 -m venv --without-pip {WORK_DIR}/venv"));
+        let make = words(&format!("python3 -P -m venv --without-pip {WORK_DIR}/venv"));
         let mut prepare = vec![Step::new(make, SOURCE.into())];
         // A backend that builds itself may need nothing else.
         if !self.requires.is_empty() {
-            let install: Vec<&str> = ["install"]
+            let install: Vec<&str> = ["install", "--"]
                 .into_iter()
                 .chain(self.requires.iter().map(String::as_str))
                 .collect();
@@ -303,10 +316,11 @@ fn by_hook(hook: &str, hooks: Hooks<'_>, draft: &mut Draft) -> Vec<String> {
     .collect()
 }
 
-/// A command of the image's pip, for that Python.
+/// A command of the image's pip, for that Python. It is not looked for in the folder where it
+/// runs (Python documentation, "Command line", `-P`), since that is the source's.
 fn pip(arguments: &[&str]) -> Vec<String> {
     let python = python();
-    ["python3", "-m", "pip", "--python", &python]
+    ["python3", "-P", "-m", "pip", "--python", &python]
         .iter()
         .chain(arguments)
         .map(|word| (*word).to_owned())

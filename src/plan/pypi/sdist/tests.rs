@@ -31,7 +31,7 @@ fn beside(situation: &mut Situation, generator: &str) {
 fn installed(candidate: &Candidate) -> Vec<&str> {
     let install = &candidate.plan.prepare[1].run;
     let words = install.iter().skip_while(|word| *word != "install");
-    words.skip(1).map(String::as_str).collect()
+    words.skip(2).map(String::as_str).collect()
 }
 
 fn gzip_time(situation: &mut Situation, mtime: i64) {
