@@ -402,6 +402,45 @@ fn a_tag_on_another_versions_manifest_is_a_mismatch_and_not_a_guess() {
 }
 
 #[test]
+fn a_tag_one_commit_before_the_version_was_written_leads_to_the_commit_that_wrote_it() {
+    let mut s = Situation::new();
+    let tagged = s.crate_commit("0.9.9");
+    s.upstream.tag("v1.0.0", tagged);
+    let written = s.crate_commit("1.0.0");
+    let (git, evidence) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
+    // The tag is not that commit's.
+    assert_eq!((git.commit, git.tag), (id(written), None));
+    let told = "tag v1.0.0 names the version and is the commit before";
+    assert!(says(&evidence, told), "{evidence:?}");
+    assert!(says(&evidence, "the one that set it"), "{evidence:?}");
+}
+
+#[test]
+fn a_tag_two_commits_before_or_on_no_parent_stays_a_contradiction() {
+    let refused = |s: Situation| {
+        let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("refused");
+        assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    };
+    let mut s = Situation::new();
+    let tagged = s.crate_commit("0.9.9");
+    s.upstream.tag("v1.0.0", tagged);
+    s.upstream.commit(&[("README.md", Text("between"))]);
+    s.crate_commit("1.0.0");
+    refused(s);
+
+    // A commit that only a fork has writes the version after the tag.
+    let mut s = Situation::new();
+    let tagged = s.crate_commit("0.9.9");
+    s.upstream.tag("v1.0.0", tagged);
+    let toml = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
+    let fork = s
+        .upstream
+        .commit_on(Some(tagged), &[("Cargo.toml", Text(toml))]);
+    s.upstream.set("refs/pull/1/head", fork);
+    refused(s);
+}
+
+#[test]
 fn a_tag_is_the_source_where_its_commit_says_that_publishing_writes_the_version_in() {
     let locate = |workflow: &str, tag: &str| {
         let mut s = Situation::new();

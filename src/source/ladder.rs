@@ -314,29 +314,50 @@ fn settle_tag(
             evidence: list,
         });
     }
-    // A tag that names the version and another manifest is a contradiction, not a gap.
-    if let Some(error) = contradiction {
-        return Err(error);
-    }
     // In an old or cut-off copy the tag may only be missing.
     let released = if is_whole(opened) {
         history::released(&opened.git, hints, at)?
     } else {
         None
     };
-    match released {
-        Some(Released {
-            commit,
-            found,
-            evidence,
-        }) => Ok(Settled {
-            commit,
-            tag: None,
-            found,
-            evidence,
-        }),
-        None => Err(no_tag(opened, hints, at)?),
-    }
+    let released = match (released, contradiction) {
+        (Some(released), None) => released,
+        // A tag that names the version and another manifest is a contradiction, not a gap; but
+        // where the very next commit declares the version, it was tagged before it was written.
+        (Some(released), Some(error)) => match tagged_before(opened, &released, tags) {
+            None => return Err(error),
+            Some(tag) => {
+                let mut released = released;
+                released.evidence.push(evidence(
+                    EvidenceKind::TagMatch,
+                    format!(
+                        "tag {} names the version and is the commit before",
+                        printable(&tag.name, false)
+                    ),
+                ));
+                released
+            }
+        },
+        (None, Some(error)) => return Err(error),
+        (None, None) => return Err(no_tag(opened, hints, at)?),
+    };
+    Ok(Settled {
+        commit: released.commit,
+        tag: None,
+        found: released.found,
+        evidence: released.evidence,
+    })
+}
+
+/// The tag that is on a parent of the released commit.
+fn tagged_before<'t>(
+    opened: &Opened,
+    released: &Released,
+    tags: &'t [VersionTag],
+) -> Option<&'t VersionTag> {
+    let commit = opened.git.find_commit(released.commit).ok()?;
+    let parents: Vec<Oid> = commit.parent_ids().collect();
+    tags.iter().find(|tag| parents.contains(&tag.commit))
 }
 
 fn manifests(
