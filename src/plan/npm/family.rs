@@ -30,11 +30,18 @@ const MODERN_EIGHT: Family = Family {
     why: "as before, with the npm that came with Node.js 18 first",
 };
 
-/// npm from 7.20 on, up to Node.js 16: at level 9 its zlib writes what the reference does.
+/// npm from 7.20 on, up to Node.js 16: at level 9 its zlib writes what the reference does, but
+/// for a few contents.
 const SIXTEEN: Family = Family {
     node: "16.20.2",
     npm: "8.19.4",
     why: "the gzip header says npm 7.10 or later, and the stream is the reference zlib's, as up to Node.js 16",
+};
+
+/// The same where the stream does not tell it.
+const SIXTEEN_AFTER_ALL: Family = Family {
+    why: "as the first, but on Node.js 16, whose stream is not always the reference zlib's",
+    ..SIXTEEN
 };
 
 /// npm 7.10 to 7.19, which pack a change log whatever `files` says.
@@ -143,11 +150,13 @@ pub(super) fn families(
         }
         Some(GzipMarks {
             xfl: 2, os: 255, ..
-        }) if unlisted(is_of_a_folder) => &[&MODERN_TEN, &MODERN, &MODERN_EIGHT],
+        }) if unlisted(is_of_a_folder) => {
+            &[&MODERN_TEN, &MODERN, &MODERN_EIGHT, &SIXTEEN_AFTER_ALL]
+        }
         Some(GzipMarks {
             xfl: 2, os: 255, ..
         })
-        | None => &[&MODERN, &MODERN_EIGHT],
+        | None => &[&MODERN, &MODERN_EIGHT, &SIXTEEN_AFTER_ALL],
         Some(GzipMarks {
             os: 255,
             reference_level: Some(_),
@@ -237,6 +246,22 @@ mod tests {
         assert_eq!(first(2, 255, Some(6), &[]), &MODERN);
         assert_eq!(first(0, 255, Some(6), &[]), &EARLY_SEVEN_REFERENCE);
         assert_eq!(first(0, 3, Some(6), &[]), &SIX_REFERENCE);
+    }
+
+    #[test]
+    fn what_the_stream_does_not_tell_may_be_of_an_earlier_node_all_the_same() {
+        let of = |reference_level| {
+            let marks = GzipMarks {
+                mtime: 0,
+                xfl: 2,
+                os: 255,
+                reference_level,
+                cargo_zlib: None,
+            };
+            families(Some(marks), &[], &[]).contains(&&SIXTEEN_AFTER_ALL)
+        };
+        assert!(of(None));
+        assert!(!of(Some(9)));
     }
 
     #[test]

