@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
+const DEFLATE: &str = include_str!("../src/plan/npm/deflate.cjs");
 const END: &str = include_str!("../src/plan/npm/end.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
@@ -247,4 +248,29 @@ fn a_manifest_ends_as_it_is_told_and_stays_else_what_it_was() {
         assert_eq!(ended(text, "none"), "{ }");
     }
     assert_eq!(ended("\u{feff}{}\r\n\n", "none"), "\u{feff}{}\r\n");
+}
+
+#[test]
+fn a_file_is_compressed_at_the_level_that_is_named_and_without_a_header() {
+    // Enough of it that a level shows.
+    let text: String = (0..40_000u32)
+        .map(|i| format!("{} ", i.wrapping_mul(2_654_435_761) >> 12))
+        .collect();
+    let dir = source(&[("deflate.cjs", DEFLATE), ("from", &text)]);
+    let stream = |level: &str| {
+        let status = Command::new("node")
+            .args(["deflate.cjs", "from", "to", level])
+            .current_dir(dir.path())
+            .status();
+        assert!(status.expect("node runs").success());
+        std::fs::read(dir.path().join("to")).expect("a stream")
+    };
+    let (slow, quick) = (stream("9"), stream("1"));
+    assert!(slow.len() < quick.len());
+    for stream in [slow, quick] {
+        let mut inflated = String::new();
+        let mut decoder = flate2::read::DeflateDecoder::new(stream.as_slice());
+        std::io::Read::read_to_string(&mut decoder, &mut inflated).expect("a raw stream");
+        assert_eq!(inflated, text);
+    }
 }

@@ -314,6 +314,16 @@ pub fn wanted_index(facts: &Facts<'_>) -> Vec<Purl> {
     }
 }
 
+/// The plan that compresses the file `content` of the source at a level with what packs by
+/// `plan`; none for ecosystems whose compressors remint can run itself, or where the plan does
+/// not say what packs.
+pub fn deflating(ecosystem: Ecosystem, plan: &Plan, content: &str, level: u8) -> Option<Plan> {
+    match ecosystem {
+        Ecosystem::Npm => npm::deflating(plan, content, level),
+        Ecosystem::Cargo | Ecosystem::Pypi => None,
+    }
+}
+
 /// The lock file that a plan took from the published artifact, where it did:
 /// its entries must be checked against the registry's index before the plan's
 /// outcome counts.

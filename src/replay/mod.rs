@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::model::{ArtifactKind, Compressor, DeflateFamily, ReplayedFact};
 use pax::Moment;
+pub use tarball::Uncompressed;
 
 /// The largest file that is replayed, as it is on disk and inflated: all of it is held in
 /// memory.
@@ -45,6 +46,15 @@ pub struct Replayed {
     pub facts: Vec<ReplayedFact>,
 }
 
+/// What came of it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The archive.
+    Whole(Replayed),
+    /// All of a tarball but its stream: what wrote the published one cannot be run here.
+    Uncompressed(Uncompressed),
+}
+
 /// The rebuilt file with the published file's metadata put on it; none where nothing was
 /// to be put on it, or what there is lies outside the bounds. `likely` is the compressor
 /// of an earlier version.
@@ -57,7 +67,7 @@ pub fn replay(
     kind: ArtifactKind,
     published_at: Option<Timestamp>,
     likely: Option<Compressor>,
-) -> io::Result<Option<Replayed>> {
+) -> io::Result<Option<Outcome>> {
     for path in [published, rebuilt] {
         if std::fs::metadata(path)?.len() > MAX_SIZE {
             return Ok(None);
@@ -68,16 +78,19 @@ pub fn replay(
         likely,
     };
     let (published, rebuilt) = (std::fs::read(published)?, std::fs::read(rebuilt)?);
-    let replayed = match kind {
+    let outcome = match kind {
         ArtifactKind::Crate | ArtifactKind::NpmTarball | ArtifactKind::Sdist => {
             tarball::replay(&published, &rebuilt, &bounds)
         }
         ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => {
-            wheel::replay(&published, &rebuilt, &bounds)
+            wheel::replay(&published, &rebuilt, &bounds).map(Outcome::Whole)
         }
         ArtifactKind::Other => None,
     };
-    Ok(replayed.filter(|replayed| !replayed.facts.is_empty()))
+    Ok(outcome.filter(|outcome| match outcome {
+        Outcome::Whole(replayed) => !replayed.facts.is_empty(),
+        Outcome::Uncompressed(_) => true,
+    }))
 }
 
 /// The level at which the reference zlib, as packagers call it, makes the very stream of

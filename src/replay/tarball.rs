@@ -6,7 +6,7 @@ use std::io::Read as _;
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::{Bounds, MAX_SIZE, Replayed, deflate, tar};
+use super::{Bounds, MAX_SIZE, Outcome, Replayed, deflate, tar};
 use crate::model::{Compressor, DeflateFamily, ReplayedFact};
 
 /// RFC 1952, section 2.3: the fixed header, and the trailer.
@@ -84,41 +84,97 @@ pub(super) fn cargo_zlib(bytes: &[u8]) -> Option<DeflateFamily> {
     })
 }
 
-pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Option<Replayed> {
+pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Option<Outcome> {
     let (theirs, ours) = (Gzip::read(published)?, Gzip::read(rebuilt)?);
     // A name is content: the build's own must be the published one already.
     if (theirs.name, theirs.header[3]) != (ours.name, ours.header[3]) {
         return None;
     }
     let mut facts = Vec::new();
-    let compressor = if theirs.stream == ours.stream {
-        None
+    let stream = if theirs.stream == ours.stream {
+        Stream::Same
     } else {
-        Some(deflate::identify(
-            &theirs.content,
-            theirs.stream,
-            bounds.likely,
-            |_| true,
-        )?)
+        deflate::identify(&theirs.content, theirs.stream, bounds.likely, |_| true)
+            .map_or(Stream::OfAnother, Stream::Of)
     };
     // The build's own compressor may have been the right one, over other metadata.
-    if let Some(compressor) = compressor
+    if let Stream::Of(compressor) = stream
         && deflate::compress(compressor, &ours.content)? != ours.stream
     {
         facts.push(ReplayedFact::Compressor(compressor));
     }
     let content = tar::replay(&theirs.content, &ours.content, bounds, &mut facts)?;
-    let mut bytes = header(theirs.header, ours.header, bounds, &mut facts)?;
-    bytes.extend_from_slice(ours.name);
-    match compressor {
-        Some(compressor) => bytes.extend(deflate::compress(compressor, &content)?),
-        None => bytes.extend_from_slice(ours.stream),
+    let mut before = header(theirs.header, ours.header, bounds, &mut facts)?;
+    before.extend_from_slice(ours.name);
+    let tar = Uncompressed {
+        before,
+        level: level_of(ours.header),
+        content,
+        facts,
+    };
+    match stream {
+        Stream::Same => Some(Outcome::Whole(tar.with(ours.stream))),
+        Stream::Of(compressor) => {
+            let stream = deflate::compress(compressor, &tar.content)?;
+            Some(Outcome::Whole(tar.with(&stream)))
+        }
+        // What compressed the rebuilt file would make the same of the same again.
+        Stream::OfAnother if tar.content == ours.content => None,
+        Stream::OfAnother => Some(Outcome::Uncompressed(tar)),
     }
-    let mut crc = Crc::new();
-    crc.update(&content);
-    bytes.extend_from_slice(&crc.sum().to_le_bytes());
-    bytes.extend_from_slice(&crc.amount().to_le_bytes());
-    Some(Replayed { bytes, facts })
+}
+
+/// What is known of the published stream.
+#[derive(Clone, Copy)]
+enum Stream {
+    /// The rebuilt file has the same.
+    Same,
+    /// What made it.
+    Of(Compressor),
+    /// Nothing that can be run here made it.
+    OfAnother,
+}
+
+/// A rebuilt tar with replayed metadata that nothing here can compress as it was published.
+#[derive(Debug)]
+pub struct Uncompressed {
+    /// What comes before the stream.
+    before: Vec<u8>,
+    level: u8,
+    content: Vec<u8>,
+    facts: Vec<ReplayedFact>,
+}
+
+impl Uncompressed {
+    /// The tar.
+    pub fn content(&self) -> &[u8] {
+        &self.content
+    }
+
+    /// The level at which the rebuilt file was compressed.
+    pub const fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// The archive with the tar as `stream`, which its reader must find out to be that.
+    pub fn with(self, stream: &[u8]) -> Replayed {
+        let mut bytes = self.before;
+        bytes.extend_from_slice(stream);
+        let mut crc = Crc::new();
+        crc.update(&self.content);
+        bytes.extend_from_slice(&crc.sum().to_le_bytes());
+        bytes.extend_from_slice(&crc.amount().to_le_bytes());
+        Replayed {
+            bytes,
+            facts: self.facts,
+        }
+    }
+}
+
+/// The level that a header tells: XFL is 2 for the slowest (RFC 1952, section 2.3.1), which
+/// zlib writes at level 9 alone, and packers take that or what zlib does unasked.
+fn level_of(header: &[u8]) -> u8 {
+    if header[8] == 2 { 9 } else { 6 }
 }
 
 /// The fixed header, with the published time, flags of effort and system.

@@ -1,10 +1,11 @@
 //! From a rebuilt file to a verdict: compared as it is, and where nothing but metadata
-//! differs, once more with the published metadata replayed. The only place that hands
+//! differs, once more with the published metadata replayed, which may first have to be
+//! compressed elsewhere (`deflate`). The only place that hands
 //! replayed facts to [`Verdict::of`], and only beside the comparison of the very file
 //! that they were put on. Reads files; imports `replay`, `compare` and `model`.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tempfile::NamedTempFile;
@@ -42,8 +43,45 @@ pub(super) enum Error {
     Replay(#[from] std::io::Error),
 }
 
+/// What a rebuilt file comes to.
+pub(super) enum Judged {
+    /// The verdict.
+    Settled(Verdict),
+    /// The verdict, unless a tar of the rebuilt file's comes to the published bytes.
+    Open(Box<Open>),
+}
+
+/// A verdict that stands where a tar with replayed metadata, compressed by what packed the
+/// rebuilt file, does not come to the published bytes.
+pub(super) struct Open {
+    verdict: Verdict,
+    tar: replay::Uncompressed,
+    published: PathBuf,
+    kind: ArtifactKind,
+    recovered: Vec<RecoveredFact>,
+}
+
+impl Open {
+    /// The tar.
+    pub(super) const fn tar(&self) -> &replay::Uncompressed {
+        &self.tar
+    }
+
+    /// The verdict where it could not be compressed.
+    pub(super) fn without(self) -> Verdict {
+        self.verdict
+    }
+
+    /// The verdict where this is its stream.
+    pub(super) fn with(self, stream: &[u8]) -> Result<Verdict, Error> {
+        let replayed = self.tar.with(stream);
+        let exact = exact(&self.published, replayed, self.kind, &self.recovered)?;
+        Ok(exact.unwrap_or(self.verdict))
+    }
+}
+
 /// The verdict on a rebuilt file.
-pub(super) fn judge(case: Case<'_>) -> Result<Verdict, Error> {
+pub(super) fn judge(case: Case<'_>) -> Result<Judged, Error> {
     let comparison = compare::compare(&Request {
         source: Some(case.tree),
         ..Request::new(case.published, case.rebuilt, case.kind)
@@ -51,22 +89,53 @@ pub(super) fn judge(case: Case<'_>) -> Result<Verdict, Error> {
     let only_metadata = comparison
         .differs()
         .is_some_and(|differs| differs.severity() == Severity::Metadata);
+    let mut left = None;
     if case.may_replay && only_metadata {
-        let replayed = replay::replay(
+        let outcome = replay::replay(
             case.published,
             case.rebuilt,
             case.kind,
             case.published_at,
             case.likely,
         )?;
-        if let Some(replay::Replayed { bytes, facts }) = replayed {
-            let mut file = NamedTempFile::new()?;
-            file.write_all(&bytes)?;
-            let again = compare::compare(&Request::new(case.published, file.path(), case.kind))?;
-            if let Comparison::Identical { .. } = again {
-                return Ok(Verdict::of(again, case.recovered, facts));
+        match outcome {
+            None => {}
+            Some(replay::Outcome::Uncompressed(tar)) => left = Some(tar),
+            Some(replay::Outcome::Whole(replayed)) => {
+                let exact = exact(case.published, replayed, case.kind, &case.recovered)?;
+                if let Some(verdict) = exact {
+                    return Ok(Judged::Settled(verdict));
+                }
             }
         }
     }
-    Ok(Verdict::of(comparison, case.recovered, Vec::new()))
+    let verdict = Verdict::of(comparison, case.recovered.clone(), Vec::new());
+    Ok(match left {
+        None => Judged::Settled(verdict),
+        Some(tar) => Judged::Open(Box::new(Open {
+            verdict,
+            tar,
+            published: case.published.to_owned(),
+            kind: case.kind,
+            recovered: case.recovered,
+        })),
+    })
+}
+
+/// The verdict on a replayed file that is the published one; none where it is not.
+fn exact(
+    published: &Path,
+    replayed: replay::Replayed,
+    kind: ArtifactKind,
+    recovered: &[RecoveredFact],
+) -> Result<Option<Verdict>, Error> {
+    let mut file = NamedTempFile::new()?;
+    file.write_all(&replayed.bytes)?;
+    let again = compare::compare(&Request::new(published, file.path(), kind))?;
+    Ok(match again {
+        Comparison::Identical { .. } => {
+            Some(Verdict::of(again, recovered.to_vec(), replayed.facts))
+        }
+        Comparison::Differs(_) => None,
+    })
 }

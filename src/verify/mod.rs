@@ -8,6 +8,7 @@
 
 mod artifact;
 mod cores;
+mod deflate;
 mod failure;
 mod inputs;
 mod judge;

@@ -89,13 +89,30 @@ impl Line {
                 &mut tried,
             )
             .await;
+        let outcome = match outcome {
+            Err(stopped) => Err(stopped),
+            Ok(rebuild) => {
+                tried.log = self.keep_log(subject.artifact(), number, &rebuild.log)?;
+                tried.phases = rebuild.phases;
+                tried.passed_over = rebuild.passed_over;
+                let file = rebuild.file.path;
+                self.judge(
+                    engine,
+                    subject,
+                    prepared,
+                    &candidate.plan,
+                    file,
+                    scratch.path(),
+                )
+                .await
+            }
+        };
         let millis = || u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         let verdict = match outcome {
             Err(Stopped::Cancelled) => {
                 tried.millis = millis();
                 return Ok(Tried::Stopped(tried));
             }
-            Err(Stopped::Decided(verdict)) => verdict,
             Err(Stopped::Failed {
                 stage,
                 failure,
@@ -104,13 +121,7 @@ impl Line {
                 tried.log = self.keep_log(subject.artifact(), number, &log)?;
                 Verdict::BuildFailed { stage, failure }
             }
-            Ok(rebuild) => {
-                tried.log = self.keep_log(subject.artifact(), number, &rebuild.log)?;
-                tried.phases = rebuild.phases;
-                tried.passed_over = rebuild.passed_over;
-                self.judge(subject, prepared, &candidate.plan, rebuild.file.path)
-                    .await
-            }
+            Ok(verdict) | Err(Stopped::Decided(verdict)) => verdict,
         };
         tried.millis = millis();
         let verdict = whole_source_or_why_not(&prepared.source, verdict);
@@ -207,11 +218,13 @@ impl Line {
     /// checked before agreement counts.
     async fn judge(
         &self,
+        engine: &Engine,
         subject: Subject<'_>,
         prepared: &Prepared,
         plan: &Plan,
         rebuilt: PathBuf,
-    ) -> Verdict {
+        scratch: &Path,
+    ) -> Result<Verdict, Stopped> {
         let artifact = subject.artifact();
         self.enter(&artifact.name, Station::Compare);
         let theirs = subject.published.file.path.clone();
@@ -219,7 +232,7 @@ impl Line {
         let published_at = artifact.published_at.map(|at| at.time);
         let (recovered, may_replay) = (plan.recovered.clone(), subject.request.replay);
         let likely = subject.learnt.and_then(Learnt::compressor);
-        let verdict = on_a_thread(move || {
+        let judged = on_a_thread(move || {
             judge::judge(judge::Case {
                 published: &theirs,
                 rebuilt: &rebuilt,
@@ -232,14 +245,20 @@ impl Line {
             })
         })
         .await
-        .unwrap_or_else(|error| failure::infra(&error));
+        .map_err(Stopped::farm)?;
+        let verdict = match judged {
+            judge::Judged::Settled(verdict) => verdict,
+            judge::Judged::Open(open) => {
+                self.deflate(engine, subject, plan, *open, scratch).await?
+            }
+        };
         if let Verdict::Reproduced { .. } | Verdict::Equivalent { .. } = verdict
             && let Some(lock) = plan::lock_file_of(plan)
             && let Err(refused) = lock::check(&self.registries, lock, plan.cutoff).await
         {
-            return refused;
+            return Ok(refused);
         }
-        verdict
+        Ok(verdict)
     }
 
     fn keep_log(
@@ -262,8 +281,8 @@ impl Line {
     }
 }
 
-/// Why a run left no rebuilt file.
-enum Stopped {
+/// Why a run left no rebuilt file, or none that was judged.
+pub(super) enum Stopped {
     /// On request.
     Cancelled,
     /// A step failed; its log is to be kept.
@@ -277,11 +296,11 @@ enum Stopped {
 }
 
 impl Stopped {
-    fn farm(error: impl std::error::Error) -> Self {
+    pub(super) fn farm(error: impl std::error::Error) -> Self {
         Self::Decided(failure::infra(&error))
     }
 
-    fn of_sandbox(error: sandbox::Error) -> Self {
+    pub(super) fn of_sandbox(error: sandbox::Error) -> Self {
         match error {
             sandbox::Error::Cancelled => Self::Cancelled,
             sandbox::Error::Build {

@@ -3,6 +3,7 @@
 //! those that make what the source does not hold.
 
 mod actions;
+mod deflate;
 mod end;
 mod family;
 mod hooks;
@@ -226,6 +227,8 @@ pub(super) fn wanted_tools(
     wanted.dedup();
     wanted
 }
+
+pub(super) use deflate::plan as deflating;
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     let served = |runner: &Runner| {

@@ -100,8 +100,8 @@ fn umask(stamps: &[MemberStamp]) -> Option<(u32, &'static str)> {
 }
 
 /// Where what is on the path is unpacked, and what packs where that is another.
-const RUNNER: (&str, &str) = ("tools/node", "tools/npm");
-const PACKER: (&str, &str) = ("tools/packing-node", "tools/packing-npm");
+pub(super) const RUNNER: (&str, &str) = ("tools/node", "tools/npm");
+pub(super) const PACKER: (&str, &str) = ("tools/packing-node", "tools/packing-npm");
 
 impl<'a> Packing<'a> {
     /// The candidate that runs these scripts, or none.
