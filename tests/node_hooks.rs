@@ -144,6 +144,32 @@ fn what_is_gone_of_yarns_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_the_manifest_asks_for_and_no_lock_file_has_is_resolved_anew() {
+    let manifest = r#"{"dependencies": {"unlocked": "^1.0.0"}}"#;
+    let lock = npm_lock("8.0.0");
+    let dir = source(&[("package.json", manifest), ("package-lock.json", &lock)]);
+    let (done, calls) = mend(dir.path(), &["ci", "--force"]);
+    assert!(done.status.success(), "{done:?}");
+    let locked = "kept-1.0.0.tgz\nother-8.0.0.tgz\n";
+    assert_eq!(
+        calls,
+        format!("call ci --force\n{locked}call install --no-save --force\n{locked}")
+    );
+    assert_eq!(read(dir.path(), "package-lock.json"), lock);
+
+    let dir = source(&[
+        ("package.json", manifest),
+        ("yarn.lock", "# yarn lockfile v1\n"),
+    ]);
+    let (done, calls) = mend(dir.path(), &["install", "--frozen-lockfile"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(
+        calls,
+        "call install --frozen-lockfile\ncall install --pure-lockfile\n"
+    );
+}
+
+#[test]
 fn where_nothing_is_gone_the_plan_without_it_would_come_to_the_same() {
     let dir = source(&[
         ("package.json", MANIFEST),

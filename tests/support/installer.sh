@@ -1,12 +1,25 @@
 #!/bin/sh
 # Stands in for npm or yarn: notes how it is called, which tarballs are locked then and what
 # is for development, and cannot have what is of version 9.0.0: it says so in the words of npm
-# where it is called with `ci`, and else in those of yarn.
+# where it is called with `ci`, and else in those of yarn. What it is to install by its lock file
+# alone may be nothing that no lock file has, as `unlocked`.
 {
   echo "call $*"
   grep -h -o -E '[a-z]+-[0-9.]+tgz' package-lock.json yarn.lock 2>/dev/null
   grep -o -E '"dev-[a-z]+"' package.json
 } >>calls
+if grep -q '"unlocked"' package.json; then
+  case "$*" in
+    ci*)
+      echo 'npm error `npm ci` can only install packages when your package.json and package-lock.json or npm-shrinkwrap.json are in sync.' >&2
+      exit 1
+      ;;
+    *--frozen-lockfile*)
+      echo 'error Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`.' >&2
+      exit 1
+      ;;
+  esac
+fi
 gone=$(grep -h -o -E '[a-z]+-9\.0\.0\.tgz' package-lock.json yarn.lock 2>/dev/null | head -n 1)
 [ -n "$gone" ] || exit 0
 case $1 in

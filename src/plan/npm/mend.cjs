@@ -1,5 +1,6 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
-// more is resolved anew within its range, and of what is for development, that is left out
+// more is resolved anew within its range, as is what the manifest asks for and the lock file does
+// not have (a workspace's other packages, say), and of what is for development, that is left out
 // which leads to something that no registry has (a git host's). Ends with an error where nothing
 // was gone, since then the plan without this came to the same. What it changes it puts back.
 "use strict";
@@ -11,6 +12,8 @@ const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 const MOST = 20;
 // As npm and yarn say it.
 const GONE = [/\b404\b.*\/-\/([^\s/"]+\.tgz)/, /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/];
+// Where the lock file does not have all that the manifest asks for, as npm and yarn say it.
+const STALE = /package\.json and package-lock\.json .*are in sync|lockfile needs to be updated/;
 
 // What no registry has, as a lock file says where it is from: a URL that is no registry's
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
@@ -135,9 +138,10 @@ function withoutForeign(lock) {
 let mended = leaveOut();
 let done = install();
 for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
-  const gone = GONE.map((said) => said.exec(done.stdout + done.stderr)).find(Boolean);
-  if (!gone) break;
-  for (const [name] of locks.filter(([name]) => name !== MANIFEST))
+  const said = done.stdout + done.stderr;
+  const gone = GONE.map((words) => words.exec(said)).find(Boolean);
+  if (!gone && (mended || !STALE.test(said))) break;
+  for (const [name] of locks.filter(([name]) => gone && name !== MANIFEST))
     fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), gone[1]));
   if (!mended) loosen();
   mended = true;
