@@ -73,6 +73,7 @@ fn hints(purl: &str) -> SourceHints {
         directory: None,
         dirty: false,
         files: BTreeSet::new(),
+        manifest: None,
     }
 }
 
@@ -413,6 +414,49 @@ fn a_tag_one_commit_before_the_version_was_written_leads_to_the_commit_that_wrot
     let told = "tag v1.0.0 names the version and is the commit before";
     assert!(says(&evidence, told), "{evidence:?}");
     assert!(says(&evidence, "the one that set it"), "{evidence:?}");
+}
+
+#[test]
+fn a_tag_that_was_made_after_publishing_leads_to_the_commit_with_the_published_manifest() {
+    let mut s = Situation::new();
+    let manifest = |more: &str| format!(r#"{{"name":"x","version":"1.0.0"{more}}}"#);
+    let (first, second) = (manifest(""), manifest(r#","private":false"#));
+    let published = s.upstream.commit(&[("package.json", Text(&first))]);
+    let tagged = s.upstream.commit(&[("package.json", Text(&second))]);
+    s.upstream.tag("v1.0.0", tagged);
+    let located = |manifest: Option<&str>| {
+        let mut hints = hints("pkg:npm/x@1.0.0");
+        hints.manifest = manifest.map(blob);
+        hints.files = hints.manifest.into_iter().collect();
+        s.locate(&hints).expect("found")
+    };
+    let (git, evidence) = located(Some(&first));
+    assert_eq!((git.commit, git.tag), (id(published), None));
+    let told = format!("tag v1.0.0 names the version and is another commit, {tagged}");
+    assert!(says(&evidence, &told), "{evidence:?}");
+    // Where the tag holds it, or nothing does, as publishing may change it, the tag is right.
+    for manifest in [Some(second.as_str()), Some("{}"), None] {
+        let (git, _) = located(manifest);
+        assert_eq!(git.commit, id(tagged), "{manifest:?}");
+        assert_eq!(git.tag.as_deref(), Some("v1.0.0"));
+    }
+}
+
+#[test]
+fn a_published_manifest_that_only_a_fork_holds_does_not_move_the_source() {
+    let mut s = Situation::new();
+    let own = r#"{"name":"x","version":"1.0.0"}"#;
+    let other = r#"{"name":"x","version":"1.0.0","private":false}"#;
+    let tagged = s.upstream.commit(&[("package.json", Text(own))]);
+    s.upstream.tag("v1.0.0", tagged);
+    let fork = s
+        .upstream
+        .commit_on(Some(tagged), &[("package.json", Text(other))]);
+    s.upstream.set("refs/pull/1/head", fork);
+    let mut hints = hints("pkg:npm/x@1.0.0");
+    hints.manifest = Some(blob(other));
+    hints.files = hints.manifest.into_iter().collect();
+    assert_eq!(s.locate(&hints).expect("found").0.commit, id(tagged));
 }
 
 #[test]

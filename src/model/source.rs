@@ -161,6 +161,8 @@ pub struct SourceHints {
     pub dirty: bool,
     /// The artifact's files that may be copies of the source's.
     pub files: BTreeSet<BlobId>,
+    /// Of these the manifest, where packing copies it as it is.
+    pub manifest: Option<BlobId>,
 }
 
 /// A commit of a git repository.

@@ -270,6 +270,14 @@ pub fn wanted_member(ecosystem: Ecosystem, name: &str) -> bool {
     }
 }
 
+/// The member that is the source's manifest, where packing copies it as it is.
+pub const fn copied_manifest(ecosystem: Ecosystem) -> Option<&'static str> {
+    match ecosystem {
+        Ecosystem::Npm => Some("package.json"),
+        Ecosystem::Cargo | Ecosystem::Pypi => None,
+    }
+}
+
 /// The artifact of the same release whose members tell what made this one, where it does not
 /// say so itself. The caller reads them and hands them back in [`Facts::companion`].
 pub fn wanted_companion<'a>(release: &'a Release, artifact: &Artifact) -> Option<&'a Artifact> {

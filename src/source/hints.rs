@@ -59,6 +59,7 @@ pub fn hints_from(
         directory: own.directory,
         dirty: own.dirty,
         files: BTreeSet::new(),
+        manifest: None,
     })
 }
 

@@ -4,37 +4,23 @@
 //! evidence, so that a reader sees what the answer rests on; what does not hold
 //! is an error and never a guess.
 
-use std::cmp::Reverse;
-use std::collections::BTreeSet;
-
 use git2::Oid;
 
 use super::Error;
-use super::history::{self, Released};
 use super::locate::Candidate;
 use super::manifest::{Folders, Found, Manifests};
 use super::reach::{MAX_WALK, Reach, reach, reach_of_tree};
 use super::repository::Opened;
-use super::tags::{self, TagRank};
+use super::tagged::{VersionTag, settle_tag, version_tags};
 use crate::model::{CommitId, Evidence, EvidenceKind, GitSource, Source, SourceHints, printable};
-
-/// A tag that names the version.
-struct VersionTag {
-    name: String,
-    commit: Oid,
-    rank: TagRank,
-}
 
 /// What the ladder found in one repository.
 pub(super) struct Settled {
-    commit: Oid,
-    tag: Option<String>,
-    found: Found,
-    evidence: Vec<Evidence>,
+    pub(super) commit: Oid,
+    pub(super) tag: Option<String>,
+    pub(super) found: Found,
+    pub(super) evidence: Vec<Evidence>,
 }
-
-/// How many tags an error names as those that are there.
-const SHOWN_TAGS: usize = 5;
 
 pub(super) fn cannot_read(candidate: &Candidate, reason: String) -> Error {
     Error::CannotRead {
@@ -131,7 +117,7 @@ const fn is_note(kind: EvidenceKind) -> bool {
 
 /// Whether the copy is upstream's present state and all of it, so that what is missing from
 /// it is missing there.
-fn is_whole(opened: &Opened) -> bool {
+pub(super) fn is_whole(opened: &Opened) -> bool {
     opened.fresh && opened.stale.is_none() && !opened.git.is_shallow()
 }
 
@@ -213,154 +199,16 @@ fn settle_commit(
     })
 }
 
-/// A tag whose manifest is the release's.
-struct Agreeing<'t> {
-    tag: &'t VersionTag,
-    found: Found,
-    /// How many of the artifact's files its commit holds; counted where tags of several
-    /// commits agree, since a release may have been tagged twice.
-    files: usize,
-}
-
 /// What a manifest must say.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
+pub(super) enum Asked {
     /// The release's version.
     Version,
     /// Any, where the commit says that publishing writes the release's in.
     VersionOrWriter,
 }
 
-/// The tags whose manifests agree, in their order, and why the first of the others does not.
-fn agreeing<'t>(
-    opened: &Opened,
-    hints: &SourceHints,
-    at: &Candidate,
-    tags: &'t [VersionTag],
-    asked: Asked,
-) -> Result<(Vec<Agreeing<'t>>, Option<Error>), Error> {
-    let (mut agreeing, mut contradiction) = (Vec::new(), None);
-    for tag in tags {
-        let commit = opened
-            .git
-            .find_commit(tag.commit)
-            .map_err(|e| cannot_read(at, e.message().to_owned()))?;
-        match manifests(opened, hints, at, &commit, asked) {
-            Ok(found) => agreeing.push(Agreeing {
-                tag,
-                found,
-                files: 0,
-            }),
-            Err(error) => {
-                contradiction.get_or_insert(error);
-            }
-        }
-    }
-    let commits: BTreeSet<Oid> = agreeing.iter().map(|one| one.tag.commit).collect();
-    if commits.len() > 1 {
-        for one in &mut agreeing {
-            one.files = history::files_in(&opened.git, one.tag.commit, &hints.files)
-                .map_err(Error::incomplete(&at.target.shown))?;
-        }
-    }
-    Ok((agreeing, contradiction))
-}
-
-/// No commit was named: the best tag whose manifest agrees, or else what the history says.
-fn settle_tag(
-    opened: &Opened,
-    hints: &SourceHints,
-    at: &Candidate,
-    tags: &[VersionTag],
-) -> Result<Settled, Error> {
-    let (mut found, contradiction) = agreeing(opened, hints, at, tags, Asked::Version)?;
-    if found.is_empty() {
-        (found, _) = agreeing(opened, hints, at, tags, Asked::VersionOrWriter)?;
-    }
-    let agreeing = found;
-    // The first of equals: they are in the order of their rank.
-    let best = agreeing.iter().min_by_key(|tag| Reverse(tag.files));
-    if let Some(best) = best {
-        let mut list = vec![evidence(
-            EvidenceKind::TagMatch,
-            format!("tag {} names the version", printable(&best.tag.name, false)),
-        )];
-        for other in tags.iter().filter(|tag| tag.commit != best.tag.commit) {
-            let why = match agreeing.iter().find(|one| one.tag.name == other.name) {
-                None => "its manifest does not agree".to_owned(),
-                Some(one) if one.files < best.files => format!(
-                    "it holds {} of the artifact's files, and the one that was taken {}",
-                    one.files, best.files
-                ),
-                Some(_) => "it ranks lower".to_owned(),
-            };
-            list.push(evidence(
-                EvidenceKind::TagMatch,
-                format!(
-                    "tag {} names the version too and is another commit, {}; {why}",
-                    printable(&other.name, false),
-                    other.commit
-                ),
-            ));
-        }
-        list.push(evidence(
-            EvidenceKind::Reachable,
-            vouched(opened, at, best.tag.commit, Wanted::Commit)?,
-        ));
-        return Ok(Settled {
-            commit: best.tag.commit,
-            tag: Some(best.tag.name.clone()),
-            found: best.found.clone(),
-            evidence: list,
-        });
-    }
-    // In an old or cut-off copy the tag may only be missing.
-    let released = if is_whole(opened) {
-        history::released(&opened.git, hints, at)?
-    } else {
-        None
-    };
-    let released = match (released, contradiction) {
-        (Some(released), None) => released,
-        // A tag that names the version and another manifest is a contradiction, not a gap; but
-        // where the very next commit declares the version, it was tagged before it was written.
-        (Some(released), Some(error)) => match tagged_before(opened, &released, tags) {
-            None => return Err(error),
-            Some(tag) => {
-                let mut released = released;
-                released.evidence.push(evidence(
-                    EvidenceKind::TagMatch,
-                    format!(
-                        "tag {} names the version and is the commit before",
-                        printable(&tag.name, false)
-                    ),
-                ));
-                released
-            }
-        },
-        (None, Some(error)) => return Err(error),
-        (None, None) => return Err(no_tag(opened, hints, at)?),
-    };
-    Ok(Settled {
-        commit: released.commit,
-        tag: None,
-        found: released.found,
-        evidence: released.evidence,
-    })
-}
-
-/// The tag that is on a parent of the released commit.
-fn tagged_before<'t>(
-    opened: &Opened,
-    released: &Released,
-    tags: &'t [VersionTag],
-) -> Option<&'t VersionTag> {
-    let commit = opened.git.find_commit(released.commit).ok()?;
-    let parents: Vec<Oid> = commit.parent_ids().collect();
-    tags.iter().find(|tag| parents.contains(&tag.commit))
-}
-
-fn manifests(
+pub(super) fn manifests(
     opened: &Opened,
     hints: &SourceHints,
     at: &Candidate,
@@ -380,7 +228,7 @@ fn manifests(
 
 /// What upstream must have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     /// The commit itself.
     Commit,
     /// The commit, or one of the very same files.
@@ -397,7 +245,12 @@ const fn wanted_of(kind: EvidenceKind) -> Wanted {
 }
 
 /// What leads to the commit, for a person.
-fn vouched(opened: &Opened, at: &Candidate, commit: Oid, wanted: Wanted) -> Result<String, Error> {
+pub(super) fn vouched(
+    opened: &Opened,
+    at: &Candidate,
+    commit: Oid,
+    wanted: Wanted,
+) -> Result<String, Error> {
     let mut reached = reach(&opened.git, commit);
     if matches!(
         (&reached, wanted),
@@ -431,67 +284,6 @@ fn vouched(opened: &Opened, at: &Candidate, commit: Oid, wanted: Wanted) -> Resu
     Ok(match &opened.stale {
         Some(reason) => format!("{by}, in an older copy ({reason})"),
         None => by,
-    })
-}
-
-/// Every tag that names the version, best first.
-fn version_tags(opened: &Opened, hints: &SourceHints) -> Result<Vec<VersionTag>, Error> {
-    let doing = "reading the tags";
-    let mut found = Vec::new();
-    for reference in opened
-        .git
-        .references_glob("refs/tags/*")
-        .map_err(Error::git(doing))?
-    {
-        let reference = reference.map_err(Error::git(doing))?;
-        let Some(name) = tag_name(&reference) else {
-            continue;
-        };
-        if let Some(rank) = tags::rank(&name, &hints.purl)
-            && let Ok(commit) = reference.peel_to_commit()
-        {
-            found.push(VersionTag {
-                name,
-                commit: commit.id(),
-                rank,
-            });
-        }
-    }
-    found.sort_by(|a, b| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
-    Ok(found)
-}
-
-/// The short name of a tag; tags that are not text name no version.
-pub(super) fn tag_name(reference: &git2::Reference<'_>) -> Option<String> {
-    let name = std::str::from_utf8(reference.name_bytes()).ok()?;
-    name.strip_prefix("refs/tags/").map(str::to_owned)
-}
-
-fn no_tag(opened: &Opened, hints: &SourceHints, at: &Candidate) -> Result<Error, Error> {
-    let mut names = Vec::new();
-    for reference in opened
-        .git
-        .references_glob("refs/tags/*")
-        .map_err(Error::git("reading the tags"))?
-        .flatten()
-    {
-        names.extend(tag_name(&reference));
-    }
-    let last: Vec<_> = names
-        .iter()
-        .rev()
-        .take(SHOWN_TAGS)
-        .map(|name| printable(name, false))
-        .collect();
-    Ok(Error::NoTag {
-        repository: at.target.shown.clone(),
-        version: hints.purl.version().map_or("", |v| v.as_str()).to_owned(),
-        tried: tags::forms(&hints.purl),
-        present: if names.is_empty() {
-            "it has no tags".into()
-        } else {
-            format!("it has {} tags, such as {}", names.len(), last.join(", "))
-        },
     })
 }
 

@@ -29,6 +29,7 @@ mod repository;
 mod sdist;
 mod stamp;
 mod submodule;
+mod tagged;
 mod tags;
 mod transport;
 mod tree;

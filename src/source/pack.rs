@@ -12,7 +12,7 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::Error;
 use super::deadline::Deadline;
-use super::ladder::tag_name;
+use super::tagged::tag_name;
 use crate::model::Sha256Digest;
 use crate::store;
 

@@ -121,6 +121,8 @@ impl Line {
         let mut hints =
             source::hints_from(subject.release, &published.members, &published.provenance)?;
         hints.files = source_files(subject);
+        hints.manifest = plan::copied_manifest(subject.release.purl.ecosystem())
+            .and_then(|name| Some(published.contents.get(name)?.blob));
         if let Some(recipe) = recipe {
             tree::apply_recipe_source(&mut hints, &recipe.source);
         }

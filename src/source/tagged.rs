@@ -1,0 +1,274 @@
+//! The ladder where no commit is named: the best tag whose manifest agrees, or what the history
+//! says.
+//!
+//! Reads an open repository and decides, as `ladder` does. A tag whose manifest is another
+//! version's is a contradiction and no gap, and no answer is without a commit that declares name
+//! and version, or one that says what writes the version in.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+use git2::Oid;
+
+use super::Error;
+use super::history::{self, Released};
+use super::ladder::{Asked, Settled, Wanted, cannot_read, evidence, is_whole, manifests, vouched};
+use super::locate::Candidate;
+use super::manifest::Found;
+use super::repository::Opened;
+use super::tags::{self, TagRank};
+use crate::model::{EvidenceKind, SourceHints, printable};
+
+/// A tag that names the version.
+pub(super) struct VersionTag {
+    pub(super) name: String,
+    pub(super) commit: Oid,
+    rank: TagRank,
+}
+
+/// How many tags an error names as those that are there.
+const SHOWN_TAGS: usize = 5;
+
+/// A tag whose manifest is the release's.
+struct Agreeing<'t> {
+    tag: &'t VersionTag,
+    found: Found,
+    /// How many of the artifact's files its commit holds; counted where tags of several
+    /// commits agree, since a release may have been tagged twice.
+    files: usize,
+}
+
+/// The tags whose manifests agree, in their order, and why the first of the others does not.
+fn agreeing<'t>(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tags: &'t [VersionTag],
+    asked: Asked,
+) -> Result<(Vec<Agreeing<'t>>, Option<Error>), Error> {
+    let (mut agreeing, mut contradiction) = (Vec::new(), None);
+    for tag in tags {
+        let commit = opened
+            .git
+            .find_commit(tag.commit)
+            .map_err(|e| cannot_read(at, e.message().to_owned()))?;
+        match manifests(opened, hints, at, &commit, asked) {
+            Ok(found) => agreeing.push(Agreeing {
+                tag,
+                found,
+                files: 0,
+            }),
+            Err(error) => {
+                contradiction.get_or_insert(error);
+            }
+        }
+    }
+    let commits: BTreeSet<Oid> = agreeing.iter().map(|one| one.tag.commit).collect();
+    if commits.len() > 1 {
+        for one in &mut agreeing {
+            one.files = history::files_in(&opened.git, one.tag.commit, &hints.files)
+                .map_err(Error::incomplete(&at.target.shown))?;
+        }
+    }
+    Ok((agreeing, contradiction))
+}
+
+/// No commit was named: the best tag whose manifest agrees, or else what the history says.
+pub(super) fn settle_tag(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tags: &[VersionTag],
+) -> Result<Settled, Error> {
+    let (mut found, contradiction) = agreeing(opened, hints, at, tags, Asked::Version)?;
+    if found.is_empty() {
+        (found, _) = agreeing(opened, hints, at, tags, Asked::VersionOrWriter)?;
+    }
+    let agreeing = found;
+    // The first of equals: they are in the order of their rank.
+    let best = agreeing.iter().min_by_key(|tag| Reverse(tag.files));
+    if let Some(best) = best {
+        if let Some(settled) = packed_elsewhere(opened, hints, at, best.tag)? {
+            return Ok(settled);
+        }
+        let mut list = vec![evidence(
+            EvidenceKind::TagMatch,
+            format!("tag {} names the version", printable(&best.tag.name, false)),
+        )];
+        for other in tags.iter().filter(|tag| tag.commit != best.tag.commit) {
+            let why = match agreeing.iter().find(|one| one.tag.name == other.name) {
+                None => "its manifest does not agree".to_owned(),
+                Some(one) if one.files < best.files => format!(
+                    "it holds {} of the artifact's files, and the one that was taken {}",
+                    one.files, best.files
+                ),
+                Some(_) => "it ranks lower".to_owned(),
+            };
+            list.push(evidence(
+                EvidenceKind::TagMatch,
+                format!(
+                    "tag {} names the version too and is another commit, {}; {why}",
+                    printable(&other.name, false),
+                    other.commit
+                ),
+            ));
+        }
+        list.push(evidence(
+            EvidenceKind::Reachable,
+            vouched(opened, at, best.tag.commit, Wanted::Commit)?,
+        ));
+        return Ok(Settled {
+            commit: best.tag.commit,
+            tag: Some(best.tag.name.clone()),
+            found: best.found.clone(),
+            evidence: list,
+        });
+    }
+    // In an old or cut-off copy the tag may only be missing.
+    let released = if is_whole(opened) {
+        history::released(&opened.git, hints, at)?
+    } else {
+        None
+    };
+    let released = match (released, contradiction) {
+        (Some(released), None) => released,
+        // A tag that names the version and another manifest is a contradiction, not a gap; but
+        // where the very next commit declares the version, it was tagged before it was written.
+        (Some(released), Some(error)) => match tagged_before(opened, &released, tags) {
+            None => return Err(error),
+            Some(tag) => {
+                let mut released = released;
+                released.evidence.push(evidence(
+                    EvidenceKind::TagMatch,
+                    format!(
+                        "tag {} names the version and is the commit before",
+                        printable(&tag.name, false)
+                    ),
+                ));
+                released
+            }
+        },
+        (None, Some(error)) => return Err(error),
+        (None, None) => return Err(no_tag(opened, hints, at)?),
+    };
+    Ok(Settled {
+        commit: released.commit,
+        tag: None,
+        found: released.found,
+        evidence: released.evidence,
+    })
+}
+
+/// What the history says where the tag's commit does not hold the published manifest and
+/// another commit of the version does: it was tagged after it was published, or anew.
+fn packed_elsewhere(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tag: &VersionTag,
+) -> Result<Option<Settled>, Error> {
+    let Some(manifest) = hints.manifest.filter(|_| is_whole(opened)) else {
+        return Ok(None);
+    };
+    let wanted = BTreeSet::from([manifest]);
+    let holds = |commit| {
+        let found = history::files_in(&opened.git, commit, &wanted);
+        found.map_err(Error::incomplete(&at.target.shown))
+    };
+    if holds(tag.commit)? > 0 {
+        return Ok(None);
+    }
+    let Some(released) = history::released(&opened.git, hints, at)? else {
+        return Ok(None);
+    };
+    if holds(released.commit)? == 0 {
+        return Ok(None);
+    }
+    let mut evidence_list = released.evidence;
+    evidence_list.push(evidence(
+        EvidenceKind::TagMatch,
+        format!(
+            "tag {} names the version and is another commit, {}, which does not hold the published manifest",
+            printable(&tag.name, false),
+            tag.commit
+        ),
+    ));
+    Ok(Some(Settled {
+        commit: released.commit,
+        tag: None,
+        found: released.found,
+        evidence: evidence_list,
+    }))
+}
+
+/// The tag that is on a parent of the released commit.
+fn tagged_before<'t>(
+    opened: &Opened,
+    released: &Released,
+    tags: &'t [VersionTag],
+) -> Option<&'t VersionTag> {
+    let commit = opened.git.find_commit(released.commit).ok()?;
+    let parents: Vec<Oid> = commit.parent_ids().collect();
+    tags.iter().find(|tag| parents.contains(&tag.commit))
+}
+
+/// Every tag that names the version, best first.
+pub(super) fn version_tags(opened: &Opened, hints: &SourceHints) -> Result<Vec<VersionTag>, Error> {
+    let doing = "reading the tags";
+    let mut found = Vec::new();
+    for reference in opened
+        .git
+        .references_glob("refs/tags/*")
+        .map_err(Error::git(doing))?
+    {
+        let reference = reference.map_err(Error::git(doing))?;
+        let Some(name) = tag_name(&reference) else {
+            continue;
+        };
+        if let Some(rank) = tags::rank(&name, &hints.purl)
+            && let Ok(commit) = reference.peel_to_commit()
+        {
+            found.push(VersionTag {
+                name,
+                commit: commit.id(),
+                rank,
+            });
+        }
+    }
+    found.sort_by(|a, b| (a.rank, &a.name).cmp(&(b.rank, &b.name)));
+    Ok(found)
+}
+
+/// The short name of a tag; tags that are not text name no version.
+pub(super) fn tag_name(reference: &git2::Reference<'_>) -> Option<String> {
+    let name = std::str::from_utf8(reference.name_bytes()).ok()?;
+    name.strip_prefix("refs/tags/").map(str::to_owned)
+}
+
+fn no_tag(opened: &Opened, hints: &SourceHints, at: &Candidate) -> Result<Error, Error> {
+    let mut names = Vec::new();
+    for reference in opened
+        .git
+        .references_glob("refs/tags/*")
+        .map_err(Error::git("reading the tags"))?
+        .flatten()
+    {
+        names.extend(tag_name(&reference));
+    }
+    let last: Vec<_> = names
+        .iter()
+        .rev()
+        .take(SHOWN_TAGS)
+        .map(|name| printable(name, false))
+        .collect();
+    Ok(Error::NoTag {
+        repository: at.target.shown.clone(),
+        version: hints.purl.version().map_or("", |v| v.as_str()).to_owned(),
+        tried: tags::forms(&hints.purl),
+        present: if names.is_empty() {
+            "it has no tags".into()
+        } else {
+            format!("it has {} tags, such as {}", names.len(), last.join(", "))
+        },
+    })
+}
