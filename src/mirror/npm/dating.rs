@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 /// First stable releases of TypeScript (TypeScript, "Release Notes" and the posts that
 /// announce them), by minor version.
-const TYPESCRIPT: [((u64, u64), Date); 36] = [
+const TYPESCRIPT: [((u64, u64), Date); 40] = [
     ((2, 0), date(2016, 9, 22)),
     ((2, 1), date(2016, 12, 7)),
     ((2, 2), date(2017, 2, 22)),
@@ -51,11 +51,15 @@ const TYPESCRIPT: [((u64, u64), Date); 36] = [
     ((5, 3), date(2023, 11, 20)),
     ((5, 4), date(2024, 3, 6)),
     ((5, 5), date(2024, 6, 20)),
+    ((5, 6), date(2024, 9, 9)),
+    ((5, 7), date(2024, 11, 22)),
+    ((5, 8), date(2025, 2, 28)),
+    ((5, 9), date(2025, 8, 1)),
 ];
 
 /// First releases of Node.js (Node.js, "Release Working Group", `README.md`, "Release
 /// schedule"), by major version.
-const NODE: [(u64, Date); 16] = [
+const NODE: [(u64, Date); 18] = [
     (8, date(2017, 5, 30)),
     (9, date(2017, 10, 31)),
     (10, date(2018, 4, 24)),
@@ -72,6 +76,8 @@ const NODE: [(u64, Date); 16] = [
     (21, date(2023, 10, 17)),
     (22, date(2024, 4, 24)),
     (23, date(2024, 10, 16)),
+    (24, date(2025, 5, 6)),
+    (25, date(2025, 10, 15)),
 ];
 
 /// For how many years Definitely Typed holds its packages to a TypeScript (its `README.md`,
@@ -242,7 +248,7 @@ mod tests {
             json!({"4.9.5": {}, "5.0.0-dev.20221108": {}, "99.0.0": {}}),
         );
         assert_eq!(own["4.9.5"], "2022-11-15");
-        assert_eq!(own["99.0.0"], "2024-06-20");
+        assert_eq!(own["99.0.0"], "2025-08-01");
         // It begins no earlier than the major version before.
         assert_eq!(own["5.0.0-dev.20221108"], "2022-11-15");
         let types = days("@types/node", json!({"18.0.1": {}}));

@@ -6,6 +6,7 @@ mod actions;
 mod deflate;
 mod end;
 mod family;
+mod folder;
 mod hooks;
 mod install;
 mod lists;

@@ -1,12 +1,13 @@
 //! The commands that pack a package: tools put in place, dependencies installed from
 //! the mirror, scripts and the packer without network. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::checkout::Checkout;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
 use super::end;
+use super::folder;
 use super::hooks::{self, hooks};
 use super::install::{Installer, MEND, MEND_FILE, words};
 use super::lists;
@@ -139,7 +140,7 @@ impl<'a> Packing<'a> {
         let locked = scripts
             .as_ref()
             .is_some_and(|scripts| scripts.install.lock.is_some());
-        let prepare = scripts.as_ref().map_or_else(Vec::new, |scripts| {
+        let mut prepare = scripts.as_ref().map_or_else(Vec::new, |scripts| {
             why("plan.prepare", scripts.why_installed());
             scripts.prepare(&cwd)
         });
@@ -271,6 +272,17 @@ impl<'a> Packing<'a> {
         let (cutoff, dated_by, about) = as_of.cutoff(facts, locked);
         if let (Some(about), true) = (about, cutoff.is_some()) {
             why("plan.cutoff", about.to_owned());
+        }
+        if scripts.is_some() {
+            let folders = inputs.iter().map(|input| input.unpack_to.as_str());
+            let beside = files.keys().map(String::as_str).chain(folders);
+            let taken: BTreeSet<&str> = beside.filter_map(|path| path.split('/').next()).collect();
+            let renamed = folder::renamed(facts.source, |name| taken.contains(name));
+            if !renamed.is_empty() {
+                let about = reasons.entry("plan.prepare".to_owned()).or_default();
+                about.push_str("\nthe source's folder has the repository's name, as a clone has");
+            }
+            prepare.splice(0..0, renamed);
         }
         // npm sets the executable bit of a package's programs by itself, so that its absence
         // elsewhere tells nothing of the checkout (npm documentation, "package.json", `bin`).

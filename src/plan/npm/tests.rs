@@ -3,9 +3,14 @@
 use super::super::Error;
 use super::super::testing::Situation;
 use super::*;
-use crate::model::{InputOrigin, RecoveredFact, Source};
+use crate::model::{InputOrigin, Plan, RecoveredFact, Source, Step};
 use crate::plan::FileEnds;
 use crate::store::archive::LineEnds;
+
+/// What prepares beyond the name of the source's folder.
+fn installing(plan: &Plan) -> Vec<&Step> {
+    plan.prepare.iter().filter(|step| step.cwd != ".").collect()
+}
 
 fn last_step(candidate: &Candidate) -> &[String] {
     &candidate.plan.build.last().expect("a step").run
@@ -95,7 +100,7 @@ fn a_package_with_scripts_is_packed_without_them_first_and_then_from_its_lock_fi
     let found = situation.candidates().expect("plans");
     assert!(found[0].plan.prepare.is_empty());
     let last = found.last().expect("plans");
-    assert!(last.plan.prepare[0].run.contains(&"ci".to_owned()));
+    assert!(installing(&last.plan)[0].run.contains(&"ci".to_owned()));
     let prepare = ["npm", "run", "prepare"].map(str::to_owned);
     assert!(last.plan.build.iter().any(|step| step.run == prepare));
     assert_eq!(last.plan.cutoff, None);
@@ -105,7 +110,7 @@ fn a_package_with_scripts_is_packed_without_them_first_and_then_from_its_lock_fi
     situation.published("2023-11-15T08:00:00Z");
     let found = situation.candidates().expect("plans");
     let last = &found.last().expect("plans").plan;
-    assert!(last.prepare[0].run.contains(&"install".to_owned()));
+    assert!(installing(last)[0].run.contains(&"install".to_owned()));
     assert!(last.cutoff.is_some());
 }
 
@@ -133,7 +138,7 @@ fn a_build_script_comes_before_what_publishing_runs_and_is_then_left_out() {
     // Once more as of each other day, and then with the scripts of what was installed, which no
     // lock file rules out.
     assert_eq!(scripts[2..], [(true, true); 3]);
-    assert_eq!(found.last().expect("plans").plan.prepare.len(), 2);
+    assert_eq!(installing(&found.last().expect("plans").plan).len(), 2);
 }
 
 #[test]
@@ -169,7 +174,7 @@ fn a_workspace_is_installed_at_its_root_and_packed_in_the_package() {
     situation.tree_file("/package-lock.json", "{}");
     let found = situation.candidates().expect("plans");
     let plan = &found.last().expect("plans").plan;
-    assert_eq!(plan.prepare[0].cwd, "src");
+    assert_eq!(installing(plan)[0].cwd, "src");
     assert_eq!(plan.build[0].cwd, "src/packages/demo");
 }
 
@@ -274,14 +279,14 @@ fn a_build_without_a_lock_file_is_dated_by_manifests_where_the_registrys_time_is
         let is_mended = |plan: &crate::model::Plan| plan.files.contains_key("mend.cjs");
         let built = plans
             .iter()
-            .filter(|found| found.plan.prepare.len() == 1 && !is_mended(&found.plan));
+            .filter(|found| installing(&found.plan).len() == 1 && !is_mended(&found.plan));
         built
             .map(|Candidate { plan, .. }| {
                 let by_manifests = plan.dated_by == DatedBy::Manifests;
                 // Whatever is not as of the release says so.
                 let is_undated = plan.recovered.contains(&RecoveredFact::Undated);
                 assert_eq!(is_undated, by_manifests || (plan.cutoff.is_none() && !lock));
-                let words = &plan.prepare[0].run;
+                let words = &installing(plan)[0].run;
                 let is_raised = words.contains(&"typescript@5.2.2".to_owned());
                 (plan.cutoff.is_some(), by_manifests, is_raised)
             })
@@ -462,6 +467,28 @@ fn a_package_without_scripts_is_built_from_its_repositorys_root() {
         steps(r#"{"scripts":{"prepare":"y"}}"#),
         step("npm run prepare", "src/packages/demo")
     );
+}
+
+#[test]
+fn scripts_run_in_a_folder_with_the_repositorys_name_and_packing_alone_does_not_ask() {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", r#"{"scripts":{"build":"x"}}"#);
+    let plans = situation.candidates().expect("plans");
+    let names = |plan: &Plan| -> Vec<String> {
+        let steps = plan.prepare.iter().filter(|step| step.cwd == ".");
+        steps.map(|step| step.run.join(" ")).collect()
+    };
+    assert!(plans[0].plan.prepare.is_empty());
+    let last = plans.last().expect("one");
+    assert_eq!(names(&last.plan), ["mv src demo", "ln -s demo src"]);
+    assert_eq!(last.plan.prepare[0].cwd, ".");
+    assert!(last.reasons["plan.prepare"].contains("the repository's name"));
+    // A name that the plan needs for something else.
+    if let Source::Git { git, .. } = &mut situation.source {
+        git.repository = "https://git.example/o/bin".into();
+    }
+    let plans = situation.candidates().expect("plans");
+    assert!(names(&plans.last().expect("one").plan).is_empty());
 }
 
 #[test]
