@@ -155,4 +155,41 @@ mod tests {
             assert!(!plain.contains("/out"), "{plain}");
         }
     }
+
+    #[test]
+    fn what_a_sources_npmrc_says_of_scripts_and_dry_runs_is_not_heard() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().expect("tempdir");
+        let at = |name: &str| dir.path().join(name);
+        for folder in ["src", "out", "no-scripts"] {
+            std::fs::create_dir(at(folder)).expect("a folder");
+        }
+        for (name, text) in [
+            (
+                "src/package.json",
+                r#"{"name":"demo","version":"1.0.0","scripts":{"prepare":"touch ran"}}"#,
+            ),
+            (
+                "src/.npmrc",
+                "script-shell=/bin/sh\ndry-run=true\nignore-scripts=false\n",
+            ),
+            ("src/index.js", "1\n"),
+            (NO_SHELL_FILE, "#!/bin/true\n"),
+        ] {
+            std::fs::write(at(name), text).expect("written");
+        }
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(at(NO_SHELL_FILE), executable).expect("a mode");
+        let here = dir.path().to_str().expect("text");
+        let arguments = Packer::Npm.arguments(true, "demo-1.0.0.tgz");
+        let output = std::process::Command::new("npm")
+            .args(arguments.iter().map(|word| word.replace(WORK_DIR, here)))
+            .env("HOME", dir.path())
+            .current_dir(at("src"))
+            .output()
+            .expect("npm runs");
+        assert!(output.status.success(), "{output:?}");
+        assert!(at("out/demo-1.0.0.tgz").exists(), "{output:?}");
+        assert!(!at("src/ran").exists(), "{output:?}");
+    }
 }
