@@ -104,7 +104,7 @@ impl Manifest {
         self.version.as_deref().map(bare) != Some(bare(version))
     }
 
-    fn has(&self, script: &str) -> bool {
+    pub(super) fn has(&self, script: &str) -> bool {
         self.scripts.contains_key(script)
     }
 

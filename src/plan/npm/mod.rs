@@ -262,7 +262,9 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     let installer = install
         .as_ref()
         .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
-    let packers: Vec<Packer> = packers(facts.gzip, facts.stamps, facts.tree)
+    let published = facts.members.get("package.json");
+    let published = published.and_then(|bytes| manifest::parse(bytes).ok());
+    let packers: Vec<Packer> = packers(facts.gzip, facts.stamps, facts.tree, published.as_ref())
         .iter()
         .copied()
         .filter(|packer| match packer {
@@ -315,8 +317,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         plans.push(packing(likeliest, Some(script)));
     }
     // Marks do not always tell what packed from what else may have.
-    let others = others.iter().filter(|way| way.packer == likeliest.packer);
-    for other in others.take(MOST_OTHERS) {
+    for other in others.iter().take(MOST_OTHERS) {
         plans.extend(
             first_of_all
                 .clone()

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::super::{Facts, GzipMarks};
 use super::family::PORTABLE_TIME;
+use super::manifest::Manifest;
 use super::programs::NO_SHELL_FILE;
 use crate::model::WORK_DIR;
 use crate::store::archive::MemberStamp;
@@ -17,11 +18,24 @@ pub(super) enum Packer {
     Pnpm,
 }
 
-/// What may have packed the tarball, the likeliest first; never empty.
+/// Scripts that pnpm takes out of the manifest that it packs (pnpm, `exportable-manifest`,
+/// `PREPUBLISH_SCRIPTS`).
+const TAKEN_OUT: [&str; 6] = [
+    "prepublishOnly",
+    "prepack",
+    "prepare",
+    "postpack",
+    "publish",
+    "postpublish",
+];
+
+/// What may have packed the tarball, the likeliest first; never empty. `published` is the
+/// manifest in it.
 pub(super) fn packers(
     gzip: Option<GzipMarks>,
     stamps: &[MemberStamp],
     tree: &BTreeMap<String, Vec<u8>>,
+    published: Option<&Manifest>,
 ) -> &'static [Packer] {
     // npm from 7.10 on compresses at the level that gzip's header marks as the slowest, and
     // the others at zlib's own.
@@ -29,12 +43,14 @@ pub(super) fn packers(
         return &[Packer::Npm];
     }
     let locks = |name: &str| tree.contains_key(name) || tree.contains_key(&format!("/{name}"));
+    let has_publishing_scripts =
+        || published.is_some_and(|manifest| TAKEN_OUT.iter().any(|script| manifest.has(script)));
     let own_times = stamps.iter().any(|stamp| stamp.mtime != PORTABLE_TIME);
     // yarn leaves the files' own times (yarn 1.22, `cli/commands/pack.js`), and pnpm gives
     // the one that npm does (pnpm, `plugin-commands-publishing`, `pack.ts`).
     if own_times && locks("yarn.lock") {
         &[Packer::Yarn, Packer::Npm]
-    } else if !own_times && locks("pnpm-lock.yaml") {
+    } else if !own_times && locks("pnpm-lock.yaml") && !has_publishing_scripts() {
         &[Packer::Pnpm, Packer::Npm]
     } else {
         &[Packer::Npm]
@@ -97,6 +113,7 @@ pub(super) fn packed_name(facts: &Facts<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifest;
     use super::*;
 
     fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
@@ -113,7 +130,32 @@ mod tests {
             mode: 0o644,
         }];
         let tree = BTreeMap::from([(lock.to_owned(), Vec::new())]);
-        packers(Some(marks), &stamps, &tree)[0]
+        let published = manifest::parse(br#"{"scripts":{"build":"x"}}"#).expect("valid");
+        packers(Some(marks), &stamps, &tree, Some(&published))[0]
+    }
+
+    #[test]
+    fn pnpm_packs_no_script_of_publishing() {
+        let marks = GzipMarks {
+            mtime: 0,
+            xfl: 0,
+            os: 3,
+            reference_level: None,
+            cargo_zlib: None,
+        };
+        let stamps = [MemberStamp {
+            name: "a".into(),
+            mtime: PORTABLE_TIME,
+            mode: 0o644,
+        }];
+        let tree = BTreeMap::from([("pnpm-lock.yaml".to_owned(), Vec::new())]);
+        let of = |manifest: &str| {
+            let published = manifest::parse(manifest.as_bytes()).expect("valid");
+            packers(Some(marks), &stamps, &tree, Some(&published))[0]
+        };
+        assert_eq!(of(r#"{"scripts":{"prepublishOnly":"x"}}"#), Packer::Npm);
+        assert_eq!(of(r#"{"scripts":{"postbuild":"x"}}"#), Packer::Pnpm);
+        assert_eq!(packers(Some(marks), &stamps, &tree, None)[0], Packer::Pnpm);
     }
 
     #[test]
