@@ -73,7 +73,10 @@ fn bundle(text: &str) {
 
 fn purl(text: &str) {
     if let Ok(purl) = text.parse::<Purl>() {
-        let again: Purl = purl.to_string().parse().expect("what was written can be read");
+        let again: Purl = purl
+            .to_string()
+            .parse()
+            .expect("what was written can be read");
         assert_eq!(purl, again);
     }
 }
@@ -90,7 +93,11 @@ fn lock_file(name: &str, text: &str) {
     let kind = lockfile::Kind::of(Path::new(name)).expect("a name of a lock file");
     let lines = text.split('\n').count();
     match lockfile::read(kind, text) {
-        Ok(entries) => assert!(entries.iter().all(|entry| (1..=lines).contains(&entry.line))),
+        Ok(entries) => assert!(
+            entries
+                .iter()
+                .all(|entry| (1..=lines).contains(&entry.line))
+        ),
         Err(wrong) => assert!((1..=lines).contains(&wrong.line), "{wrong}"),
     }
 }

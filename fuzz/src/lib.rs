@@ -73,7 +73,9 @@ fn reports(comparison: &Comparison) {
         to_html(&files, comparison),
         to_json(&files, comparison),
     ] {
-        let bad = text.chars().find(|&c| !matches!(c, '\n' | '\t') && steers(c));
+        let bad = text
+            .chars()
+            .find(|&c| !matches!(c, '\n' | '\t') && steers(c));
         assert_eq!(bad, None);
     }
 }

@@ -80,7 +80,12 @@ fn repair_tar(bytes: &mut [u8]) {
 fn repair_zip(bytes: &mut [u8]) {
     let number = |bytes: &[u8], at: usize, length: usize| -> Option<usize> {
         let digits = bytes.get(at..at + length)?;
-        Some(digits.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte)))
+        Some(
+            digits
+                .iter()
+                .rev()
+                .fold(0, |sum, &byte| sum << 8 | usize::from(byte)),
+        )
     };
     for entry in 0..bytes.len().saturating_sub(46) {
         if !bytes[entry..].starts_with(b"PK\x01\x02") || number(bytes, entry + 10, 2) != Some(0) {
