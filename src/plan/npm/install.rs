@@ -289,8 +289,12 @@ impl Install {
 
     /// What tells the installer of the mirror, where npm's own settings do not.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        // The program that the plan pins, in place of one in the source (yarn, `rc.js`,
+        // `yarn-path`; Yarn documentation, `yarnPath`).
+        let pinned = ("YARN_IGNORE_PATH", "1".to_owned());
         match self.installer {
-            Installer::Npm | Installer::Yarn | Installer::Pnpm => Vec::new(),
+            Installer::Npm | Installer::Pnpm => Vec::new(),
+            Installer::Yarn => vec![pinned],
             Installer::Berry => vec![
                 (
                     "YARN_NPM_REGISTRY_SERVER",
@@ -298,8 +302,7 @@ impl Install {
                 ),
                 ("YARN_UNSAFE_HTTP_WHITELIST", "127.0.0.1".to_owned()),
                 ("YARN_ENABLE_TELEMETRY", "0".to_owned()),
-                // The program that the plan pins, in place of one in the source.
-                ("YARN_IGNORE_PATH", "1".to_owned()),
+                pinned,
             ],
         }
     }
@@ -411,6 +414,17 @@ mod tests {
         assert_eq!(said.expect("yarn 4").tool.expect("one").1, "4.1.0");
         let first = of(&[("yarn.lock", "\"x@^1\":\n  version: 1.0.0\n")]).expect("yarn 1");
         assert_eq!(first.installer, Installer::Yarn);
+    }
+
+    #[test]
+    fn the_yarn_that_the_plan_pins_is_the_one_that_runs() {
+        let ignores = |lock: &str| {
+            let found = of(&[("yarn.lock", lock)]).expect("a yarn");
+            let environment = found.environment();
+            environment.contains(&("YARN_IGNORE_PATH", "1".to_owned()))
+        };
+        assert!(ignores("\"x@^1\":\n  version: 1.0.0\n"));
+        assert!(ignores("__metadata:\n  version: 6\n"));
     }
 
     #[test]
