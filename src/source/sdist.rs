@@ -305,11 +305,7 @@ mod tests {
     /// Writes an archive by hand, since no tool writes hostile ones.
     fn archive(dir: &Path, members: &[Member<'_>]) -> PathBuf {
         let path = dir.join("x-1.tar.gz");
-        let gz = flate2::write::GzEncoder::new(
-            File::create(&path).expect("create"),
-            flate2::Compression::fast(),
-        );
-        let mut tar = tar::Builder::new(gz);
+        let mut tar = builder(&path);
         for member in members {
             let mut header = tar::Header::new_ustar();
             let (name, data, mode, kind, link): (_, &[u8], _, _, _) = match member {
@@ -440,15 +436,17 @@ mod tests {
         }
     }
 
+    fn builder(path: &Path) -> tar::Builder<flate2::write::GzEncoder<File>> {
+        let file = File::create(path).expect("create");
+        let gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        tar::Builder::new(gzip)
+    }
+
     #[test]
     fn a_header_that_would_fill_the_memory_is_refused() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("x-1.tar.gz");
-        let gz = flate2::write::GzEncoder::new(
-            File::create(&path).expect("create"),
-            flate2::Compression::fast(),
-        );
-        let mut tar = tar::Builder::new(gz);
+        let mut tar = builder(&path);
         let mut header = tar::Header::new_ustar();
         header.set_entry_type(EntryType::XHeader);
         header.set_size(MAX_HEADER + 1);
@@ -465,11 +463,7 @@ mod tests {
         let unpacked = |name: &str, target: Option<&str>| {
             let dir = tempfile::tempdir().expect("tempdir");
             let path = dir.path().join("x-1.tar.gz");
-            let gz = flate2::write::GzEncoder::new(
-                File::create(&path).expect("create"),
-                flate2::Compression::fast(),
-            );
-            let mut tar = tar::Builder::new(gz);
+            let mut tar = builder(&path);
             let mut header = tar::Header::new_gnu();
             header.set_size(0);
             header.set_mode(0o644);
