@@ -153,10 +153,11 @@ pub(super) fn lists(
         let own = of_package(&folder).into_iter();
         lists.push(plain(std::iter::once(root).chain(own).collect()));
     }
-    // What the source has in the package's own place is not what was published then.
-    let likeliest = lists.first().filter(|list| list.folder.is_none());
-    if let (Some(list), true) = (likeliest, made::is_told(facts)) {
-        lists.insert(0, of_made_folder(list, facts));
+    // What the source has in the package's own place is not what was published then; what
+    // makes that may need no script before it.
+    let likeliest = lists.first().cloned().unwrap_or_else(|| plain(Vec::new()));
+    if likeliest.folder.is_none() && made::is_told(facts) {
+        lists.insert(0, of_made_folder(&likeliest, facts));
     }
     let mut seen = Vec::new();
     lists.retain(|list| {

@@ -1,5 +1,7 @@
 //! Inference of npm tarballs, each rule on both sides of its boundary.
 
+use std::collections::BTreeSet;
+
 use super::super::Error;
 use super::super::testing::Situation;
 use super::*;
@@ -832,6 +834,23 @@ fn a_folder_that_the_build_makes_is_packed_where_the_published_manifest_is_anoth
     let (made, own) = ((true, "made".to_owned()), (false, "src".to_owned()));
     assert_eq!(packed("{}")[..2], [made, own.clone()]);
     assert_eq!(packed(r#"{"scripts":{},"devDependencies":{}}"#)[0], own);
+}
+
+#[test]
+fn a_package_that_no_script_builds_may_be_cleaned_all_the_same() {
+    let packed = |source: &str| {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", source);
+        situation.member("package.json", "{}");
+        let plans = situation.candidates().expect("plans").into_iter();
+        let scripted = plans.filter(|found| !found.plan.prepare.is_empty());
+        let cwd = |found: Candidate| found.plan.build.last().expect("a step").cwd.clone();
+        scripted.map(cwd).collect::<BTreeSet<_>>()
+    };
+    let cleaned = r#"{"scripts":{"test":"x"},"devDependencies":{"clean-publish":"1"}}"#;
+    assert_eq!(packed(cleaned), BTreeSet::from(["made".to_owned()]));
+    // Nothing that runs would make another folder.
+    assert!(packed(r#"{"scripts":{"test":"x"},"devDependencies":{"mocha":"1"}}"#).is_empty());
 }
 
 #[test]
