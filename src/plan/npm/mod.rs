@@ -4,6 +4,7 @@
 
 mod actions;
 mod deflate;
+mod draft;
 mod end;
 mod family;
 mod folder;
