@@ -23,7 +23,7 @@ const MODERN: Family = Family {
     why: "the gzip header says npm 7.10 or later, and the stream is not the reference zlib's, as from Node.js 18 on",
 };
 
-/// The same Node.js with the last npm that always packs a change log.
+/// The npm that came with Node.js 18 first, on it.
 const MODERN_EIGHT: Family = Family {
     node: "18.20.8",
     npm: "8.19.4",
