@@ -19,6 +19,7 @@ use crates::git::Content;
 use crates::{manifest, package, remint};
 use https::HttpsGit;
 use project::{PURL, World, run};
+use remint::model::Sha256Digest;
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -352,6 +353,28 @@ async fn a_recipe_that_was_printed_can_be_given_back() {
         (0, &Value::from("reproduced")),
         "{errors}{json:#}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_cannot_put_the_very_release_into_its_build() {
+    let world = World::new().await;
+    world.registry.publish("demo", "1.0.0", &world.crate_bytes);
+    let digest = Sha256Digest::of(&world.crate_bytes);
+    let itself = format!(
+        "\n[[plan.inputs]]\nunpack_to = \"tools/itself\"\n\
+         [plan.inputs.origin.package]\npurl = \"{PURL}\"\nname = \"demo-1.0.0.crate\"\n\
+         [plan.inputs.digest]\nsha256 = \"{digest}\"\n"
+    );
+    let recipe = world.recipe(|text| text + &itself).await;
+    let (status, json, errors) = world.verify(&[PURL, "--recipe", &recipe]).await;
+    let result = &json["results"][0];
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &Value::from("build-failed")),
+        "{errors}{json:#}"
+    );
+    let reason = result.to_string();
+    assert!(reason.contains("very release that is rebuilt"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

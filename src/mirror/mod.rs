@@ -33,8 +33,7 @@ use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::{
-    Artifact, DatedBy, Digest, Ecosystem, FetchedArtifact, PublishedAt, Purl, RELAY_PORT,
-    ServedFile, Sha256Digest,
+    Artifact, DatedBy, Digest, Ecosystem, PublishedAt, Purl, RELAY_PORT, ServedFile, Sha256Digest,
 };
 use crate::registry::{self, Registries};
 
@@ -92,14 +91,6 @@ impl View {
             }
         }
         replaced
-    }
-
-    /// Whether this is the content of a release that must not be handed out.
-    fn refuses_content(&self, file: &FetchedArtifact) -> bool {
-        self.refuse_content.iter().any(|digest| match digest {
-            Digest::Sha256(digest) => *digest == file.sha256,
-            Digest::Sha512(digest) => *digest == file.sha512,
-        })
     }
 
     /// Whether this is a package of which a release must not be handed out.
@@ -414,7 +405,7 @@ async fn metadata_slot(shared: &Shared) -> SemaphorePermit<'_> {
 /// release under test under another name.
 async fn package(shared: &Shared, artifact: &Artifact) -> Result<Reply, Refusal> {
     let fetched = shared.registries.fetch(artifact).await?;
-    if shared.view.refuses_content(&fetched) {
+    if fetched.is_one_of(&shared.view.refuse_content) {
         return Err(Refusal::UnderTest);
     }
     let file = File::open(&fetched.path).await.map_err(|error| {

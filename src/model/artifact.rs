@@ -124,6 +124,16 @@ pub struct FetchedArtifact {
     pub path: PathBuf,
 }
 
+impl FetchedArtifact {
+    /// Whether its content has one of these digests.
+    pub fn is_one_of(&self, digests: &[Digest]) -> bool {
+        digests.iter().any(|digest| match digest {
+            Digest::Sha256(digest) => *digest == self.sha256,
+            Digest::Sha512(digest) => *digest == self.sha512,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

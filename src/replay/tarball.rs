@@ -37,20 +37,25 @@ impl<'a> Gzip<'a> {
         };
         let (name, rest) = rest.split_at(length);
         let stream = &rest[..rest.len().checked_sub(TRAILER)?];
-        let mut decoder = DeflateDecoder::new(stream);
-        let mut content = Vec::new();
-        (&mut decoder)
-            .take(MAX_SIZE + 1)
-            .read_to_end(&mut content)
-            .ok()?;
-        let whole = decoder.total_in() == stream.len() as u64;
-        (whole && content.len() as u64 <= MAX_SIZE).then_some(Self {
+        Some(Self {
             header,
             name,
             stream,
-            content,
+            content: inflated(stream)?,
         })
     }
+}
+
+/// What a stream holds, where it ends with that and is within bounds.
+fn inflated(stream: &[u8]) -> Option<Vec<u8>> {
+    let mut decoder = DeflateDecoder::new(stream);
+    let mut content = Vec::new();
+    (&mut decoder)
+        .take(MAX_SIZE + 1)
+        .read_to_end(&mut content)
+        .ok()?;
+    let whole = decoder.total_in() == stream.len() as u64;
+    (whole && content.len() as u64 <= MAX_SIZE).then_some(content)
 }
 
 /// Levels that npm and yarn have packed with.
@@ -113,10 +118,10 @@ pub(super) fn replay(published: &[u8], rebuilt: &[u8], bounds: &Bounds) -> Optio
         facts,
     };
     match stream {
-        Stream::Same => Some(Outcome::Whole(tar.with(ours.stream))),
+        Stream::Same => Some(Outcome::Whole(tar.archive(ours.stream))),
         Stream::Of(compressor) => {
             let stream = deflate::compress(compressor, &tar.content)?;
-            Some(Outcome::Whole(tar.with(&stream)))
+            Some(Outcome::Whole(tar.archive(&stream)))
         }
         // What compressed the rebuilt file would make the same of the same again.
         Stream::OfAnother if tar.content == ours.content => None,
@@ -156,8 +161,13 @@ impl Uncompressed {
         self.level
     }
 
-    /// The archive with the tar as `stream`, which its reader must find out to be that.
-    pub fn with(self, stream: &[u8]) -> Replayed {
+    /// The archive with the tar as `stream`, where that holds the tar and nothing else: who
+    /// compressed it is not believed.
+    pub fn with(self, stream: &[u8]) -> Option<Replayed> {
+        (inflated(stream)? == self.content).then(|| self.archive(stream))
+    }
+
+    fn archive(self, stream: &[u8]) -> Replayed {
         let mut bytes = self.before;
         bytes.extend_from_slice(stream);
         let mut crc = Crc::new();

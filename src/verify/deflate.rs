@@ -37,7 +37,10 @@ impl Line {
             return Ok(open.without());
         };
         let (image, relay) = self.images_of(engine, &plan).await.map_err(Stopped::farm)?;
-        let inputs = self.inputs(&plan).await.map_err(Stopped::Decided)?;
+        let inputs = self
+            .inputs(subject, &plan)
+            .await
+            .map_err(Stopped::Decided)?;
         let (tree, run) = (scratch.join("deflate/tree"), scratch.join("deflate/run"));
         let put = || -> Result<(), store::Error> {
             for folder in [&tree, &run] {

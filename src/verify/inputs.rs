@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 
+use super::artifact::Subject;
 use super::{Line, failure, toolchains};
 use crate::image;
-use crate::model::{BuildFailure, BuildStage, Digest, InputOrigin, Plan, Purl, Verdict};
+use crate::model::{
+    BuildFailure, BuildStage, Digest, FetchedArtifact, InputOrigin, Plan, Purl, Verdict,
+};
 use crate::sandbox::Engine;
 
 /// The image of the container that relays to the mirror and watches the disk.
@@ -24,13 +27,24 @@ impl Line {
         ))
     }
 
-    /// The tarballs that a plan puts into the container, each by its digest.
-    pub(super) async fn inputs(&self, plan: &Plan) -> Result<Vec<(PathBuf, String)>, Verdict> {
+    /// The tarballs that a plan puts into the container, each by its digest. None is the
+    /// release under test: a rebuild may not start from its own result.
+    pub(super) async fn inputs(
+        &self,
+        subject: Subject<'_>,
+        plan: &Plan,
+    ) -> Result<Vec<(PathBuf, String)>, Verdict> {
         let mut found = Vec::with_capacity(plan.inputs.len());
         for input in &plan.inputs {
             let path = match &input.origin {
                 InputOrigin::Package { purl, name } => {
-                    self.package_input(purl, name, &input.digest).await?
+                    let file = self.package_input(purl, name, &input.digest).await?;
+                    if file.is_one_of(&subject.content()) {
+                        return Err(no_plan(format!(
+                            "the plan's input {name} is the very release that is rebuilt"
+                        )));
+                    }
+                    file.path
                 }
                 InputOrigin::Toolchain { name, version } => {
                     image::toolchain_file(&self.blobs, &self.folders.data, &input.digest)
@@ -49,11 +63,7 @@ impl Line {
         purl: &Purl,
         name: &str,
         digest: &Digest,
-    ) -> Result<PathBuf, Verdict> {
-        let no_such = |what: String| Verdict::BuildFailed {
-            stage: BuildStage::Plan,
-            failure: BuildFailure::NoPlan { reason: what },
-        };
+    ) -> Result<FetchedArtifact, Verdict> {
         let registry = self.registries.of(purl.ecosystem());
         let release = registry
             .release(purl)
@@ -63,14 +73,19 @@ impl Line {
             .artifacts
             .into_iter()
             .find(|a| a.name == *name)
-            .ok_or_else(|| no_such(format!("the plan's input {name} is no file of {purl}")))?;
+            .ok_or_else(|| no_plan(format!("the plan's input {name} is no file of {purl}")))?;
         // The plan's digest must hold, whatever the registry says today.
         artifact.digests = vec![*digest];
-        let file = self
-            .registries
+        self.registries
             .fetch(&artifact)
             .await
-            .map_err(|e| failure::infra(&e))?;
-        Ok(file.path)
+            .map_err(|e| failure::infra(&e))
+    }
+}
+
+fn no_plan(reason: String) -> Verdict {
+    Verdict::BuildFailed {
+        stage: BuildStage::Plan,
+        failure: BuildFailure::NoPlan { reason },
     }
 }

@@ -74,8 +74,10 @@ impl Open {
 
     /// The verdict where this is its stream.
     pub(super) fn with(self, stream: &[u8]) -> Result<Verdict, Error> {
-        let replayed = self.tar.with(stream);
-        let exact = exact(&self.published, replayed, self.kind, &self.recovered)?;
+        let exact = match self.tar.with(stream) {
+            Some(replayed) => exact(&self.published, replayed, self.kind, &self.recovered)?,
+            None => None,
+        };
         Ok(exact.unwrap_or(self.verdict))
     }
 }
