@@ -5,6 +5,7 @@
 //! make remint read a local file, run a transport helper or speak to ssh.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use url::{Host, Url};
 
@@ -70,6 +71,26 @@ impl Upstream {
             .path_segments()
             .map(|s| s.filter(|s| !s.is_empty()).collect())
             .unwrap_or_default()
+    }
+
+    /// Whether its host can only be this machine or its own network's services, by how it is
+    /// written: loopback and `localhost` (RFC 6761, section 6.3), no address at all, and
+    /// link-local ones (RFC 3927; RFC 4291, section 2.5.6), where clouds answer with secrets.
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Ipv4(ip)) => is_local(ip),
+            Some(Host::Ipv6(ip)) => {
+                ip.is_loopback()
+                    || ip.is_unspecified()
+                    || ip.is_unicast_link_local()
+                    || ip.to_ipv4().is_some_and(is_local)
+            }
+            Some(Host::Domain(name)) => {
+                let name = name.trim_end_matches('.');
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            None => false,
+        }
     }
 
     /// The address that `relative` (`./x` or `../x`) means beside this one
@@ -200,6 +221,10 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
+fn is_local(ip: Ipv4Addr) -> bool {
+    ip.is_loopback() || ip.is_unspecified() || ip.is_link_local()
+}
+
 /// Whether a host is this machine itself.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -287,6 +312,33 @@ pub(crate) fn is_plain(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_of_this_machine_is_told_by_how_it_is_written() {
+        let is_local = |text| clean(text, false).map(|c| c.upstream.is_of_this_machine());
+        for text in [
+            "http://127.0.0.1:8080/o/r",
+            "https://127.1/o/r",
+            "https://0.0.0.0/o/r",
+            "https://169.254.169.254/latest/meta-data",
+            "https://localhost/o/r",
+            "https://git.localhost./o/r",
+            "https://[::1]/o/r",
+            "https://[::ffff:127.0.0.1]/o/r",
+            "https://[fe80::1]/o/r",
+        ] {
+            assert_eq!(is_local(text).ok(), Some(true), "{text}");
+        }
+        for text in [
+            "https://git.example/o/r",
+            "https://10.0.0.1/o/r",
+            "https://127.0.0.1.example/o/r",
+            "https://localhost.example/o/r",
+            "https://[2001:db8::1]/o/r",
+        ] {
+            assert_eq!(is_local(text).ok(), Some(false), "{text}");
+        }
+    }
 
     fn cleaned(text: &str, shorthand: bool) -> String {
         match clean(text, shorthand) {

@@ -37,23 +37,36 @@ pub(crate) struct Target {
 /// Addresses that an operator may name.
 const OPERATOR_SCHEMES: [&str; 3] = ["https", "http", "git"];
 
-/// Finds the places of `upstream`: the longest prefix of the source mirror, or
-/// upstream itself.
+/// Finds the places of `upstream`, which a package or its source names: the longest prefix
+/// of the source mirror, or upstream itself.
 ///
 /// # Errors
-/// [`Error::BadAddress`] where the mirror's location is none.
+/// [`Error::BadAddress`] where the mirror's location is none, or where a package would have
+/// this machine ask itself.
 pub(crate) fn target_of(
     mirror: &BTreeMap<String, String>,
     upstream: &Upstream,
 ) -> Result<Target, Error> {
-    let places = match longest_prefix(mirror, upstream) {
+    let target = target(mirror, upstream)?;
+    if !target.mirrored && upstream.is_of_this_machine() {
+        return Err(Error::BadAddress {
+            text: upstream.to_string(),
+            reason: "it is this machine's own, which is asked only where `--source` or [source.mirror] names it".into(),
+        });
+    }
+    Ok(target)
+}
+
+fn target(mirror: &BTreeMap<String, String>, upstream: &Upstream) -> Result<Target, Error> {
+    let mirrored = longest_prefix(mirror, upstream);
+    let places = match mirrored {
         Some((location, rest)) => mirror_places(location, rest, upstream)?,
         None => with_suffix(&Place::Remote(upstream.as_str().to_owned())),
     };
     Ok(Target {
         shown: upstream.to_string(),
         upstream: Some(upstream.clone()),
-        mirrored: longest_prefix(mirror, upstream).is_some(),
+        mirrored: mirrored.is_some(),
         places,
     })
 }
@@ -71,7 +84,7 @@ pub(crate) fn target_of_operator(
             && let Ok(cleaned) = clean(text, false)
             && (scheme == "https" || cleaned.upstream.as_str().starts_with("http:"))
         {
-            return target_of(mirror, &cleaned.upstream);
+            return target(mirror, &cleaned.upstream);
         }
         let place = location(text)?;
         let shown = match &place {
@@ -95,7 +108,7 @@ pub(crate) fn target_of_operator(
         });
     }
     match clean(text, true) {
-        Ok(cleaned) => target_of(mirror, &cleaned.upstream),
+        Ok(cleaned) => target(mirror, &cleaned.upstream),
         Err(_) => Err(Error::BadAddress {
             text: text.to_owned(),
             reason: "there is no folder of that name and it is no address".into(),
@@ -279,6 +292,18 @@ mod tests {
             ]
         );
         assert!(target.mirrored);
+    }
+
+    #[test]
+    fn this_machine_is_asked_for_a_package_only_where_the_operator_names_it() {
+        let own = "http://127.0.0.1:8080/o/r";
+        let upstream = clean(own, false).expect("an address").upstream;
+        let error = target_of(&mirror(&[]), &upstream).expect_err("refused");
+        assert!(error.to_string().contains("[source.mirror]"), "{error}");
+        let named = [("http://127.0.0.1:8080/", "http://127.0.0.1:8080/")];
+        assert_eq!(first_place(&named, own), own);
+        let target = target_of_operator(&mirror(&[]), own).expect("named");
+        assert_eq!(target.places, with_suffix(&Place::Remote(own.to_owned())));
     }
 
     #[test]
