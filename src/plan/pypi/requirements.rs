@@ -90,9 +90,11 @@ pub(super) fn requirements(
     if !builds_itself(facts, backend, version) {
         requirements.push(format!("{pinned}=={version}"));
     }
-    if backend == Backend::Setuptools && has_wheels_old_metadata(facts) {
+    if backend == Backend::Setuptools
+        && let Some(wheel) = wheel_beside(facts, version)
+    {
         requirements.retain(|requirement| requirement_name(requirement) != "wheel");
-        requirements.push(BEFORE_BARE_VERSIONS.into());
+        requirements.push(wheel.into());
     }
     let is_setuptools = |requirement: &String| requirement_name(requirement) == "setuptools";
     if let Some(old) = old_setuptools(facts, backend) {
@@ -129,22 +131,40 @@ pub(super) fn metadata(facts: &Facts<'_>) -> Option<String> {
 /// latest it does not (wheel, `metadata.py`, `requires_to_requires_dist`).
 const BEFORE_BARE_VERSIONS: &str = "wheel<=0.41.0";
 
-/// Whether METADATA was written by such a wheel. The `bdist_wheel` of setuptools takes what
-/// writes it from wheel where that is installed, and from its own copy elsewhere.
-fn has_wheels_old_metadata(facts: &Facts<'_>) -> bool {
-    metadata(facts).is_some_and(|headers| {
+/// Since 0.44 wheel writes no space before a requirement's versions (wheel, "Release Notes").
+const SINCE_NO_SPACE: &str = "wheel>=0.44";
+
+/// The first setuptools whose `bdist_wheel` writes METADATA by itself; those before it took what
+/// does from wheel where that was installed, and elsewhere from their own copy, which was 0.43
+/// (its `command/bdist_wheel.py` and `_vendor`, read in 70.1 to 75.8).
+const WRITES_METADATA_ITSELF: [u64; 2] = [75, 6];
+
+/// The wheel that was installed beside setuptools, as far as METADATA tells of it.
+fn wheel_beside(facts: &Facts<'_>, setuptools: &str) -> Option<&'static str> {
+    let headers = metadata(facts)?;
+    let any = |is_so: fn(&str) -> bool| {
         headers
             .lines()
             .filter_map(|line| line.strip_prefix("Requires-Dist: "))
-            .any(|requirement| {
-                requirement
-                    .split(';')
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end()
-                    .ends_with(')')
-            })
-    })
+            .filter_map(|requirement| requirement.split(';').next())
+            .any(is_so)
+    };
+    let setuptools: pep440_rs::Version = setuptools.parse().ok()?;
+    let asks_wheel = setuptools < pep440_rs::Version::new(WRITES_METADATA_ITSELF);
+    if any(|requirement| requirement.trim_end().ends_with(')')) {
+        Some(BEFORE_BARE_VERSIONS)
+    } else if asks_wheel && any(has_versions_without_space) {
+        Some(SINCE_NO_SPACE)
+    } else {
+        None
+    }
+}
+
+/// Whether a version follows the name, or its extras, at once.
+fn has_versions_without_space(requirement: &str) -> bool {
+    requirement
+        .find(['<', '>', '=', '!', '~'])
+        .is_some_and(|at| !requirement[..at].ends_with(' '))
 }
 
 /// When setuptools 70.1.0 was uploaded: 2024-06-19T12:54:40Z.
