@@ -20,12 +20,12 @@ fn distance(verdict: &Verdict) -> (u8, usize) {
         Verdict::Reproduced { replayed, .. } => (0, usize::from(!replayed.is_empty())),
         Verdict::Equivalent { .. } => (1, 0),
         Verdict::Different { comparison } => different_distance(comparison),
+        // The farm's fault on one try says nothing, so what another one made comes first;
+        // but that nothing could be made is not known while one could not be tried.
+        Verdict::InfraError { .. } => (9, 0),
         Verdict::BuildFailed { .. } => (10, 0),
         Verdict::SourceNotFound { .. } => (11, 0),
         Verdict::Unsupported { .. } => (12, 0),
-        // The farm's fault on one try says nothing; a statement about the
-        // package from another try comes first.
-        Verdict::InfraError { .. } => (13, 0),
     }
 }
 
@@ -76,7 +76,7 @@ fn different_distance(comparison: &Differs) -> (u8, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cause, Difference, DifferenceKind, Sha256Digest};
+    use crate::model::{BuildFailure, BuildStage, Cause, Difference, DifferenceKind, Sha256Digest};
 
     fn reproduced() -> Verdict {
         Verdict::Reproduced {
@@ -190,5 +190,19 @@ mod tests {
         assert_eq!(chosen(tries), Some(1));
         assert_eq!(chosen([Some(infra())]), Some(0));
         assert_eq!(chosen([]), None);
+    }
+
+    #[test]
+    fn that_nothing_could_be_made_is_not_said_while_something_could_not_be_tried() {
+        for nothing in [
+            Verdict::BuildFailed {
+                stage: BuildStage::Build,
+                failure: BuildFailure::TimedOut { limit_seconds: 1 },
+            },
+            Verdict::SourceNotFound { reason: "x".into() },
+        ] {
+            assert_eq!(chosen([Some(nothing.clone()), Some(infra())]), Some(1));
+            assert_eq!(chosen([Some(infra()), Some(nothing)]), Some(0));
+        }
     }
 }
