@@ -362,6 +362,49 @@ fn of_two_tags_of_a_version_the_one_with_more_of_the_artifacts_files_is_taken() 
 }
 
 #[test]
+fn a_commit_after_the_tag_that_holds_more_of_the_artifacts_files_is_the_source() {
+    let mut s = Situation::new();
+    let tagged = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", tagged);
+    s.upstream.commit(&[("NEWS", Text("no part of it"))]);
+    let released = s.upstream.commit(&[("src/lib.rs", Text("released"))]);
+    s.upstream.commit(&[("NEWS", Text("nor this"))]);
+    let of = |files: &[&str]| {
+        let mut hints = hints("pkg:cargo/x@1.0.0");
+        hints.files = files.iter().map(|text| blob(text)).collect();
+        s.locate(&hints).expect("found")
+    };
+    let (git, evidence) = of(&["released", "made by a tool"]);
+    assert_eq!((git.commit, git.tag), (id(released), None));
+    assert!(
+        says(&evidence, "is a commit before") && says(&evidence, "1 of the artifact's 2 file(s)"),
+        "{evidence:?}"
+    );
+    let (git, _) = of(&["made by a tool"]);
+    assert_eq!(git.tag.as_deref(), Some("v1.0.0"));
+}
+
+#[test]
+fn what_follows_a_tag_is_no_source_of_its_version_on_a_fork_or_as_another_version() {
+    let mut s = Situation::new();
+    let tagged = s.crate_commit("1.0.0");
+    s.upstream.tag("v1.0.0", tagged);
+    let fork = s
+        .upstream
+        .commit_on(Some(tagged), &[("src/lib.rs", Text("forked"))]);
+    s.upstream.set("refs/pull/1/head", fork);
+    let next = "[package]\nname = \"x\"\nversion = \"1.0.1\"\n";
+    s.upstream
+        .commit(&[("src/lib.rs", Text("next")), ("Cargo.toml", Text(next))]);
+    for text in ["forked", "next"] {
+        let mut hints = hints("pkg:cargo/x@1.0.0");
+        hints.files = BTreeSet::from([blob(text)]);
+        let (git, _) = s.locate(&hints).expect("found");
+        assert_eq!(git.commit, id(tagged), "{text}");
+    }
+}
+
+#[test]
 fn two_tags_on_different_commits_are_ranked_and_both_recorded() {
     let mut s = Situation::new();
     let bare = s.crate_commit("1.0.0");

@@ -149,6 +149,31 @@ fn choose(
     }))
 }
 
+/// The first commits of upstream's branches that follow this one, the oldest first.
+pub(super) fn following(
+    git: &Repository,
+    commit: Oid,
+    most: usize,
+) -> Result<Vec<Oid>, git2::Error> {
+    let mut walk = git.revwalk()?;
+    walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE)?;
+    for tip in branch_tips(git)? {
+        walk.push(tip)?;
+    }
+    walk.hide(commit)?;
+    let mut found = Vec::new();
+    for later in walk.take(MAX_COMMITS) {
+        let later = later?;
+        if git.graph_descendant_of(later, commit)? {
+            found.push(later);
+        }
+        if found.len() == most {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// How many of the files are in a commit's tree, wherever they lie.
 pub(super) fn files_in(
     git: &Repository,

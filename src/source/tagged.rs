@@ -26,6 +26,9 @@ pub(super) struct VersionTag {
     rank: TagRank,
 }
 
+/// How many commits after a tag are held against the artifact's files.
+const MAX_LATER: usize = 20;
+
 /// How many tags an error names as those that are there.
 const SHOWN_TAGS: usize = 5;
 
@@ -89,6 +92,9 @@ pub(super) fn settle_tag(
     let best = agreeing.iter().min_by_key(|tag| Reverse(tag.files));
     if let Some(best) = best {
         if let Some(settled) = packed_elsewhere(opened, hints, at, best.tag)? {
+            return Ok(settled);
+        }
+        if let Some(settled) = packed_later(opened, hints, at, best.tag)? {
             return Ok(settled);
         }
         let mut list = vec![evidence(
@@ -198,6 +204,64 @@ fn packed_elsewhere(
         tag: None,
         found: released.found,
         evidence: evidence_list,
+    }))
+}
+
+/// A commit of the same version soon after the tag that holds more of the artifact's files, the
+/// first with most of them: it was tagged before the last of them was committed.
+fn packed_later(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tag: &VersionTag,
+) -> Result<Option<Settled>, Error> {
+    let incomplete = || Error::incomplete(&at.target.shown);
+    let holds = |commit| history::files_in(&opened.git, commit, &hints.files);
+    let tagged = holds(tag.commit).map_err(incomplete())?;
+    if tagged == hints.files.len() {
+        return Ok(None);
+    }
+    let following = history::following(&opened.git, tag.commit, MAX_LATER).map_err(incomplete())?;
+    let mut best: Option<(usize, Oid, Found)> = None;
+    for later in following {
+        let held = holds(later).map_err(incomplete())?;
+        if held <= best.as_ref().map_or(tagged, |(files, ..)| *files) {
+            continue;
+        }
+        let commit = opened.git.find_commit(later).map_err(incomplete())?;
+        let found = manifests(opened, hints, at, &commit, Asked::Version);
+        // A version that is made of the tag is another one here.
+        if let Ok(found) = found
+            && found.has_version
+        {
+            best = Some((held, later, found));
+        }
+    }
+    Ok(best.map(|(files, commit, found)| Settled {
+        commit,
+        tag: None,
+        found,
+        evidence: vec![
+            evidence(
+                EvidenceKind::TagMatch,
+                format!(
+                    "tag {} names the version and is a commit before, {}, which holds {tagged} of the artifact's files",
+                    printable(&tag.name, false),
+                    tag.commit
+                ),
+            ),
+            evidence(
+                EvidenceKind::BlobMatch,
+                format!(
+                    "{files} of the artifact's {} file(s) are in the commit, byte for byte; of the {MAX_LATER} that follow the tag none holds more",
+                    hints.files.len()
+                ),
+            ),
+            evidence(
+                EvidenceKind::Reachable,
+                "a branch leads to the commit".into(),
+            ),
+        ],
     }))
 }
 
