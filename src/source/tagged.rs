@@ -17,7 +17,7 @@ use super::locate::Candidate;
 use super::manifest::Found;
 use super::repository::Opened;
 use super::tags::{self, TagRank};
-use crate::model::{EvidenceKind, SourceHints, printable};
+use crate::model::{BlobId, EvidenceKind, SourceHints, printable};
 
 /// A tag that names the version.
 pub(super) struct VersionTag {
@@ -28,6 +28,13 @@ pub(super) struct VersionTag {
 
 /// How many commits after a tag are held against the artifact's files.
 const MAX_LATER: usize = 20;
+
+/// The file without content (`git hash-object -t blob /dev/null`), which tells nothing, wherever it
+/// came from.
+const NOTHING: BlobId = BlobId::from_bytes([
+    0xe6, 0x9d, 0xe2, 0x9b, 0xb2, 0xd1, 0xd6, 0x43, 0x4b, 0x8b, 0x29, 0xae, 0x77, 0x5a, 0xd8, 0xc2,
+    0xe4, 0x8c, 0x53, 0x91,
+]);
 
 /// How many tags an error names as those that are there.
 const SHOWN_TAGS: usize = 5;
@@ -216,9 +223,11 @@ fn packed_later(
     tag: &VersionTag,
 ) -> Result<Option<Settled>, Error> {
     let incomplete = || Error::incomplete(&at.target.shown);
-    let holds = |commit| history::files_in(&opened.git, commit, &hints.files);
+    let mut telling = hints.files.clone();
+    telling.remove(&NOTHING);
+    let holds = |commit| history::files_in(&opened.git, commit, &telling);
     let tagged = holds(tag.commit).map_err(incomplete())?;
-    if tagged == hints.files.len() {
+    if tagged == telling.len() {
         return Ok(None);
     }
     let following = history::following(&opened.git, tag.commit, MAX_LATER).map_err(incomplete())?;
@@ -229,11 +238,7 @@ fn packed_later(
             continue;
         }
         let commit = opened.git.find_commit(later).map_err(incomplete())?;
-        let found = manifests(opened, hints, at, &commit, Asked::Version);
-        // A version that is made of the tag is another one here.
-        if let Ok(found) = found
-            && found.has_version
-        {
+        if let Ok(found) = manifests(opened, hints, at, &commit, Asked::Version) {
             best = Some((held, later, found));
         }
     }
@@ -254,7 +259,7 @@ fn packed_later(
                 EvidenceKind::BlobMatch,
                 format!(
                     "{files} of the artifact's {} file(s) are in the commit, byte for byte; of the {MAX_LATER} that follow the tag none holds more",
-                    hints.files.len()
+                    telling.len()
                 ),
             ),
             evidence(

@@ -231,22 +231,51 @@ fn old_setuptools(facts: &Facts<'_>, backend: Backend) -> Option<&'static str> {
         return None;
     }
     let headers = metadata(facts)?;
-    let header = || headers.lines();
-    if !header().any(|line| line == "Platform: UNKNOWN") {
-        return None;
-    }
-    if header().any(|line| line.starts_with("License-File:")) {
+    let names_licences = headers
+        .lines()
+        .any(|line| line.starts_with("License-File:"));
+    let platform = headers
+        .lines()
+        .find_map(|line| line.strip_prefix("Platform: "))?;
+    match (platform == "UNKNOWN", names_licences) {
         // 62.1 is the last that was seen to write the platform.
-        Some(if has_rendered_entry_points(facts) {
+        (true, true) => Some(if has_rendered_entry_points(facts) {
             "setuptools<62.2"
         } else {
             "setuptools<60"
-        })
-    } else if has_python_requires_as_set(facts, &headers) {
-        Some("setuptools<41.4")
-    } else {
-        Some("setuptools<56")
+        }),
+        (true, false) => Some(if has_python_requires_as_set(facts, &headers) {
+            "setuptools<41.4"
+        } else {
+            "setuptools<56"
+        }),
+        (false, false) if could_name_licences(facts) && has_licence(facts) => {
+            Some(BEFORE_LICENCE_FILES)
+        }
+        (false, _) => None,
     }
+}
+
+/// Since 57.0 setuptools writes "License-File" (its `dist.py`), and was uploaded at
+/// 2021-05-23T03:54:57Z; wheel puts licences into the wheel by itself.
+const BEFORE_LICENCE_FILES: &str = "setuptools<57";
+const LICENCE_FILES_SINCE: i64 = 1_621_742_097;
+
+/// Whether a setuptools that would have named them was there.
+fn could_name_licences(facts: &Facts<'_>) -> bool {
+    let published = facts.published();
+    published.is_some_and(|published| published.as_second() >= LICENCE_FILES_SINCE)
+}
+
+/// Whether the wheel has a licence where wheel puts those that it finds by their names (wheel,
+/// `bdist_wheel.py`, `license_paths`).
+fn has_licence(facts: &Facts<'_>) -> bool {
+    const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"];
+    facts.stamps.iter().any(|stamp| {
+        stamp.name.split_once('/').is_some_and(|(folder, file)| {
+            folder.ends_with(".dist-info") && NAMES.iter().any(|name| file.starts_with(name))
+        })
+    })
 }
 
 /// Whether `Requires-Python` is what `setup.cfg` says as it stands, with spaces that are no part of

@@ -180,6 +180,26 @@ fn metadata_tells_an_old_setuptools() {
 }
 
 #[test]
+fn a_licence_that_metadata_does_not_name_tells_an_old_setuptools_beside_a_platform() {
+    let asks = |published: &str, metadata: &str, file: &str| {
+        let mut situation = situation("bdist_wheel (0.37.1)");
+        situation.published(published);
+        situation.member("demo-1.0.dist-info/METADATA", metadata);
+        situation.stamp(&format!("demo-1.0.dist-info/{file}"), 1_700_000_000);
+        let run = &situation.candidates().expect("plans")[0].plan.prepare[1].run;
+        run.contains(&"setuptools<57".to_owned())
+    };
+    let (later, any) = ("2021-05-23T03:54:57Z", "Name: demo\nPlatform: any\n");
+    assert!(asks(later, any, "LICENSE"));
+    assert!(asks(later, any, "COPYING.txt"));
+    assert!(!asks("2021-05-23T03:54:56Z", any, "LICENSE"));
+    assert!(!asks(later, any, "pbr.json"));
+    assert!(!asks(later, "Name: demo\n", "LICENSE"));
+    let named = format!("{any}License-File: LICENSE\n");
+    assert!(!asks(later, &named, "LICENSE"));
+}
+
+#[test]
 fn specifiers_as_the_settings_have_them_tell_a_setuptools_that_does_not_read_them() {
     let pinned = |written: &str, set: &str| {
         let mut situation = situation("bdist_wheel (0.34.2)");
