@@ -222,6 +222,7 @@ fn unexpected(kind: ArtifactKind, formats: [Format; 2]) -> Option<Findings> {
         ArtifactKind::Crate | ArtifactKind::NpmTarball => &[Format::Gzip],
         // Sdists were zips before PEP 527, and are gzipped tars since.
         ArtifactKind::Sdist => &[Format::Gzip, Format::Zip],
+        ArtifactKind::ZipSdist => &[Format::Zip],
         // A zip may have anything before it, so its reader has to say.
         ArtifactKind::PureWheel | ArtifactKind::PlatformWheel | ArtifactKind::Other => return None,
     };

@@ -20,13 +20,21 @@ pub enum ArtifactKind {
     PlatformWheel,
     /// A source distribution as `.tar.gz` (PEP 625).
     Sdist,
+    /// A source distribution as `.zip`, which PyPI took until PEP 625 was enforced; a source
+    /// of wheels alone.
+    ZipSdist,
     /// An npm tarball: gzip over tar, members below one folder.
     NpmTarball,
-    /// Anything else a registry lists (eggs, `.zip` sdists, installers).
+    /// Anything else a registry lists (eggs, installers).
     Other,
 }
 
 impl ArtifactKind {
+    /// Whether a file of this kind is a source distribution.
+    pub const fn is_sdist(self) -> bool {
+        matches!(self, Self::Sdist | Self::ZipSdist)
+    }
+
     /// The kind of a file that PyPI lists under `name`.
     pub fn of_pypi_file(name: &str) -> Self {
         if let Some(stem) = name.strip_suffix(".whl") {
@@ -37,6 +45,8 @@ impl ArtifactKind {
             }
         } else if name.ends_with(".tar.gz") {
             Self::Sdist
+        } else if name.ends_with(".zip") {
+            Self::ZipSdist
         } else {
             Self::Other
         }
@@ -147,6 +157,7 @@ mod tests {
             ArtifactKind::PlatformWheel
         );
         assert_eq!(kind("idna-3.10.tar.gz"), ArtifactKind::Sdist);
-        assert_eq!(kind("idna-3.10.zip"), ArtifactKind::Other);
+        assert_eq!(kind("idna-3.10.zip"), ArtifactKind::ZipSdist);
+        assert_eq!(kind("idna-3.10.exe"), ArtifactKind::Other);
     }
 }

@@ -239,6 +239,9 @@ pub fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .collect())
 }
 
+const OLD_SDIST: &str =
+    "of source distributions, remint rebuilds those in the one form that there is today, `.tar.gz`";
+
 /// Whether remint can rebuild this kind of artifact at all, before anything is
 /// read out of it.
 ///
@@ -253,9 +256,8 @@ pub fn supported(artifact: &Artifact) -> Result<(), Error> {
         ArtifactKind::PlatformWheel => {
             "wheels with an ABI or platform tag hold compiled code, which remint cannot rebuild yet"
         }
-        ArtifactKind::Other if pypi::is_old_sdist(&artifact.name) => {
-            "of source distributions, remint rebuilds those in the one form that there is today, `.tar.gz`"
-        }
+        ArtifactKind::ZipSdist => OLD_SDIST,
+        ArtifactKind::Other if pypi::is_old_sdist(&artifact.name) => OLD_SDIST,
         ArtifactKind::Other => "this kind of file is not one that remint can rebuild",
     };
     Err(Error::Unsupported(format!("{}: {why}", artifact.name)))

@@ -85,7 +85,7 @@ pub fn replay(
         ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => {
             wheel::replay(&published, &rebuilt, &bounds).map(Outcome::Whole)
         }
-        ArtifactKind::Other => None,
+        ArtifactKind::ZipSdist | ArtifactKind::Other => None,
     };
     Ok(outcome.filter(|outcome| match outcome {
         Outcome::Whole(replayed) => !replayed.facts.is_empty(),

@@ -10,6 +10,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
+mod zip;
+
 use flate2::read::MultiGzDecoder;
 use tar::EntryType;
 
@@ -25,6 +27,7 @@ const MAX_INFLATED: u64 = MAX_BYTES * 2;
 const MAX_NAME: usize = 255;
 
 /// What is put on after everything is written.
+#[derive(Default)]
 struct Pending {
     /// Links by path, with their targets: written last, so that no file is ever
     /// written through one.
@@ -34,8 +37,9 @@ struct Pending {
     bytes: u64,
 }
 
-/// Unpacks the `.tar.gz` at `archive` into `dest`, without the archive's first
-/// folder, with the members' modes (without setuid, setgid and sticky) and times.
+/// Unpacks the archive at `archive`, a zip by its first bytes or else a `.tar.gz`, into `dest`,
+/// without its first folder, with the members' modes (without setuid, setgid and sticky) and
+/// times.
 ///
 /// # Errors
 /// [`Error::MalformedArchive`], [`Error::UnsafeTree`], [`Error::Limit`],
@@ -49,18 +53,17 @@ pub fn unpack_sdist(archive: &Path, dest: &Path) -> Result<(), Error> {
         archive: name.clone(),
         reason: error.to_string(),
     };
+    fs::create_dir_all(dest).map_err(Error::io("creating the folder", dest))?;
+    if zip::is_one(archive)? {
+        return zip::unpack(archive, dest, &malformed);
+    }
     let open = || -> Result<_, Error> {
         let file = File::open(archive).map_err(Error::io("opening", archive))?;
         let inflated = MultiGzDecoder::new(io::BufReader::new(file));
         Ok(tar::Archive::new(inflated.take(MAX_INFLATED)))
     };
     check_headers(open()?, &malformed)?;
-    fs::create_dir_all(dest).map_err(Error::io("creating the folder", dest))?;
-    let mut pending = Pending {
-        links: BTreeMap::new(),
-        folders: BTreeMap::new(),
-        bytes: 0,
-    };
+    let mut pending = Pending::default();
     let mut tar = open()?;
     for entry in tar.entries().map_err(malformed)? {
         unpack_member(
@@ -162,8 +165,8 @@ fn unpack_member<R: Read>(
     }
 }
 
-fn write_file<R: Read>(
-    entry: &mut tar::Entry<'_, R>,
+fn write_file(
+    content: &mut dyn Read,
     place: &Path,
     pending: &mut Pending,
     malformed: &dyn Fn(io::Error) -> Error,
@@ -175,7 +178,7 @@ fn write_file<R: Read>(
     let mut file = File::create(place).map_err(|e| conflict("writing", place, e))?;
     let mut buffer = vec![0; 64 << 10];
     loop {
-        let count = entry.read(&mut buffer).map_err(malformed)?;
+        let count = content.read(&mut buffer).map_err(malformed)?;
         if count == 0 {
             return Ok(());
         }

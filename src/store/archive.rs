@@ -136,7 +136,8 @@ pub enum Error {
 }
 
 /// Reads the members that `wanted` asks for. A tarball's names are given without
-/// their first component (the package's folder), a wheel's whole.
+/// their first component (the package's folder), as those of a source distribution that is a
+/// zip, a wheel's whole.
 ///
 /// # Errors
 /// [`Error`] for anything but a whole archive within the limits.
@@ -230,6 +231,7 @@ pub fn zip_system(path: &Path, kind: ArtifactKind) -> Result<Option<u8>, Error> 
         ArtifactKind::Crate
         | ArtifactKind::NpmTarball
         | ArtifactKind::Sdist
+        | ArtifactKind::ZipSdist
         | ArtifactKind::Other => return Ok(None),
     }
     let file = File::open(path).map_err(Error::Open)?;
@@ -258,6 +260,11 @@ fn visit(path: &Path, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Result<(
             visit_tar(file, kind, visitor)
         }
         ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => visit_zip(file, kind, visitor),
+        ArtifactKind::ZipSdist => visit_zip(file, kind, &mut |stamp, size, content| {
+            let name = below_folder(&stamp.name).to_owned();
+            let stamp = MemberStamp { name, ..*stamp };
+            visitor(&stamp, size, content)
+        }),
         ArtifactKind::Other => Err(Error::Malformed {
             expected: format_of(kind),
             reason: "remint reads no archives of this kind".into(),
@@ -336,9 +343,8 @@ fn visit_tar(mut file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> R
             });
         }
         let name = String::from_utf8_lossy(&path).into_owned();
-        let below = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
         let stamp = MemberStamp {
-            name: below.to_owned(),
+            name: below_folder(&name).to_owned(),
             mtime: tar_time(&mut entry).unwrap_or(0),
             mode: entry.header().mode().unwrap_or(0),
         };
@@ -353,6 +359,11 @@ fn visit_tar(mut file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> R
         });
     }
     Ok(())
+}
+
+/// A member's name without the archive's own folder.
+fn below_folder(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(_, rest)| rest)
 }
 
 /// A tar member's modification time in whole seconds: that of its extended header, where
@@ -433,7 +444,7 @@ fn visit_zip(file: File, kind: ArtifactKind, visitor: &mut Visitor<'_>) -> Resul
 }
 
 /// A zip's local date and time as seconds since the epoch, read as if it were UTC.
-fn zip_seconds(time: zip::DateTime) -> i64 {
+pub fn zip_seconds(time: zip::DateTime) -> i64 {
     let date = jiff::civil::DateTime::new(
         i16::try_from(time.year()).unwrap_or(1980),
         i8::try_from(time.month()).unwrap_or(1),
@@ -460,7 +471,9 @@ fn check_count(count: usize) -> Result<(), Error> {
 const fn format_of(kind: ArtifactKind) -> &'static str {
     match kind {
         ArtifactKind::Crate | ArtifactKind::NpmTarball | ArtifactKind::Sdist => "gzipped tarball",
-        ArtifactKind::PureWheel | ArtifactKind::PlatformWheel => "zip archive",
+        ArtifactKind::PureWheel | ArtifactKind::PlatformWheel | ArtifactKind::ZipSdist => {
+            "zip archive"
+        }
         ArtifactKind::Other => "archive",
     }
 }

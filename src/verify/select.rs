@@ -29,7 +29,7 @@ pub(super) fn artifacts<'a>(
         | ArtifactKind::PureWheel
         | ArtifactKind::PlatformWheel
         | ArtifactKind::NpmTarball => true,
-        ArtifactKind::Sdist | ArtifactKind::Other => false,
+        ArtifactKind::Sdist | ArtifactKind::ZipSdist | ArtifactKind::Other => false,
     };
     let mut chosen: Vec<_> = release.artifacts.iter().filter(installable).collect();
     if chosen.is_empty() {

@@ -56,7 +56,7 @@ pub(super) fn origins(
 ) -> Vec<Origin> {
     let sdist = |name| {
         sdist_of(release, name)
-            .filter(|_| artifact.kind != ArtifactKind::Sdist)
+            .filter(|_| !artifact.kind.is_sdist())
             .map(|a| Origin::Sdist(Box::new(a.clone())))
     };
     match recipe.map(|r| &r.source) {
@@ -69,7 +69,7 @@ pub(super) fn origins(
 /// Why there is no origin at all.
 pub(super) const fn no_origin(artifact: &Artifact) -> &'static str {
     match artifact.kind {
-        ArtifactKind::Sdist => NOT_ITS_OWN,
+        ArtifactKind::Sdist | ArtifactKind::ZipSdist => NOT_ITS_OWN,
         ArtifactKind::Crate
         | ArtifactKind::PureWheel
         | ArtifactKind::PlatformWheel
@@ -81,13 +81,15 @@ pub(super) const fn no_origin(artifact: &Artifact) -> &'static str {
 /// Why a source distribution is rebuilt from a commit or not at all.
 pub(super) const NOT_ITS_OWN: &str = "a source distribution is not its own source, so only a commit will do; name the repository with --source, or a commit in a recipe";
 
-/// The release's source distribution, of this name where one is given.
+/// The release's source distribution, of this name where one is given, and else rather in
+/// today's form than as a zip.
 pub(super) fn sdist_of<'a>(release: &'a Release, name: Option<&str>) -> Option<&'a Artifact> {
-    release
-        .artifacts
-        .iter()
-        .filter(|artifact| artifact.kind == ArtifactKind::Sdist)
-        .find(|artifact| name.is_none_or(|name| artifact.name == name))
+    let of_kind = |kind| {
+        let mut artifacts = release.artifacts.iter();
+        artifacts
+            .find(|artifact| artifact.kind == kind && name.is_none_or(|name| artifact.name == name))
+    };
+    of_kind(ArtifactKind::Sdist).or_else(|| of_kind(ArtifactKind::ZipSdist))
 }
 
 /// Puts what a recipe fixes in the place of what the metadata hints at.
@@ -261,6 +263,7 @@ pub(super) fn gzip_marks(file: &FetchedArtifact) -> Option<GzipMarks> {
         ArtifactKind::PureWheel
         | ArtifactKind::PlatformWheel
         | ArtifactKind::Sdist
+        | ArtifactKind::ZipSdist
         | ArtifactKind::Other => {}
     }
     Some(GzipMarks {
