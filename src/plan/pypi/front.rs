@@ -8,9 +8,14 @@
 //! `.egg-info` that was unpacked, and takes along what else lies there.
 
 use super::super::Facts;
+use super::stamps::zip_time_of;
 use super::zone;
 use crate::model::Source;
 use crate::store::archive::MemberStamp;
+
+/// What setuptools writes where it is not there yet, and leaves as it is elsewhere (setuptools,
+/// `command/bdist_egg.py`, `write_safety_flag`).
+const WRITTEN_ONCE: [&str; 2] = ["not-zip-safe", "zip-safe"];
 
 /// What setuptools and its `bdist_wheel` write anew for every build (setuptools,
 /// `pyproject.toml`, "egg_info.writers"; `bdist_wheel.py`, "egg2dist"), or leave out.
@@ -57,19 +62,31 @@ pub(super) fn output_folder(facts: &Facts<'_>) -> Option<&'static str> {
 /// was unpacked, which a plugin of setuptools wrote for the source distribution and not for the
 /// wheel, or it shows how Python unpacks.
 pub(super) fn builds_in_place(facts: &Facts<'_>) -> bool {
-    let brings = |stamp| is_brought_along(stamp, facts.source_stamps);
+    let brings = |stamp| is_brought_along(stamp, facts);
     facts.stamps.iter().any(brings) || is_filtered(facts)
 }
 
 /// Whether this member of a wheel's metadata lies in the `.egg-info` of the source distribution,
-/// and is none that setuptools writes anew.
-pub(super) fn is_brought_along(stamp: &MemberStamp, source: &[MemberStamp]) -> bool {
-    metadata_file(stamp).is_some_and(|file| {
-        !WRITTEN_ANEW.contains(&file)
-            && source
-                .iter()
-                .any(|other| egg_info_file(other) == Some(file))
-    })
+/// and is none that setuptools writes anew, or has kept its time from there.
+pub(super) fn is_brought_along(stamp: &MemberStamp, facts: &Facts<'_>) -> bool {
+    let Some(file) = metadata_file(stamp) else {
+        return false;
+    };
+    let is_kept = WRITTEN_ONCE.contains(&file) && !is_of_the_build(stamp, facts);
+    let could_be = is_kept || !WRITTEN_ANEW.contains(&file);
+    let posix = || zone::of(facts.stamps, facts.source_stamps);
+    could_be
+        && facts.source_stamps.iter().any(|other| {
+            egg_info_file(other) == Some(file)
+                && (!is_kept || zip_time_of(other.mtime, zone::instant(posix(), stamp.mtime)))
+        })
+}
+
+/// Whether a member has the time of what the build wrote for certain.
+fn is_of_the_build(stamp: &MemberStamp, facts: &Facts<'_>) -> bool {
+    let is_metadata = |other: &&MemberStamp| metadata_file(other) == Some("METADATA");
+    let metadata = facts.stamps.iter().find(is_metadata);
+    metadata.is_none_or(|metadata| metadata.mtime == stamp.mtime)
 }
 
 /// Whether the source distribution was unpacked without the write permission of group and
@@ -154,6 +171,27 @@ mod tests {
         assert!(!in_place("pbr.json", "demo/pbr.json"));
         assert!(!in_place("pbr.json", "demo.egg-info/other.json"));
         assert!(!in_place("top_level.txt", "demo.egg-info/top_level.txt"));
+    }
+
+    #[test]
+    fn a_flag_that_kept_its_time_tells_a_build_in_place() {
+        let in_place = |wheel: i64, unpacked: i64| {
+            let of = |name: &str, mtime| MemberStamp {
+                mtime,
+                ..stamp(name, 0o644)
+            };
+            let mut situation = Situation::pypi();
+            situation.use_sdist();
+            situation.stamps = vec![
+                of("demo-1.0.dist-info/METADATA", 1_700_000_008),
+                of("demo-1.0.dist-info/zip-safe", wheel),
+            ];
+            situation.source_stamps = vec![of("demo.egg-info/zip-safe", unpacked)];
+            situation.with_facts(builds_in_place)
+        };
+        assert!(in_place(1_700_000_000, 1_700_000_001));
+        assert!(!in_place(1_700_000_000, 1_700_000_002));
+        assert!(!in_place(1_700_000_008, 1_700_000_008));
     }
 
     #[test]

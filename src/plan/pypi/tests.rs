@@ -501,6 +501,21 @@ fn one_time_of_all_that_was_written_is_the_builds_clock() {
 }
 
 #[test]
+fn what_the_build_wrote_among_the_copied_does_not_hide_the_checkouts_time() {
+    let checkout = |copied: &[i64]| {
+        let plan = stamped(copied, &[MADE, MADE]).candidates().expect("plans");
+        let times = plan[0].plan.recovered.iter().filter_map(|fact| match fact {
+            RecoveredFact::CheckoutTime { seconds } => Some(*seconds),
+            _ => None,
+        });
+        times.last()
+    };
+    assert_eq!(checkout(&[COPIED, MADE, COPIED]), Some(COPIED));
+    assert_eq!(checkout(&[COPIED, MADE + 2, COPIED]), None);
+    assert_eq!(checkout(&[COPIED, COPIED + 2, MADE]), None);
+}
+
+#[test]
 fn what_flit_found_written_into_the_source_has_the_builds_clock_and_the_rest_the_checkouts() {
     let mut flit = situation("flit 3.9.0");
     flit.stamp("demo/a.py", COPIED);

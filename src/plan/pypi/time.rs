@@ -62,18 +62,22 @@ const PHASE: i64 = 60;
 /// setuptools writes some in a phase before (into `.egg-info`), and the wheel's last
 /// member, `RECORD`, is stamped when the rest is packed. A file that the source
 /// distribution brings along (`zip-safe`, say) may be older.
-fn clock(made: &[&MemberStamp], source: &[MemberStamp]) -> Option<Clock> {
+fn clock(made: &[&MemberStamp], facts: &Facts<'_>) -> Option<Clock> {
     let time_of = |name| {
         let found = made.iter().find(|stamp| base(&stamp.name) == name);
         found.map(|stamp| stamp.mtime)
     };
     let last = time_of("RECORD")?;
     let seconds = time_of("METADATA").unwrap_or(last);
-    let brought: BTreeSet<&str> = source.iter().map(|stamp| base(&stamp.name)).collect();
+    let brought: BTreeSet<&str> = facts
+        .source_stamps
+        .iter()
+        .map(|stamp| base(&stamp.name))
+        .collect();
     let mut began = None;
     for stamp in made {
         let is_last = base(&stamp.name) == "RECORD" && stamp.mtime == last;
-        let is_older = front::is_brought_along(stamp, source);
+        let is_older = front::is_brought_along(stamp, facts);
         if is_last || is_older || stamp.mtime == seconds {
             continue;
         }
@@ -102,10 +106,12 @@ fn base(name: &str) -> &str {
 /// how the copied members come to theirs.
 fn clocks(facts: &Facts<'_>) -> Vec<Time> {
     let (made, copied): (Vec<_>, Vec<_>) = facts.stamps.iter().partition(|s| is_made(s));
-    let Some(clock) = clock(&made, facts.source_stamps) else {
+    let Some(clock) = clock(&made, facts) else {
         return vec![];
     };
-    let with_checkout = only(copied.into_iter()).map(|checkout| Time::Clock {
+    // The build may write some of those that it copies, such as one with the version.
+    let from_source = copied.into_iter().filter(|s| s.mtime != clock.seconds);
+    let with_checkout = only(from_source).map(|checkout| Time::Clock {
         clock,
         checkout: Some(checkout),
         why: "what the build wrote has one time, and what it copied has another",
