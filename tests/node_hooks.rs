@@ -28,6 +28,19 @@ fn node(hook: &str, program: &str) -> String {
 }
 
 #[test]
+fn hooks_need_nothing_that_node_before_12_lacks() {
+    for hook in [CLOCK, LINE_ENDS] {
+        let of_before_12 = format!(
+            "const all = global, {{ syncBuiltinESMExports: sync }} = require('module');\n\
+             delete all.globalThis; delete require('module').syncBuiltinESMExports;\n\
+             {{ {hook} }}\n\
+             all.globalThis = all; require('module').syncBuiltinESMExports = sync;\n"
+        );
+        assert_eq!(node(&of_before_12, "console.log('begun')"), "begun\n");
+    }
+}
+
+#[test]
 fn a_clock_begins_when_the_commit_was_made_and_dates_stay_dates() {
     let told = node(
         CLOCK,

@@ -4,4 +4,6 @@
 "use strict";
 const os = require("os");
 Object.defineProperty(os, "EOL", { value: "\r\n" });
-require("module").syncBuiltinESMExports();
+// Node.js before 12.12 has no modules that would have to be told.
+const { syncBuiltinESMExports } = require("module");
+if (syncBuiltinESMExports) syncBuiltinESMExports();

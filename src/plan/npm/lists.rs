@@ -140,6 +140,13 @@ pub(super) fn lists(
         is_workflow: false,
     };
     lists.extend(scripts.iter().map(|run| plain(called(run, of, cwd))));
+    // What publishing runs alone may have been run before, by tests say, with what npm runs
+    // around it.
+    lists.extend(
+        scripts
+            .first()
+            .map(|run| plain(whole(called(run, of, cwd)))),
+    );
     // What a package of a workspace needs of the others is built from the root.
     if let Some(all) = root
         .filter(|_| own != "src" && cwd != "src")
@@ -183,6 +190,21 @@ fn of_made_folder(list: &List, facts: &Facts<'_>) -> List {
             cwd: facts.package_dir(),
         }));
     made
+}
+
+/// The same calls, each with what npm runs before and after it.
+fn whole(calls: Vec<Call>) -> Vec<Call> {
+    calls
+        .into_iter()
+        .map(|call| match call {
+            Call::Script { name, cwd, .. } => Call::Script {
+                name,
+                alone: None,
+                cwd,
+            },
+            other => other,
+        })
+        .collect()
 }
 
 /// What writes the version in, where the source leaves it open.
