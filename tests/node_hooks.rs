@@ -4,9 +4,12 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use remint::model::Sha256Digest;
+
 const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
 const DEFLATE: &str = include_str!("../src/plan/npm/deflate.cjs");
 const END: &str = include_str!("../src/plan/npm/end.cjs");
+const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
 const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
@@ -38,6 +41,45 @@ fn hooks_need_nothing_that_node_before_12_lacks() {
         );
         assert_eq!(node(&of_before_12, "console.log('begun')"), "begun\n");
     }
+}
+
+/// An order of names as a plan has it: a key, and then keyed digests alone.
+fn listing(names: &[&str]) -> String {
+    let masked = names.iter().map(|name| {
+        let digest = Sha256Digest::of(format!("key {name}")).to_string();
+        digest[..16].to_owned()
+    });
+    let lines = std::iter::once("key".to_owned()).chain(masked);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn folders_are_listed_as_told_and_sorting_leaves_what_is_equal_in_its_place() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(at("src/lib")).expect("a folder");
+    for name in ["z.js", "a.js", "other", "more", "lib/b.js", "lib/a.js"] {
+        std::fs::write(at("src").join(name), "").expect("written");
+    }
+    let order = ["z.js", "lib", "lib/b.js", "lib/a.js", "a.js"];
+    std::fs::write(at("listing"), listing(&order)).expect("written");
+    std::fs::write(at("hook.cjs"), LISTING).expect("written");
+    // As npm 4 does it: by name, and then by rules that leave most as it is.
+    let program = "const fs = require('fs');\n\
+         const rules = (a, b) => a.endsWith('.js') ? -1 : b.endsWith('.js') ? 1 : 0;\n\
+         fs.readdir('.', (_, names) => console.log(names.sort().join(), names.sort(rules).join()));\n\
+         console.log(fs.readdirSync('lib').join());\n\
+         console.log([3, 1, 2].sort().join(), [3, 1, 2].sort((a, b) => b - a).join());\n";
+    let output = Command::new("node")
+        .args(["--require", "../hook.cjs", "-e", program])
+        .current_dir(at("src"))
+        .output()
+        .expect("node runs");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "b.js,a.js\n1,2,3 3,2,1\nz.js,lib,a.js,more,other z.js,a.js,lib,more,other\n",
+        "{output:?}"
+    );
 }
 
 #[test]

@@ -39,6 +39,7 @@ impl Learnt {
             | RecoveredFact::TimeZone { .. }
             | RecoveredFact::NamedPython { .. }
             | RecoveredFact::DebianSetuptools
+            | RecoveredFact::AllExecutable
             | RecoveredFact::DataFilter
             | RecoveredFact::OutputFolder { .. }
             | RecoveredFact::System { .. }

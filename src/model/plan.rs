@@ -237,6 +237,9 @@ pub enum RecoveredFact {
     /// (PEP 706), told from modes: files that group or others may write to in it they may not
     /// in the wheel.
     DataFilter,
+    /// The publisher's file system said of every file that anybody may do anything with it, as
+    /// a drive of Windows does under Linux (WSL documentation, "File Permissions for WSL").
+    AllExecutable,
     /// An empty folder for the output that lay in the publisher's checkout, told from a list of
     /// packages that has it among them.
     OutputFolder {
@@ -359,6 +362,7 @@ impl fmt::Display for RecoveredFact {
             }
             Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
             Self::OutputFolder { name } => write!(f, "the empty folder {name}"),
+            Self::AllExecutable => f.write_str("every file with all permissions"),
             Self::DataFilter => f.write_str("unpacked as Python's data filter does"),
             Self::NamedPython { version } => write!(f, "Python {version} in a name"),
             Self::CaseBlindNames { files } => {

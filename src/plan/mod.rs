@@ -10,6 +10,7 @@
 mod cargo;
 mod checkout;
 mod endings;
+mod listing;
 mod modes;
 mod npm;
 mod pypi;

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::super::checkout::Checkout;
+use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
 use super::folder;
 use super::hooks::{self, hooks};
 use super::install::{MEND, MEND_FILE, words};
+use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
@@ -37,6 +39,21 @@ fn umask(stamps: &[MemberStamp]) -> Option<(u32, &'static str)> {
         .into_iter()
         .find(|(_, leaves, _)| *leaves == left)
         .map(|(mask, _, chmod)| (mask, chmod))
+}
+
+/// Whether every member may be run, and written to by anybody.
+fn has_all_permissions(stamps: &[MemberStamp]) -> bool {
+    stamps.len() > 1 && stamps.iter().all(|stamp| stamp.mode & 0o777 == 0o777)
+}
+
+/// What `chmod` makes of files, so that they have the modes of the publisher's.
+fn chmod(stamps: &[MemberStamp]) -> Option<&'static str> {
+    let (_, chmod) = umask(stamps)?;
+    Some(if has_all_permissions(stamps) {
+        "a+rwx"
+    } else {
+        chmod
+    })
 }
 
 pub(super) struct Draft<'a> {
@@ -117,10 +134,15 @@ impl<'a> Draft<'a> {
 
     /// The publisher's umask, which the checkout was made with too.
     pub(super) fn umask(&mut self) {
-        if let Some((mask, chmod)) = umask(self.facts.stamps) {
+        let stamps = self.facts.stamps;
+        if let (Some((mask, _)), Some(chmod)) = (umask(stamps), chmod(stamps)) {
             self.here(words(&format!("chmod -R {chmod} .")));
             self.recovered.push(RecoveredFact::Umask { mask });
             self.about(format!("every member's mode is as with umask {mask:03o}"));
+        }
+        if has_all_permissions(stamps) {
+            self.recovered.push(RecoveredFact::AllExecutable);
+            self.about("every member may be run".to_owned());
         }
     }
 
@@ -160,7 +182,7 @@ impl<'a> Draft<'a> {
         if self.packed != self.cwd {
             self.about(format!("{} is what is published", self.packed));
         }
-        if let Some((_, chmod)) = umask(self.facts.stamps) {
+        if let Some(chmod) = chmod(self.facts.stamps) {
             // What the scripts made has the modes of that umask too.
             self.there(words(&format!("chmod -R {chmod} .")));
         }
@@ -193,6 +215,20 @@ impl<'a> Draft<'a> {
             "the gzip header says that it was packed on {system}"
         ));
         vec!["--require".into(), format!("{WORK_DIR}/{HOOK_FILE}")]
+    }
+
+    /// What Node.js is told so that folders are listed as the publisher's were.
+    pub(super) fn as_listed(&mut self, order: Option<&Listing>) -> Vec<String> {
+        let Some(order) = order else {
+            return Vec::new();
+        };
+        self.put(listing::HOOK);
+        self.put((listing::FILE, &order.text));
+        let files = order.files;
+        self.recovered.push(RecoveredFact::ListingOrder { files });
+        self.about("what is in a folder is not sorted, as a file system lists it".to_owned());
+        let hook = listing::HOOK.0;
+        vec!["--require".into(), format!("{WORK_DIR}/{hook}")]
     }
 
     /// As of when the mirror shows the registry.
@@ -254,19 +290,27 @@ impl<'a> Draft<'a> {
 mod tests {
     use super::*;
 
+    fn stamps(modes: &[u32]) -> Vec<MemberStamp> {
+        let with = |&mode| MemberStamp {
+            name: "m".into(),
+            mtime: 0,
+            mode,
+        };
+        modes.iter().map(with).collect()
+    }
+
+    #[test]
+    fn files_of_a_file_system_without_permissions_have_them_all() {
+        let of = |modes: &[u32]| chmod(&stamps(modes));
+        assert_eq!(of(&[0o777, 0o777]), Some("a+rwx"));
+        assert_eq!(of(&[0o777, 0o666]), Some("go+w"));
+        assert_eq!(of(&[0o777]), Some("go+w"));
+        assert_eq!(of(&[0o755, 0o755]), None);
+    }
+
     #[test]
     fn a_umask_is_told_where_every_member_agrees_and_it_is_not_the_usual_one() {
-        let of = |modes: &[u32]| {
-            let stamps: Vec<_> = modes
-                .iter()
-                .map(|&mode| MemberStamp {
-                    name: "m".into(),
-                    mtime: 0,
-                    mode,
-                })
-                .collect();
-            umask(&stamps).map(|(mask, _)| mask)
-        };
+        let of = |modes: &[u32]| umask(&stamps(modes)).map(|(mask, _)| mask);
         assert_eq!(of(&[0o644, 0o755]), None);
         assert_eq!(of(&[0o664, 0o775]), Some(0o002));
         assert_eq!(of(&[0o664, 0o644]), None);

@@ -105,6 +105,9 @@ const FOUR: Family = Family {
     why: "members have their files' own times and package.json comes first, as in npm 4 and before",
 };
 
+/// The npm that packs files as folders list them.
+pub(super) const LISTS_FOLDERS: &str = FOUR.npm;
+
 /// npm 5.0 to 5.6: the members' own times, in the order of later releases.
 const FIVE: Family = Family {
     node: "10.24.1",

@@ -10,6 +10,7 @@ mod family;
 mod folder;
 mod hooks;
 mod install;
+mod listing;
 mod lists;
 mod made;
 mod manifest;
@@ -294,7 +295,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             }
         })
         .collect();
-    let packing = |way: &Way<'_>, scripts| {
+    let packing = |way: &Way<'_>, scripts, listing| {
         Packing {
             facts,
             manifest: &manifest,
@@ -302,11 +303,16 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             packer: way.packer,
             installer,
             why: way.why,
+            listing,
         }
         .candidate(scripts)
     };
     // Without a script first: it takes seconds, and many scripts make nothing.
-    let mut plans: Vec<Candidate> = ways.iter().map(|way| packing(way, None)).collect();
+    let mut plans: Vec<Candidate> = ways.iter().map(|way| packing(way, None, None)).collect();
+    for way in &ways {
+        let listing = listing::order(facts, way);
+        plans.extend(listing.map(|listing| packing(way, None, Some(listing))));
+    }
     let (Some(install), Some((likeliest, others))) = (install, ways.split_first()) else {
         return Ok(plans);
     };
@@ -315,14 +321,14 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     let clocked = scripts.iter().find(|scripts| scripts.at_commit);
     let first_of_all = clocked.or(scripts.first()).cloned();
     for script in scripts {
-        plans.push(packing(likeliest, Some(script)));
+        plans.push(packing(likeliest, Some(script), None));
     }
     // Marks do not always tell what packed from what else may have.
     for other in others.iter().take(MOST_OTHERS) {
         plans.extend(
             first_of_all
                 .clone()
-                .map(|script| packing(other, Some(script))),
+                .map(|script| packing(other, Some(script), None)),
         );
     }
     Ok(plans)

@@ -1,6 +1,7 @@
 //! The commands that pack a package: tools put in place, dependencies installed from
 //! the mirror, scripts and the packer without network. Pure.
 
+use super::super::listing::Listing;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::Tools;
 use super::draft::Draft;
@@ -25,6 +26,9 @@ pub(super) struct Packing<'a> {
     /// The installer with its package, where it is not npm.
     pub(super) installer: Option<(Installer, &'a RegistryTool)>,
     pub(super) why: &'static str,
+    /// The package's files as the publisher's file system listed them, where that is replayed
+    /// to npm.
+    pub(super) listing: Option<Listing>,
 }
 
 /// Writes the commit into package.json as the publishing tools of monorepos do: last,
@@ -166,6 +170,7 @@ impl<'a> Packing<'a> {
             format!("{WORK_DIR}/{node}/bin/node"),
         ];
         run.extend(draft.as_on_system());
+        run.extend(draft.as_listed(self.listing.as_ref()));
         let (program, writes_out) = match self.packer {
             Packer::Npm => (
                 format!("{npm}/bin/npm-cli.js"),

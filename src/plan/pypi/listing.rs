@@ -1,65 +1,17 @@
 //! The order in which the publisher's file system listed its folders, where a backend packs
 //! files as they are listed. Pure.
-//!
-//! The build gets the order and no names: each is told as a digest that is keyed with the
-//! artifact's own, so that a name means nothing to a build that has no such file, and nobody can
-//! look for names whose digests say something. What is left is an order of files that the build
-//! has, of so few that it says no more than some two hundred bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Facts;
+use super::super::listing::{Listing, MAX_FILES};
 use super::backend::Backend;
-use crate::model::{Digest, Sha256Digest};
 
 /// Lists folders in that order, for the build steps alone.
 pub(super) const HOOK: &str = include_str!("listing.py");
 
 /// What the hook reads.
 pub(super) const FILE: &str = "hooks/listing";
-
-/// The most files whose order is written into a plan. What lists folders so are old
-/// backends, and their wheels are small. An order of so many is one of 256!, which is 1684 bits.
-const MAX_FILES: usize = 256;
-
-/// How many hexadecimal digits of a digest tell files apart, which are some hundreds.
-const DIGITS: usize = 16;
-
-/// An order of files.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Listing {
-    /// What the hook reads: the key, and the digests of names in their order.
-    pub(super) text: String,
-    /// How many files it orders.
-    pub(super) files: usize,
-}
-
-impl Listing {
-    fn new(names: &[&str], key: Sha256Digest) -> Self {
-        let mut told = BTreeSet::new();
-        let mut lines = vec![key.to_string()];
-        for name in names {
-            // Folders are listed too.
-            let ends = name.match_indices('/').map(|(at, _)| at);
-            for end in ends.chain([name.len()]) {
-                if told.insert(&name[..end]) {
-                    lines.push(masked(&name[..end], key));
-                }
-            }
-        }
-        Self {
-            text: lines.join("\n"),
-            files: names.len(),
-        }
-    }
-}
-
-/// A name as the hook looks for it.
-fn masked(name: &str, key: Sha256Digest) -> String {
-    let mut digest = Sha256Digest::of(format!("{key} {name}")).to_string();
-    digest.truncate(DIGITS);
-    digest
-}
 
 /// The folder of a wheel that backends write in an order of their own.
 const METADATA: &str = ".dist-info";
@@ -75,12 +27,11 @@ pub(super) fn order(facts: &Facts<'_>, backend: Backend, version: &str) -> Optio
     let members: BTreeSet<&str> = facts.stamps.iter().map(|s| s.name.as_str()).collect();
     let are_files = names.iter().all(|name| members.contains(name));
     let is_told = are_files && was_listed(&names, backend.lists_metadata(version));
-    let sha256 = |digest: &Digest| match digest {
-        Digest::Sha256(digest) => Some(*digest),
-        Digest::Sha512(_) => None,
-    };
-    let key = facts.artifact.digests.iter().find_map(sha256)?;
-    is_told.then(|| Listing::new(&names, key))
+    if is_told {
+        Listing::of(facts, &names)
+    } else {
+        None
+    }
 }
 
 /// The names in `RECORD`, which is written while files are walked, also where the archive's
@@ -142,20 +93,6 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert!(!was_listed(&names, false));
         assert!(was_listed(&names[1..], false));
-    }
-
-    #[test]
-    fn a_build_is_told_an_order_and_no_names() {
-        let key = Sha256Digest::of("one");
-        let listing = Listing::new(&["d/message.py", "d/a.py"], key);
-        assert_eq!(listing.files, 2);
-        let lines: Vec<&str> = listing.text.lines().collect();
-        let masks = ["d", "d/message.py", "d/a.py"].map(|name| masked(name, key));
-        assert_eq!(lines[0], key.to_string());
-        assert_eq!(lines[1..], masks);
-        assert!(!listing.text.contains("message"));
-        // The same name is told otherwise of another artifact.
-        assert_ne!(masked("d", key), masked("d", Sha256Digest::of("two")));
     }
 
     #[test]

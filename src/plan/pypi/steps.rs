@@ -4,10 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::checkout::Checkout;
+use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
 use super::asked::{self, Hooks};
 use super::draft::{Draft, SOURCE, words};
-use super::listing::{self, Listing};
+use super::listing;
 use super::python::Python;
 use super::requirements::source_text;
 use super::time::Time;
