@@ -10,6 +10,7 @@ use crate::model::{
 };
 
 use super::Error;
+use super::address::clean;
 use super::ecosystem::packaging;
 
 /// Whether [`hints_from`] needs the member `name` of an artifact: a name below
@@ -63,6 +64,13 @@ pub fn hints_from(
     })
 }
 
+/// Whether anything in the hints is a repository's address, as far as an address tells.
+pub fn names_repository(hints: &SourceHints) -> bool {
+    let shorthand = packaging(hints.purl.ecosystem()).has_shorthands();
+    let mut addresses = hints.repositories.iter().map(|hint| &hint.url);
+    addresses.any(|url| clean(url, shorthand).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +105,21 @@ mod tests {
             hints.commit.map(|(_, kind)| kind),
             Some(EvidenceKind::RegistryMetadata)
         );
+    }
+
+    #[test]
+    fn a_page_without_a_path_names_no_repository() {
+        let names = |url: &str| {
+            let mut release = release("pkg:npm/ms@2.1.3");
+            release.repositories[0].url = url.into();
+            let nothing = ProvenanceFindings::default();
+            let hints = hints_from(&release, &BTreeMap::new(), &nothing).expect("valid");
+            names_repository(&hints)
+        };
+        assert!(names("https://git.example/o/r"));
+        assert!(names("o/r"));
+        assert!(!names("https://demo.example/"));
+        assert!(!names("ssh:"));
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod tree;
 pub use cached::{forget, things};
 pub use checkout::{Lacks, Style};
 pub use error::Error;
-pub use hints::{hints_from, wanted_member};
+pub use hints::{hints_from, names_repository, wanted_member};
 pub use locate::Sources;
 pub use sdist::unpack_sdist;
 

@@ -71,9 +71,8 @@ impl Line {
         subject: Subject<'_>,
         recipe: Option<&Recipe>,
     ) -> Result<GitSource, String> {
-        let hints = self
-            .hints(subject, recipe)
-            .map_err(|error: source::Error| error.to_string())?;
+        let hints = self.all_hints(subject, recipe).await;
+        let hints = hints.map_err(|error: source::Error| error.to_string())?;
         let (sources, place) = (self.sources.clone(), subject.request.source.clone());
         let source = on_a_thread(move || sources.locate(&hints, place.as_deref()))
             .await

@@ -16,6 +16,7 @@ mod link;
 mod lock;
 mod made;
 mod memory;
+mod newest;
 mod one_try;
 mod prepare;
 mod select;

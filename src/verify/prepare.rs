@@ -76,7 +76,8 @@ impl Line {
         tree: &Path,
     ) -> Result<Source, Verdict> {
         let published = subject.published;
-        let hints = self.hints(subject, recipe).map_err(failure::of_source)?;
+        let hints = self.all_hints(subject, recipe).await;
+        let hints = hints.map_err(failure::of_source)?;
         let (sources, place) = (self.sources.clone(), subject.request.source.clone());
         let tree = tree.to_owned();
         let source = on_a_thread(move || {
