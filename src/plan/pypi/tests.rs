@@ -504,11 +504,11 @@ fn one_time_of_all_that_was_written_is_the_builds_clock() {
 fn what_the_build_wrote_among_the_copied_does_not_hide_the_checkouts_time() {
     let checkout = |copied: &[i64]| {
         let plan = stamped(copied, &[MADE, MADE]).candidates().expect("plans");
-        let times = plan[0].plan.recovered.iter().filter_map(|fact| match fact {
+        let mut times = plan[0].plan.recovered.iter().filter_map(|fact| match fact {
             RecoveredFact::CheckoutTime { seconds } => Some(*seconds),
             _ => None,
         });
-        times.last()
+        times.next_back()
     };
     assert_eq!(checkout(&[COPIED, MADE, COPIED]), Some(COPIED));
     assert_eq!(checkout(&[COPIED, MADE + 2, COPIED]), None);
