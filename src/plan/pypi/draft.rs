@@ -69,6 +69,13 @@ impl Draft {
         self.about_files.push(why);
     }
 
+    /// Says what services that build say (GitHub documentation, "Variables reference", `CI`).
+    pub(super) fn on_ci(&mut self) {
+        self.env.insert("CI".into(), "true".into());
+        let why = "setup.py asks for it, as what it does elsewhere may be done already";
+        self.reasons.insert("plan.env.CI".into(), why.into());
+    }
+
     /// Options of setuptools' `bdist_wheel`.
     pub(super) fn distutils(&mut self, options: &str) {
         let text = format!("[bdist_wheel]\n{options}\n");

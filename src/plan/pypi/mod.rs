@@ -23,7 +23,9 @@ use asked::{Hooks, may_answer};
 use backend::{Backend, Generator, generator};
 use debian::{distributed, sorts_requirements};
 use python::{BEFORE_3_12, pythons};
-use requirements::{BuildSystem, before_own_command, builds_itself, declared, requirements};
+use requirements::{
+    BuildSystem, asks_for_ci, before_own_command, builds_itself, declared, requirements,
+};
 pub(super) use sdist::{is_old as is_old_sdist, wanted_companion};
 use steps::{Base, Product};
 use time::{Time, since_1980, times};
@@ -115,6 +117,7 @@ impl Told {
             leaves_own_backend: self.leaves_own_backend,
             listing: None,
             is_debians: false,
+            is_on_ci: false,
         }
     }
 
@@ -160,6 +163,12 @@ impl Told {
         if let Some(listing) = &listing::order(facts, self.backend, &self.version) {
             found.extend(each(Base {
                 listing: Some(listing),
+                ..base
+            }));
+        }
+        if asks_for_ci(facts) {
+            found.extend(each(Base {
+                is_on_ci: true,
                 ..base
             }));
         }

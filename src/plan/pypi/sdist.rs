@@ -96,6 +96,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             leaves_own_backend: false,
             listing: None,
             is_debians: false,
+            is_on_ci: false,
         };
         let likeliest = times.first();
         if by_command {

@@ -58,6 +58,8 @@ pub(super) struct Base<'a> {
     pub(super) listing: Option<&'a Listing>,
     /// Whether setuptools is as Debian has it.
     pub(super) is_debians: bool,
+    /// Whether the environment says that a service builds, and nobody at a desk.
+    pub(super) is_on_ci: bool,
 }
 
 impl Base<'_> {
@@ -74,6 +76,9 @@ impl Base<'_> {
         self.unpack(&mut draft);
         self.publishers_output_folder(&mut draft);
         self.publishers_system(&mut draft);
+        if self.is_on_ci {
+            draft.on_ci();
+        }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         draft.time(time, posix);
         if let Some(posix) = posix {

@@ -284,6 +284,20 @@ fn where_another_setuptools_may_have_run_the_last_without_a_command_of_its_own_i
 }
 
 #[test]
+fn a_setup_that_asks_whether_a_service_builds_is_told_so_in_a_try_of_its_own() {
+    let told = |setup: &str| {
+        let mut situation = situation("bdist_wheel (0.37.1)");
+        situation.tree_file("setup.py", setup);
+        let plans = situation.candidates().expect("plans");
+        let is_told = |plan: &Candidate| plan.plan.env.get("CI").is_some();
+        (is_told(&plans[0]), plans.iter().any(is_told))
+    };
+    assert_eq!(told("if not 'CI' in os.environ: make()"), (false, true));
+    assert_eq!(told("os.environ.get(\"CI\")"), (false, true));
+    assert_eq!(told("CI = 1"), (false, false));
+}
+
+#[test]
 fn the_way_versions_are_written_tells_the_wheel_beside_setuptools() {
     let asks = |generator: &str, requirement: &str| {
         let mut situation = situation(generator);
