@@ -38,6 +38,7 @@ fn python(hook: &str, program: &str) -> String {
         .env("NAMED_PYTHON", "3.8")
         .env("BUILD_CLOCK", "1000000100")
         .env("BUILD_CLOCK_BEGAN", "1000000090")
+        .env("BUILD_CLOCK_WROTE", "1000000095")
         .env("BUILD_CLOCK_ENDED", "1000000110")
         .output()
         .expect("python3 runs");
@@ -83,8 +84,9 @@ fn a_clock_stands_still_in_each_phase_and_what_was_there_before_keeps_its_time()
     let told = python(
         CLOCK,
         "import os, shutil, time\n\
-         for name in 'made', 'x.egg-info/made':\n    open(name, 'w').write('abc')\n\
-         for name in 'made', 'x.egg-info/made', 'before':\n    \
+         os.mkdir('build')\n\
+         for name in 'made', 'build/made', 'x.egg-info/made':\n    open(name, 'w').write('abc')\n\
+         for name in 'made', 'build/made', 'x.egg-info/made', 'before':\n    \
              told = os.stat(name)\n    \
              print(int(told.st_mtime), told.st_mtime_ns, told[8], told.st_size, told.st_mode & 0o777 > 0)\n\
          shutil.copytree('x.egg-info', 'x.dist-info')\n\
@@ -95,7 +97,8 @@ fn a_clock_stands_still_in_each_phase_and_what_was_there_before_keeps_its_time()
     assert_eq!(
         told,
         format!(
-            "1000000100 1000000100{ns} 1000000100 3 True\n\
+            "1000000095 1000000095{ns} 1000000095 3 True\n\
+             1000000100 1000000100{ns} 1000000100 3 True\n\
              1000000090 1000000090{ns} 1000000090 3 True\n\
              900000000 900000000{ns} 900000000 1 True\n\
              1000000090\n\

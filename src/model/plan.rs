@@ -184,6 +184,10 @@ pub enum RecoveredFact {
         /// The same at the end, a minute later at most.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ended: Option<i64>,
+        /// The same when a file with the version was written among the source's, a minute
+        /// earlier at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wrote: Option<i64>,
     },
     /// The zone of the publisher's clock, told from local times in the artifact beside
     /// the same members' instants in the source: one of a fixed list, so no more than
@@ -339,10 +343,17 @@ impl fmt::Display for RecoveredFact {
                 seconds,
                 began,
                 ended,
-            } => match (began.unwrap_or(*seconds), ended.unwrap_or(*seconds)) {
-                (began, ended) if began == ended => write!(f, "build at {seconds}"),
-                (began, ended) => write!(f, "build at {seconds}, from {began} to {ended}"),
-            },
+                wrote,
+            } => {
+                match (began.unwrap_or(*seconds), ended.unwrap_or(*seconds)) {
+                    (began, ended) if began == ended => write!(f, "build at {seconds}"),
+                    (began, ended) => write!(f, "build at {seconds}, from {began} to {ended}"),
+                }?;
+                match wrote {
+                    Some(wrote) => write!(f, ", and of the source's files at {wrote}"),
+                    None => Ok(()),
+                }
+            }
             Self::TimeZone { posix } => write!(f, "time zone {posix}"),
             Self::Umask { mask } => write!(f, "umask {mask:03o}"),
             Self::System { system } => write!(f, "packed on {system}"),

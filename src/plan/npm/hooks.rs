@@ -45,6 +45,7 @@ pub(super) fn hooks(facts: &Facts<'_>, at_commit: bool) -> Vec<Hook> {
                 seconds: git.commit_time,
                 began: None,
                 ended: None,
+                wrote: None,
             }),
             why: format!(
                 "{} text(s) of the package name the commit's year where the source does not, as programs take it from the clock: it begins when the commit was made",

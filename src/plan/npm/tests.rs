@@ -783,6 +783,7 @@ fn a_year_that_only_the_package_names_is_looked_for_on_the_clock_of_the_commit()
             seconds: 1_700_000_000,
             began: None,
             ended: None,
+            wrote: None,
         };
         let plans = situation.candidates().expect("plans");
         let is_hooked = |plan: &crate::model::Plan| {

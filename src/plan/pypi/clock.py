@@ -12,6 +12,9 @@ _START = _STAT(os.path.join(os.path.dirname(__file__), "start")).st_mtime_ns
 _NOW = int(os.environ["BUILD_CLOCK"])
 # What setuptools writes first lies in a folder of its own, from where it is copied.
 _BEGAN = int(os.environ.get("BUILD_CLOCK_BEGAN", _NOW))
+# Plugins write a file with the version among the source's own when the build begins.
+_WROTE = int(os.environ.get("BUILD_CLOCK_WROTE", _NOW))
+_SOURCE = os.getcwd()
 # The last member of a wheel is stamped with the time, the others with their files' times.
 _ENDED = int(os.environ.get("BUILD_CLOCK_ENDED", _NOW))
 
@@ -23,10 +26,17 @@ def _of_first_phase(path):
     return folder.endswith(".egg-info")
 
 
+def _of_the_source(path):
+    if isinstance(path, int):
+        return False
+    below = os.path.relpath(os.fsdecode(path), _SOURCE).split("/")
+    return below[0] not in ("..", "build") and not below[0].endswith(".egg-info")
+
+
 def _as_then(result, path):
     if result.st_mtime_ns < _START:
         return result
-    now = _BEGAN if _of_first_phase(path) else _NOW
+    now = _BEGAN if _of_first_phase(path) else _WROTE if _of_the_source(path) else _NOW
     # The first seven are in the sequence; since Python 3.13 they may not be named too.
     named = {name: getattr(result, name) for name in dir(result) if name.startswith("st_")}
     for name in ("mode", "ino", "dev", "nlink", "uid", "gid", "size"):

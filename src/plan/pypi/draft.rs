@@ -124,13 +124,15 @@ impl Draft {
     fn clock(&mut self, clock: Clock, posix: Option<&str>) {
         let instant = |time| zone::instant(posix, time);
         let seconds = instant(clock.seconds);
-        let (began, ended) = (clock.began.map(instant), clock.ended.map(instant));
+        let [began, ended, wrote] =
+            [clock.began, clock.ended, clock.wrote].map(|time| time.map(instant));
         self.step(&format!("touch {WORK_DIR}/{CLOCK_START}"));
         self.hooks.push(CLOCK);
         for (name, time) in [
             ("BUILD_CLOCK", Some(seconds)),
             ("BUILD_CLOCK_BEGAN", began),
             ("BUILD_CLOCK_ENDED", ended),
+            ("BUILD_CLOCK_WROTE", wrote),
         ] {
             self.env
                 .extend(time.map(|time| (name.to_owned(), time.to_string())));
@@ -139,6 +141,7 @@ impl Draft {
             seconds,
             began,
             ended,
+            wrote,
         });
     }
 

@@ -530,6 +530,39 @@ fn what_the_build_wrote_among_the_copied_does_not_hide_the_checkouts_time() {
 }
 
 #[test]
+fn a_file_that_the_build_wrote_anew_into_the_source_has_a_second_of_its_own() {
+    let wrote = |copied: &[(&str, i64)], came: &[(&str, i64)]| {
+        let mut situation = stamped(&[], &[MADE, MADE]);
+        situation.use_sdist();
+        for (name, time) in copied {
+            situation.stamp(name, *time);
+        }
+        let source = |(name, mtime): &(&str, i64)| MemberStamp {
+            name: (*name).into(),
+            mtime: *mtime,
+            mode: 0o644,
+        };
+        situation.source_stamps = came.iter().map(source).collect();
+        let plans = situation.candidates().expect("plans");
+        let mut facts = plans[0].plan.recovered.iter();
+        facts.find_map(|fact| match fact {
+            RecoveredFact::BuildClock { wrote, .. } => Some(*wrote),
+            _ => None,
+        })
+    };
+    let (module, version) = ("demo/a.py", "demo/_version.py");
+    let came = [(module, COPIED), ("src/demo/_version.py", COPIED)];
+    let of = |time| wrote(&[(module, COPIED), (version, time)], &came);
+    assert_eq!(of(MADE - 2), Some(Some(MADE - 2)));
+    assert_eq!(of(MADE - 60), Some(Some(MADE - 60)));
+    assert_eq!(of(MADE - 62), Some(None));
+    assert_eq!(of(MADE), Some(None));
+    assert_eq!(of(COPIED), Some(None));
+    let two = [(module, MADE - 4), (version, MADE - 2)];
+    assert_eq!(wrote(&two, &came), Some(None));
+}
+
+#[test]
 fn what_flit_found_written_into_the_source_has_the_builds_clock_and_the_rest_the_checkouts() {
     let mut flit = situation("flit 3.9.0");
     flit.stamp("demo/a.py", COPIED);

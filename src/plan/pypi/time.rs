@@ -6,6 +6,7 @@ use super::super::Facts;
 use super::backend::Backend;
 use super::front;
 use super::stamps::{Pattern, pattern, zip_time_of};
+use super::zone;
 use crate::model::Source;
 use crate::store::archive::MemberStamp;
 
@@ -36,6 +37,9 @@ pub(super) struct Clock {
     pub(super) began: Option<i64>,
     /// At the end, where that was another second.
     pub(super) ended: Option<i64>,
+    /// When the build wrote into the source's folder, where that was another second: setuptools'
+    /// plugins write a file with the version when it begins.
+    pub(super) wrote: Option<i64>,
 }
 
 /// The folder of a wheel that the build writes anew (binary distribution format, "The
@@ -95,7 +99,27 @@ fn clock(made: &[&MemberStamp], facts: &Facts<'_>) -> Option<Clock> {
             seconds,
             began,
             ended: (last != seconds).then_some(last),
+            wrote: None,
         })
+}
+
+/// The one other time of copied files that have not the source distribution's, where the build
+/// wrote those in the minute before.
+fn wrote(copied: &[&MemberStamp], seconds: i64, facts: &Facts<'_>) -> Option<i64> {
+    // A checkout does not say what times its files had.
+    let Source::Sdist { .. } = facts.source else {
+        return None;
+    };
+    let posix = zone::of(facts.stamps, facts.source_stamps);
+    let is_as_it_came = |stamp: &MemberStamp| {
+        facts.source_stamps.iter().any(|source| {
+            let name = source.name.strip_prefix("src/").unwrap_or(&source.name);
+            name == stamp.name && zip_time_of(source.mtime, zone::instant(posix, stamp.mtime))
+        })
+    };
+    let anew = copied.iter().copied();
+    let anew = anew.filter(|stamp| stamp.mtime != seconds && !is_as_it_came(stamp));
+    only(anew).filter(|time| (seconds - PHASE..seconds).contains(time))
 }
 
 fn base(name: &str) -> &str {
@@ -109,8 +133,13 @@ fn clocks(facts: &Facts<'_>) -> Vec<Time> {
     let Some(clock) = clock(&made, facts) else {
         return vec![];
     };
+    let clock = Clock {
+        wrote: wrote(&copied, clock.seconds, facts),
+        ..clock
+    };
     // The build may write some of those that it copies, such as one with the version.
-    let from_source = copied.into_iter().filter(|s| s.mtime != clock.seconds);
+    let is_written = |time| time == clock.seconds || Some(time) == clock.wrote;
+    let from_source = copied.into_iter().filter(|s| !is_written(s.mtime));
     let with_checkout = only(from_source).map(|checkout| Time::Clock {
         clock,
         checkout: Some(checkout),
@@ -173,6 +202,7 @@ pub(super) fn times(facts: &Facts<'_>, backend: Backend) -> Vec<Time> {
                 seconds: written,
                 began: None,
                 ended: None,
+                wrote: None,
             };
             let by_clock = Time::Clock {
                 clock,
