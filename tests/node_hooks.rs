@@ -9,6 +9,7 @@ use remint::model::Sha256Digest;
 const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
 const DEFLATE: &str = include_str!("../src/plan/npm/deflate.cjs");
 const END: &str = include_str!("../src/plan/npm/end.cjs");
+const LEAN: &str = include_str!("../src/plan/npm/lean.cjs");
 const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
@@ -41,6 +42,31 @@ fn hooks_need_nothing_that_node_before_12_lacks() {
         );
         assert_eq!(node(&of_before_12, "console.log('begun')"), "begun\n");
     }
+}
+
+#[test]
+fn what_is_for_development_and_not_called_is_left_out_while_something_is_installed() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let text = "{\n\t\"dependencies\": {\"own\": \"1\"},\n\t\"devDependencies\": {\"called\": \"1\", \"gone\": \"next\"}\n}";
+    std::fs::write(dir.path().join("package.json"), text).expect("written");
+    std::fs::write(dir.path().join("lean.cjs"), LEAN).expect("written");
+    let output = |program: &[&str]| {
+        Command::new("node")
+            .args(["lean.cjs", "called,other"])
+            .args(program)
+            .current_dir(dir.path())
+            .output()
+            .expect("node runs")
+    };
+    let seen = output(&["cat", "package.json"]);
+    let seen = String::from_utf8_lossy(&seen.stdout);
+    assert!(
+        seen.contains("own") && seen.contains("called") && !seen.contains("gone"),
+        "{seen}"
+    );
+    assert_eq!(output(&["sh", "-c", "exit 7"]).status.code(), Some(7));
+    let after = std::fs::read_to_string(dir.path().join("package.json")).expect("read");
+    assert_eq!(after, text);
 }
 
 /// An order of names as a plan has it: a key, and then keyed digests alone.

@@ -10,7 +10,7 @@ use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
 use super::folder;
 use super::hooks::{self, hooks};
-use super::install::{MEND, MEND_FILE, words};
+use super::install::{LEAN, LEAN_FILE, MEND, MEND_FILE, words};
 use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
@@ -152,8 +152,10 @@ impl<'a> Draft<'a> {
         self.prepare = scripts.prepare(&self.cwd);
         self.files.extend(clone_of(self.facts.source));
         self.files.extend(programs::of_scripts());
-        if scripts.as_of == AsOf::Mended {
-            self.put((MEND_FILE, MEND));
+        match scripts.as_of {
+            AsOf::Mended => self.put((MEND_FILE, MEND)),
+            AsOf::Called(_) => self.put((LEAN_FILE, LEAN)),
+            AsOf::Release | AsOf::Manifests | AsOf::Lowest(_) | AsOf::Today => {}
         }
         let of_installer = scripts.install.environment().into_iter();
         self.env

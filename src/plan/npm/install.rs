@@ -44,6 +44,10 @@ impl Installer {
 pub(super) const MEND: &str = include_str!("mend.cjs");
 pub(super) const MEND_FILE: &str = "mend.cjs";
 
+/// What installs of what is for development only some, and where it is below the work folder.
+pub(super) const LEAN: &str = include_str!("lean.cjs");
+pub(super) const LEAN_FILE: &str = "lean.cjs";
+
 /// What is installed, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Install {
@@ -277,6 +281,20 @@ impl Install {
                 let node = format!("{WORK_DIR}/tools/node/bin/node");
                 run.splice(0..0, [node, format!("{WORK_DIR}/{MEND_FILE}")]);
             }
+        }
+        commands
+    }
+
+    /// The same commands, where npm is run by [`LEAN`]: of what is for development it installs
+    /// these alone.
+    pub(super) fn lean(&self, called: &[String]) -> Vec<Vec<String>> {
+        let mut commands = self.commands(&[]);
+        for run in &mut commands {
+            let node = format!("{WORK_DIR}/tools/node/bin/node");
+            run.splice(
+                0..0,
+                [node, format!("{WORK_DIR}/{LEAN_FILE}"), called.join(",")],
+            );
         }
         commands
     }

@@ -25,6 +25,14 @@ pub(super) struct List {
 }
 
 impl List {
+    /// The scripts of `package.json` that are called.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = &'static str> {
+        self.calls.iter().filter_map(|call| match call {
+            Call::Script { name, .. } => Some(*name),
+            Call::Command { .. } | Call::Version { .. } => None,
+        })
+    }
+
     /// Whether the version is written in at its time among what runs.
     pub(super) fn writes_version(&self) -> bool {
         let mut calls = self.calls.iter();

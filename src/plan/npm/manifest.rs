@@ -237,6 +237,22 @@ impl Manifest {
         called
     }
 
+    /// What it needs for development and these scripts call by its name, where that is not all of
+    /// it.
+    pub(super) fn called_alone(&self, scripts: &[&str]) -> Option<Vec<String>> {
+        let needed = self.dev_dependencies.as_object()?;
+        let called = self.called_by(scripts);
+        let texts = called
+            .iter()
+            .filter_map(|script| self.scripts.get(script)?.as_str());
+        let words: BTreeSet<&str> = texts
+            .flat_map(|text| text.split(is_between_words))
+            .collect();
+        let names = needed.keys().filter(|name| words.contains(name.as_str()));
+        let names: Vec<String> = names.cloned().collect();
+        (!names.is_empty() && names.len() < needed.len()).then_some(names)
+    }
+
     /// What it depends on at the versions that its ranges begin with, where those say more
     /// than a minor version's first release: then the author raised them to what was new.
     pub(super) fn at_their_lowest(&self) -> Vec<String> {
@@ -414,6 +430,21 @@ mod tests {
         assert!(option.at_their_lowest().is_empty());
         let own = manifest(r#"{"dependencies":{"a":"^1.2.0"},"devDependencies":{"b":1}}"#);
         assert_eq!(own.at_their_lowest(), ["a@~1.2.0"]);
+    }
+
+    #[test]
+    fn what_scripts_call_by_its_name_is_told_from_what_else_is_for_development() {
+        let alone = |scripts: &str, needed: &str| {
+            let text = format!(r#"{{"scripts":{{{scripts}}},"devDependencies":{{{needed}}}}}"#);
+            manifest(&text).called_alone(&["prepack"])
+        };
+        let scripts = r#""prepack":"npm run own && first --auto","own":"second","test":"third""#;
+        let all = r#""first":"1","second":"1","third":"1""#;
+        let both = vec!["first".to_owned(), "second".to_owned()];
+        assert_eq!(alone(scripts, all), Some(both));
+        assert_eq!(alone(scripts, r#""first":"1","second":"1""#), None);
+        assert_eq!(alone(scripts, r#""third":"1""#), None);
+        assert_eq!(alone(r#""prepack":"first-other""#, all), None);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub(super) enum AsOf {
     Release,
     /// The commit, as the manifests of what is resolved tell.
     Manifests,
+    /// The same, where of what is for development these packages alone are installed.
+    Called(Vec<String>),
     /// The same, but for these packages with their versions, which the manifest's ranges
     /// begin with.
     Lowest(Vec<String>),
@@ -59,7 +61,7 @@ impl AsOf {
                 DatedBy::Registry,
                 Some("the release's publish time, as the registry gives it"),
             ),
-            Self::Manifests | Self::Lowest(_) => (
+            Self::Manifests | Self::Called(_) | Self::Lowest(_) => (
                 commit_time(facts),
                 DatedBy::Manifests,
                 Some("when the commit was made"),
@@ -82,7 +84,12 @@ pub(super) fn scripts<'a>(
     let own = root.as_ref().filter(|_| install.at_root);
     let lowest = own.unwrap_or(manifest).at_their_lowest();
     let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
+    let called = lists.first().and_then(|list| {
+        let scripts: Vec<&str> = list.scripts().collect();
+        own.unwrap_or(manifest).called_alone(&scripts)
+    });
     let undated: Vec<AsOf> = std::iter::once(AsOf::Manifests)
+        .chain(called.map(AsOf::Called))
         .chain(raised)
         .chain([AsOf::Today])
         .filter(|_| install.lock.is_none())
@@ -193,13 +200,15 @@ impl Scripts<'_> {
     pub(super) fn prepare(&self, package: &str) -> Vec<Step> {
         let folder = if self.install.at_root { "src" } else { package };
         let exact = match &self.as_of {
-            AsOf::Release | AsOf::Manifests | AsOf::Today | AsOf::Mended => &[][..],
+            AsOf::Release | AsOf::Manifests | AsOf::Called(_) | AsOf::Today | AsOf::Mended => {
+                &[][..]
+            }
             AsOf::Lowest(exact) => exact,
         };
-        let commands = if self.as_of == AsOf::Mended {
-            self.install.mended(exact)
-        } else {
-            self.install.commands(exact)
+        let commands = match &self.as_of {
+            AsOf::Mended => self.install.mended(exact),
+            AsOf::Called(called) => self.install.lean(called),
+            _ => self.install.commands(exact),
         };
         let mut steps: Vec<Step> = commands
             .into_iter()
@@ -227,6 +236,10 @@ impl Scripts<'_> {
             (None, AsOf::Manifests) => {
                 format!("{NO_TIMES}; what scripts need is resolved as its own manifests date it")
             }
+            (None, AsOf::Called(called)) => format!(
+                "{NO_TIMES}; what scripts need is resolved as its own manifests date it, and of what is for development what they call alone: {}",
+                called.join(", ")
+            ),
             (None, AsOf::Lowest(_)) => format!(
                 "{NO_TIMES}; what package.json asks for is taken at the versions that its ranges begin with, and the rest as its own manifests date it"
             ),

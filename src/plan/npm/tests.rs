@@ -318,6 +318,30 @@ fn a_build_without_a_lock_file_is_dated_by_manifests_where_the_registrys_time_is
 }
 
 #[test]
+fn without_a_lock_file_what_scripts_call_is_installed_alone_in_a_try_of_its_own() {
+    let lean = |needed: &str| {
+        let mut situation = Situation::npm();
+        situation.published("2024-12-14T22:13:21Z");
+        let manifest = format!(
+            r#"{{"name":"demo","version":"1.0.0","scripts":{{"prepack":"npmignore --auto"}},"devDependencies":{{{needed}}}}}"#
+        );
+        situation.tree_file("package.json", &manifest);
+        let plans = situation.candidates().expect("plans");
+        let runs = plans.iter().flat_map(|found| installing(&found.plan));
+        let mut runs = runs.map(|step| step.run.join(" "));
+        let found = runs.find(|run| run.contains("lean.cjs"));
+        found.map(|run| run.split("lean.cjs ").nth(1).unwrap_or_default().to_owned())
+    };
+    let some = r#""npmignore":"^0.3.1","typescript":"next""#;
+    assert_eq!(
+        lean(some).as_deref(),
+        Some("npmignore npm install --ignore-scripts --no-package-lock --no-save --force")
+    );
+    assert_eq!(lean(r#""npmignore":"^0.3.1""#), None);
+    assert_eq!(lean(r#""typescript":"next""#), None);
+}
+
+#[test]
 fn a_version_that_the_source_leaves_open_is_set_before_anything_runs() {
     let mut situation = Situation::npm();
     let set = |situation: &Situation| {
