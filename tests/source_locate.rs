@@ -387,9 +387,14 @@ fn a_commit_after_the_tag_that_holds_more_of_the_artifacts_files_is_the_source()
 }
 
 #[test]
-fn what_follows_a_tag_is_no_source_of_its_version_on_a_fork_or_as_another_version() {
+fn what_follows_a_tag_is_no_source_of_its_version_on_a_fork_beside_it_or_as_another_version() {
     let mut s = Situation::new();
-    let tagged = s.crate_commit("1.0.0");
+    let before = s.crate_commit("1.0.0");
+    let tagged = s.upstream.commit(&[("NEWS", Text("released"))]);
+    let beside = s
+        .upstream
+        .commit_on(Some(before), &[("src/lib.rs", Text("beside"))]);
+    s.upstream.set("refs/heads/other", beside);
     s.upstream.tag("v1.0.0", tagged);
     let fork = s
         .upstream
@@ -398,7 +403,7 @@ fn what_follows_a_tag_is_no_source_of_its_version_on_a_fork_or_as_another_versio
     let next = "[package]\nname = \"x\"\nversion = \"1.0.1\"\n";
     s.upstream
         .commit(&[("src/lib.rs", Text("next")), ("Cargo.toml", Text(next))]);
-    for text in ["forked", "next"] {
+    for text in ["forked", "beside", "next"] {
         let mut hints = hints("pkg:cargo/x@1.0.0");
         hints.files = BTreeSet::from([blob(text)]);
         let (git, _) = s.locate(&hints).expect("found");

@@ -161,10 +161,17 @@ pub(super) fn following(
         walk.push(tip)?;
     }
     walk.hide(commit)?;
+    // Parents come before their children, so one look at each is enough.
+    let mut after = BTreeSet::from([commit]);
     let mut found = Vec::new();
     for later in walk.take(MAX_COMMITS) {
         let later = later?;
-        if git.graph_descendant_of(later, commit)? {
+        let follows = git
+            .find_commit(later)?
+            .parent_ids()
+            .any(|parent| after.contains(&parent));
+        if follows {
+            after.insert(later);
             found.push(later);
         }
         if found.len() == most {
