@@ -57,6 +57,11 @@ pub fn unpack_sdist(archive: &Path, dest: &Path) -> Result<(), Error> {
     if zip::is_one(archive)? {
         return zip::unpack(archive, dest, &malformed);
     }
+    if zip::has_end_of_one(archive)? {
+        return Err(malformed(io::Error::other(
+            "it is also a zip, and it depends on the reader which of the two is taken",
+        )));
+    }
     let open = || -> Result<_, Error> {
         let file = File::open(archive).map_err(Error::io("opening", archive))?;
         let inflated = MultiGzDecoder::new(io::BufReader::new(file));

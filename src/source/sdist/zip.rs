@@ -2,7 +2,7 @@
 //! lies one module up; links are none that Python's `zipfile` makes, and are refused.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use zip::HasZipMetadata as _;
@@ -15,6 +15,12 @@ use crate::store::archive::zip_seconds;
 
 /// How a zip begins (APPNOTE 6.3.10, section 4.3.7).
 const MAGIC: &[u8] = b"PK\x03\x04";
+
+/// How the record begins with which a zip ends, its length without a comment, and the length of
+/// the longest comment (section 4.3.16). Readers look for it from the end.
+const END: &[u8] = b"PK\x05\x06";
+const END_LENGTH: usize = 22;
+const MAX_COMMENT: usize = 0xffff;
 
 /// The type of a file in the upper half of its external attributes (`sys/stat.h`, `S_IFMT`),
 /// where Python puts the mode; 0 where the system has none.
@@ -34,6 +40,33 @@ pub(super) fn is_one(archive: &Path) -> Result<bool, Error> {
     Ok(head == MAGIC)
 }
 
+/// Whether readers that look for the end of a zip find one in a file, whatever it begins with:
+/// installers take it for a zip then (CPython, `Lib/zipfile`, `is_zipfile`).
+pub(super) fn has_end_of_one(archive: &Path) -> Result<bool, Error> {
+    let tail = tail(archive)?;
+    Ok(tail.windows(END.len()).any(|bytes| bytes == END))
+}
+
+/// Whether a zip ends with its record and nothing else, so that all readers find the same.
+fn ends_plainly(archive: &Path) -> Result<bool, Error> {
+    let tail = tail(archive)?;
+    let record = tail.len().checked_sub(END_LENGTH).map(|at| &tail[at..]);
+    Ok(record.is_some_and(|record| record.starts_with(END) && record.ends_with(&[0, 0])))
+}
+
+fn tail(archive: &Path) -> Result<Vec<u8>, Error> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(archive)?;
+        let length = file.metadata()?.len();
+        let longest = (END_LENGTH + MAX_COMMENT) as u64;
+        file.seek(SeekFrom::Start(length.saturating_sub(longest)))?;
+        let mut tail = Vec::new();
+        file.take(longest).read_to_end(&mut tail)?;
+        Ok(tail)
+    };
+    read().map_err(Error::io("reading", archive))
+}
+
 /// Unpacks a zip as [`super::unpack_sdist`] says. Its times are local ones without a zone, and
 /// are taken as they are written: a wheel of the same build has them so too.
 pub(super) fn unpack(
@@ -43,6 +76,11 @@ pub(super) fn unpack(
 ) -> Result<(), Error> {
     let broken = |error: zip::result::ZipError| malformed(error.into());
     let file = File::open(archive).map_err(Error::io("opening", archive))?;
+    if !ends_plainly(archive)? {
+        return Err(malformed(io::Error::other(
+            "it does not end as a zip without a comment does",
+        )));
+    }
     let mut zip = zip::ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
     if zip.is_empty() {
         return Err(malformed(io::Error::other("it holds no members")));
@@ -149,6 +187,25 @@ mod tests {
             assert!(matches!(error, Error::UnsafeTree { .. }), "{name}: {error}");
             assert!(!dir.path().join("x").exists());
         }
+    }
+
+    #[test]
+    fn a_zip_that_readers_could_take_for_another_archive_is_refused() {
+        let (dir, result) = unpacked(&[("demo-1.0/a", 0o644)]);
+        result.expect("unpacked");
+        let plain = std::fs::read(dir.path().join("demo-1.0.zip")).expect("read");
+        let mut tarball = flate2::GzBuilder::new()
+            .extra(plain.clone())
+            .write(Vec::new(), flate2::Compression::none());
+        tarball.write_all(&[0; 1024]).expect("written");
+        let commented = [&plain[..plain.len() - 2], b"\x03\x00abc"].concat();
+        for bytes in [commented, tarball.finish().expect("gzip")] {
+            let path = dir.path().join("other");
+            std::fs::write(&path, bytes).expect("written");
+            let error = unpack_sdist(&path, &dir.path().join("again")).expect_err("refused");
+            assert!(matches!(error, Error::MalformedArchive { .. }), "{error}");
+        }
+        assert!(!dir.path().join("again/a").exists());
     }
 
     #[test]
