@@ -274,8 +274,8 @@ impl Install {
     }
 
     /// The same commands, where what installs is run by [`MEND`].
-    pub(super) fn mended(&self, exact: &[String]) -> Vec<Vec<String>> {
-        let mut commands = self.commands(exact);
+    pub(super) fn mended(&self) -> Vec<Vec<String>> {
+        let mut commands = self.commands(&[]);
         for run in &mut commands {
             if matches!(run[0].as_str(), "npm" | "yarn") {
                 let node = format!("{WORK_DIR}/tools/node/bin/node");
@@ -373,13 +373,13 @@ mod tests {
     fn what_is_gone_of_a_lock_file_is_resolved_anew_where_npm_or_yarn_1_reads_it() {
         let npm = of(&[("package-lock.json", r#"{"lockfileVersion":3}"#)]).expect("npm");
         assert!(npm.can_mend());
-        let run = npm.mended(&[]).remove(0).join(" ");
+        let run = npm.mended().remove(0).join(" ");
         assert!(
             run.ends_with("mend.cjs npm ci --ignore-scripts --force"),
             "{run}"
         );
         let yarn = of(&[("yarn.lock", "# yarn lockfile v1\n")]).expect("yarn");
-        let runs = yarn.mended(&[]);
+        let runs = yarn.mended();
         let mended = runs.iter().filter(|run| run[1].ends_with(MEND_FILE));
         assert!(yarn.can_mend() && mended.count() == 1);
         assert!(

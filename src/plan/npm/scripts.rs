@@ -199,16 +199,11 @@ impl Scripts<'_> {
     /// The commands that install what the scripts need.
     pub(super) fn prepare(&self, package: &str) -> Vec<Step> {
         let folder = if self.install.at_root { "src" } else { package };
-        let exact = match &self.as_of {
-            AsOf::Release | AsOf::Manifests | AsOf::Called(_) | AsOf::Today | AsOf::Mended => {
-                &[][..]
-            }
-            AsOf::Lowest(exact) => exact,
-        };
         let commands = match &self.as_of {
-            AsOf::Mended => self.install.mended(exact),
+            AsOf::Mended => self.install.mended(),
             AsOf::Called(called) => self.install.lean(called),
-            _ => self.install.commands(exact),
+            AsOf::Lowest(exact) => self.install.commands(exact),
+            AsOf::Release | AsOf::Manifests | AsOf::Today => self.install.commands(&[]),
         };
         let mut steps: Vec<Step> = commands
             .into_iter()
