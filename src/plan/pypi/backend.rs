@@ -123,11 +123,14 @@ impl Backend {
     /// Whether this version packs the folder that it writes anew in the order in which the
     /// file system lists it: poetry-core did so until 1.5 (its `wheel.py`).
     pub(super) fn lists_metadata(self, version: &str) -> bool {
-        const SORTED_SINCE: [u64; 2] = [1, 5];
-        self == Self::Poetry
-            && version
-                .parse::<Version>()
-                .is_ok_and(|version| version < Version::new(SORTED_SINCE))
+        self == Self::Poetry && is_before(version, [1, 5])
+    }
+
+    /// Whether this version packs files in the order in which folders list them, whatever that
+    /// of `RECORD`: wheel did so until 0.30 (its `archive.py`, `make_wheelfile_inner`), and
+    /// sorted `RECORD` alone since 0.26.
+    pub(super) fn lists_archive(self, version: &str) -> bool {
+        self == Self::BdistWheel && is_before(version, [0, 30])
     }
 
     /// Whether a source distribution's gzip header has the time that SOURCE_DATE_EPOCH
@@ -170,6 +173,12 @@ impl Backend {
             | Self::UvBuild => false,
         }
     }
+}
+
+fn is_before(version: &str, first: [u64; 2]) -> bool {
+    version
+        .parse::<Version>()
+        .is_ok_and(|version| version < Version::new(first))
 }
 
 /// What made a wheel.

@@ -19,12 +19,15 @@ const METADATA: &str = ".dist-info";
 /// The wheel's files in the order in which they were listed, where that is none that a
 /// backend makes.
 pub(super) fn order(facts: &Facts<'_>, backend: Backend, version: &str) -> Option<Listing> {
-    let record = facts
-        .members
-        .iter()
-        .find_map(|(name, bytes)| name.ends_with(".dist-info/RECORD").then_some(bytes))?;
-    let names = recorded(str::from_utf8(record).ok()?)?;
-    let members: BTreeSet<&str> = facts.stamps.iter().map(|s| s.name.as_str()).collect();
+    let members: Vec<&str> = facts.stamps.iter().map(|s| s.name.as_str()).collect();
+    let names = if backend.lists_archive(version) {
+        members.clone()
+    } else {
+        let is_record = |name: &str| name.ends_with(".dist-info/RECORD");
+        let (_, record) = facts.members.iter().find(|(name, _)| is_record(name))?;
+        recorded(str::from_utf8(record).ok()?)?
+    };
+    let members: BTreeSet<&str> = members.into_iter().collect();
     let are_files = names.iter().all(|name| members.contains(name));
     let is_told = are_files && was_listed(&names, backend.lists_metadata(version));
     if is_told {

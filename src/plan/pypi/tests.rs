@@ -128,10 +128,15 @@ fn a_clock_that_stands_still_and_windows_go_into_one_hook() {
     assert!(hook.contains("create_system = 0") && hook.contains("BUILD_CLOCK"));
 }
 
+fn is_listed(found: &[Candidate]) -> bool {
+    let mut plans = found.iter().map(|candidate| &candidate.plan);
+    plans.any(|plan| plan.files.contains_key("hooks/listing"))
+}
+
 #[test]
 fn files_that_were_listed_by_a_file_system_are_listed_so_for_the_last_tries() {
     let with_record = |record: &str| {
-        let mut situation = situation("bdist_wheel (0.24.0)");
+        let mut situation = situation("flit 2.0");
         for name in ["demo/b.py", "demo/a.py", "demo-1.0.dist-info/RECORD"] {
             situation.stamp(name, 1_700_000_000);
         }
@@ -146,15 +151,26 @@ fn files_that_were_listed_by_a_file_system_are_listed_so_for_the_last_tries() {
     assert!(last.plan.recovered.contains(&order));
     assert!(!before[0].plan.recovered.contains(&order));
 
-    let is_listed = |found: &[Candidate]| {
-        let mut plans = found.iter().map(|candidate| &candidate.plan);
-        plans.any(|plan| plan.files.contains_key("hooks/listing"))
-    };
     assert!(!is_listed(&with_record("demo/a.py,,\ndemo/b.py,,\n")));
     // A name that is no file of the wheel is a message to the build.
     assert!(!is_listed(&with_record(
         "demo/b.py,,\nmessage,,\ndemo/a.py,,\n"
     )));
+}
+
+#[test]
+fn a_wheel_of_before_0_30_has_its_own_order_beside_a_sorted_record() {
+    let of = |wheel: &str, names: [&str; 2]| {
+        let mut situation = situation(&format!("bdist_wheel ({wheel})"));
+        for name in names {
+            situation.stamp(name, 1_700_000_000);
+        }
+        situation.member("demo-1.0.dist-info/RECORD", "demo/a.py,,\ndemo/b.py,,\n");
+        situation.candidates().expect("plans")
+    };
+    assert!(is_listed(&of("0.29.0", ["demo/b.py", "demo/a.py"])));
+    assert!(!is_listed(&of("0.29.0", ["demo/a.py", "demo/b.py"])));
+    assert!(!is_listed(&of("0.30.0", ["demo/b.py", "demo/a.py"])));
 }
 
 #[test]
