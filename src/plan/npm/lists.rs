@@ -106,84 +106,21 @@ pub(super) fn lists(
     told: Option<&Publishing>,
 ) -> Vec<List> {
     let own = facts.package_dir();
-    let below = |folder: &str| match folder {
-        "" => "src".to_owned(),
-        folder => format!("src/{folder}"),
+    let of = Package {
+        folder: manifest
+            .published_folder()
+            .map(|folder| format!("{own}/{folder}")),
+        own,
+        facts,
+        manifest,
+        root,
     };
-    let mut lists = Vec::new();
-    // Where another folder is published, what publishing runs is what that one says.
-    let of_package = |folder: &Option<String>| match folder {
-        Some(_) => Vec::new(),
-        None => called(&manifest.run_by_publishing(), manifest, &own),
-    };
-    if let Some(told) = told {
-        let folder = told.folder.as_deref().map(below);
-        let commands = told.commands.iter().map(|command| Call::Command {
-            text: command.text.clone(),
-            env: command.env.clone(),
-            cwd: below(&command.cwd),
-        });
-        // As semantic-release does, which is called when all of that has run.
-        let version = version(facts, manifest, &own);
-        let version = version.filter(|_| told.writes_version && folder.is_none());
-        let mut calls: Vec<Call> = commands.chain(version).chain(of_package(&folder)).collect();
-        // Something has made the folder that is published, and what checks builds first.
-        if let (true, Some(builds)) = (calls.is_empty(), manifest.scripts_to_try().first()) {
-            calls = called(builds, manifest, &own);
-        }
-        lists.push(List {
-            calls,
-            folder,
-            is_made: false,
-            said_by: Some(told.said_by.clone()),
-            is_workflow: told.is_workflow,
-        });
-    }
-    // Packages without scripts of their own are built from the root of their repository.
-    let (scripts, of, cwd) = match (manifest.scripts_to_try(), root) {
-        (scripts, Some(root)) if scripts.is_empty() => (root.scripts_to_try(), root, "src"),
-        (scripts, _) => (scripts, manifest, own.as_str()),
-    };
-    let folder = manifest.published_folder();
-    let folder = folder.map(|folder| format!("{own}/{folder}"));
-    let plain = |calls| List {
-        calls,
-        folder: folder.clone(),
-        is_made: false,
-        said_by: None,
-        is_workflow: false,
-    };
-    lists.extend(scripts.iter().map(|run| plain(called(run, of, cwd))));
-    // What publishing runs alone may have been run before, by tests say, with what npm runs
-    // around it.
-    lists.extend(
-        scripts
-            .first()
-            .map(|run| plain(whole(called(run, of, cwd)))),
-    );
-    // What a package of a workspace needs of the others is built from the root.
-    if let Some(all) = root
-        .filter(|_| own != "src" && cwd != "src")
-        .and_then(Manifest::build)
-    {
-        let root = Call::Script {
-            name: all,
-            alone: None,
-            cwd: "src".to_owned(),
-        };
-        let own = of_package(&folder).into_iter();
-        lists.push(plain(std::iter::once(root).chain(own).collect()));
-    }
-    if let (Some(text), None) = (tasks::command(facts.tree), manifest.build()) {
-        lists.push(plain(vec![Call::Command {
-            text: text.to_owned(),
-            env: BTreeMap::new(),
-            cwd: own.clone(),
-        }]));
-    }
+    let mut lists: Vec<List> = told.map(|told| of.told(told)).into_iter().collect();
+    lists.extend(of.by_convention());
     // What the source has in the package's own place is not what was published then; what
     // makes that may need no script before it.
-    let likeliest = lists.first().cloned().unwrap_or_else(|| plain(Vec::new()));
+    let nothing = || of.plain(Vec::new());
+    let likeliest = lists.first().cloned().unwrap_or_else(nothing);
     if likeliest.folder.is_none() && made::is_told(facts) {
         lists.insert(0, of_made_folder(&likeliest, facts));
     }
@@ -195,6 +132,117 @@ pub(super) fn lists(
         is_new
     });
     lists
+}
+
+/// The package whose scripts are run.
+struct Package<'a> {
+    facts: &'a Facts<'a>,
+    manifest: &'a Manifest,
+    /// The manifest at the repository's root.
+    root: Option<&'a Manifest>,
+    /// Its folder, below the work folder.
+    own: String,
+    /// The one that is published in its place.
+    folder: Option<String>,
+}
+
+impl Package<'_> {
+    /// These calls, and nobody says that it is they.
+    fn plain(&self, calls: Vec<Call>) -> List {
+        List {
+            calls,
+            folder: self.folder.clone(),
+            is_made: false,
+            said_by: None,
+            is_workflow: false,
+        }
+    }
+
+    /// What publishing runs by itself: where another folder is published, what that one says.
+    fn run_by_publishing(&self, folder: Option<&str>) -> Vec<Call> {
+        match folder {
+            Some(_) => Vec::new(),
+            None => called(&self.manifest.run_by_publishing(), self.manifest, &self.own),
+        }
+    }
+
+    /// What the publisher says.
+    fn told(&self, told: &Publishing) -> List {
+        let below = |folder: &str| match folder {
+            "" => "src".to_owned(),
+            folder => format!("src/{folder}"),
+        };
+        let folder = told.folder.as_deref().map(below);
+        let commands = told.commands.iter().map(|command| Call::Command {
+            text: command.text.clone(),
+            env: command.env.clone(),
+            cwd: below(&command.cwd),
+        });
+        // As semantic-release does, which is called when all of that has run.
+        let version = version(self.facts, self.manifest, &self.own);
+        let version = version.filter(|_| told.writes_version && folder.is_none());
+        let mut calls: Vec<Call> = commands
+            .chain(version)
+            .chain(self.run_by_publishing(folder.as_deref()))
+            .collect();
+        // Something has made the folder that is published, and what checks builds first.
+        if let (true, Some(builds)) = (calls.is_empty(), self.manifest.scripts_to_try().first()) {
+            calls = called(builds, self.manifest, &self.own);
+        }
+        List {
+            calls,
+            folder,
+            is_made: false,
+            said_by: Some(told.said_by.clone()),
+            is_workflow: told.is_workflow,
+        }
+    }
+
+    /// What builds where nobody says what does.
+    fn by_convention(&self) -> Vec<List> {
+        // Packages without scripts of their own are built from the root of their repository.
+        let (scripts, of, cwd) = match (self.manifest.scripts_to_try(), self.root) {
+            (scripts, Some(root)) if scripts.is_empty() => (root.scripts_to_try(), root, "src"),
+            (scripts, _) => (scripts, self.manifest, self.own.as_str()),
+        };
+        let mut lists: Vec<List> = scripts
+            .iter()
+            .map(|run| self.plain(called(run, of, cwd)))
+            .collect();
+        // What publishing runs alone may have been run before, by tests say, with what npm runs
+        // around it.
+        lists.extend(
+            scripts
+                .first()
+                .map(|run| self.plain(whole(called(run, of, cwd)))),
+        );
+        lists.extend(self.from_root().filter(|_| cwd != "src"));
+        lists.extend(self.by_tasks());
+        lists
+    }
+
+    /// What a package of a workspace needs of the others is built from the root.
+    fn from_root(&self) -> Option<List> {
+        let is_root = self.own == "src";
+        let all = self.root.filter(|_| !is_root).and_then(Manifest::build)?;
+        let root = Call::Script {
+            name: all,
+            alone: None,
+            cwd: "src".to_owned(),
+        };
+        let own = self.run_by_publishing(self.folder.as_deref());
+        Some(self.plain(std::iter::once(root).chain(own).collect()))
+    }
+
+    /// What a task runner builds, where no script does.
+    fn by_tasks(&self) -> Option<List> {
+        let text = tasks::command(self.facts.tree).filter(|_| self.manifest.build().is_none())?;
+        Some(self.plain(vec![Call::Command {
+            text: text.to_owned(),
+            env: BTreeMap::new(),
+            cwd: self.own.clone(),
+        }]))
+    }
 }
 
 /// The same as this list, where what is packed is a folder that was made.
