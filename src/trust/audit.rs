@@ -10,8 +10,8 @@ use super::index::{Index, keys_of};
 use super::log::{
     Checkpoint, LogFiles, TILE_WIDTH, Tile, Tiles as _, Tree, complete_root, leaf_hash,
 };
-use super::records::Record;
-use super::verified::{SignedCheckpoints, TrustedKeys, verify_one_of};
+use super::records::{Position, Record};
+use super::verified::{SignedCheckpoints, TrustedKeys, VerifiedRecord, verify_one_of};
 use crate::attest::{KeyEvent, KeyEventKind};
 use crate::model::Sha256Digest;
 
@@ -152,10 +152,7 @@ fn records(
     audit: &mut Audit,
 ) -> Result<(), Error> {
     let store = folders.records();
-    let mut signed = SignedCheckpoints::default();
-    let mut index = Index::new(&folders.index());
-    index.refresh()?;
-    let mut revoked: BTreeMap<Sha256Digest, (u64, String)> = BTreeMap::new();
+    let mut records = Records::new(folders, keys, checkpoint, seen)?;
     // One file further than the log goes: what a rolled back checkpoint forgot.
     for file in 0..=checkpoint.size / TILE_WIDTH + 1 {
         let first = file * TILE_WIDTH;
@@ -170,72 +167,124 @@ fn records(
             audit.finding(format!("record {number} is missing"));
         }
         for (position, line) in lines {
-            let number = position.entry;
-            let verified = Record::parse(&line).and_then(|record| {
-                verify_one_of(record, keys, &mut signed).map_err(|e| e.to_string())
-            });
-            let record = match verified {
-                Ok(record) => record,
-                Err(what) => {
-                    audit.finding(format!("record {number}: {what}"));
-                    continue;
+            let entry = logged.get((position.entry - first) as usize);
+            match records.hold(position, &line, entry.map(Vec::as_slice))? {
+                Ok(record) => {
+                    audit.good += 1;
+                    if let Some(what) = records.revocation(position.entry, record)? {
+                        audit.finding(what);
+                    }
                 }
-            };
-            seen.add(&record.checkpoint, &format!("record {number}"));
-            if number >= checkpoint.size {
-                audit.finding(format!(
-                    "record {number} is in a tree of {}, and the checkpoint says {}: it was rolled back",
-                    record.checkpoint.size, checkpoint.size
-                ));
-                continue;
-            }
-            if record.entry != number {
-                audit.finding(format!(
-                    "record {number} is in the place of record {}",
-                    record.entry
-                ));
-                continue;
-            }
-            let body = record.record.bundle.entries()[0].proof()?.body;
-            if logged
-                .get((number - first) as usize)
-                .is_none_or(|entry| *entry != body)
-            {
-                audit.finding(format!(
-                    "record {number} is not what entry {number} is about"
-                ));
-                continue;
-            }
-            let wanted = keys_of(
-                &record.statement,
-                &record.signed,
-                record.record.document.as_deref(),
-            );
-            if wanted
-                .iter()
-                .any(|key| !index.find(*key).contains(&position))
-            {
-                audit.finding(format!(
-                    "record {number} is not found through the index; remove {} to have it made again",
-                    folders.index().display()
-                ));
-                continue;
-            }
-            audit.good += 1;
-            if let Some(event) = KeyEvent::read(&record.statement)?
-                && event.event == KeyEventKind::Revoked
-            {
-                revoked.insert(event.key_id, (number, event.reason));
-            } else if let Some((entry, reason)) = revoked.get(&record.key_id) {
-                // Only the place in the log counts here: a time is what the signer says.
-                audit.finding(format!(
-                    "record {number} is signed by the key {}, which entry {entry} revokes ({reason})",
-                    record.key_id
-                ));
+                Err(what) => audit.finding(what),
             }
         }
     }
     Ok(())
+}
+
+/// What records are held against, with what those before said.
+struct Records<'a> {
+    keys: &'a TrustedKeys,
+    /// Entries that the checkpoint says there are.
+    size: u64,
+    folders: &'a Folders,
+    index: Index,
+    signed: SignedCheckpoints,
+    seen: &'a mut Checkpoints,
+    /// Keys that were revoked, by which entry and why.
+    revoked: BTreeMap<Sha256Digest, (u64, String)>,
+}
+
+impl<'a> Records<'a> {
+    fn new(
+        folders: &'a Folders,
+        keys: &'a TrustedKeys,
+        checkpoint: &Checkpoint,
+        seen: &'a mut Checkpoints,
+    ) -> Result<Self, Error> {
+        let mut index = Index::new(&folders.index());
+        index.refresh()?;
+        Ok(Self {
+            keys,
+            size: checkpoint.size,
+            folders,
+            index,
+            signed: SignedCheckpoints::default(),
+            seen,
+            revoked: BTreeMap::new(),
+        })
+    }
+
+    /// The record in this line, which is `entry` of the log and is found through the index; or
+    /// what is wrong with it.
+    fn hold(
+        &mut self,
+        position: Position,
+        line: &[u8],
+        entry: Option<&[u8]>,
+    ) -> Result<Result<VerifiedRecord, String>, Error> {
+        let number = position.entry;
+        let verified = Record::parse(line).and_then(|record| {
+            verify_one_of(record, self.keys, &mut self.signed).map_err(|error| error.to_string())
+        });
+        let record = match verified {
+            Ok(record) => record,
+            Err(what) => return Ok(Err(format!("record {number}: {what}"))),
+        };
+        self.seen
+            .add(&record.checkpoint, &format!("record {number}"));
+        if number >= self.size {
+            return Ok(Err(format!(
+                "record {number} is in a tree of {}, and the checkpoint says {}: it was rolled back",
+                record.checkpoint.size, self.size
+            )));
+        }
+        if record.entry != number {
+            return Ok(Err(format!(
+                "record {number} is in the place of record {}",
+                record.entry
+            )));
+        }
+        let body = record.record.bundle.entries()[0].proof()?.body;
+        if entry != Some(&body) {
+            return Ok(Err(format!(
+                "record {number} is not what entry {number} is about"
+            )));
+        }
+        if !self.is_indexed(&record, position) {
+            return Ok(Err(format!(
+                "record {number} is not found through the index; remove {} to have it made again",
+                self.folders.index().display()
+            )));
+        }
+        Ok(Ok(record))
+    }
+
+    fn is_indexed(&self, record: &VerifiedRecord, position: Position) -> bool {
+        let document = record.record.document.as_deref();
+        keys_of(&record.statement, &record.signed, document)
+            .iter()
+            .all(|key| self.index.find(*key).contains(&position))
+    }
+
+    /// What says that the key of a record had been revoked before it; what revokes one is
+    /// remembered.
+    fn revocation(&mut self, number: u64, record: VerifiedRecord) -> Result<Option<String>, Error> {
+        if let Some(event) = KeyEvent::read(&record.statement)?
+            && event.event == KeyEventKind::Revoked
+        {
+            self.revoked.insert(event.key_id, (number, event.reason));
+            return Ok(None);
+        }
+        // Only the place in the log counts here: a time is what the signer says.
+        let revoked = self.revoked.get(&record.key_id);
+        Ok(revoked.map(|(entry, reason)| {
+            format!(
+                "record {number} is signed by the key {}, which entry {entry} revokes ({reason})",
+                record.key_id
+            )
+        }))
+    }
 }
 
 /// Every checkpoint that was met, by size.

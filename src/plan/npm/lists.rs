@@ -216,13 +216,13 @@ impl Package<'_> {
                 .first()
                 .map(|run| self.plain(whole(called(run, of, cwd)))),
         );
-        lists.extend(self.from_root().filter(|_| cwd != "src"));
+        lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
         lists
     }
 
     /// What a package of a workspace needs of the others is built from the root.
-    fn from_root(&self) -> Option<List> {
+    fn by_root(&self) -> Option<List> {
         let is_root = self.own == "src";
         let all = self.root.filter(|_| !is_root).and_then(Manifest::build)?;
         let root = Call::Script {
