@@ -70,6 +70,14 @@ const EARLY_SEVEN: Family = Family {
     why: "the gzip header says npm 7.0 to 7.9",
 };
 
+/// The same on a Node.js from 18 on: publishing tools of monorepos pack with that npm's
+/// libraries long after it (lerna, `@lerna/pack-directory`).
+const EARLY_SEVEN_MODERN: Family = Family {
+    node: "22.23.3",
+    npm: "7.5.6",
+    why: "the gzip header says npm 7.0 to 7.9, or a tool with its libraries, on a Node.js from 18 on",
+};
+
 /// The same on a Node.js with the reference zlib.
 const EARLY_SEVEN_REFERENCE: Family = Family {
     node: "10.24.1",
@@ -121,6 +129,18 @@ pub(super) const TOLD_FROM: u64 = 18;
 /// The time that npm from 5.7 on gives to every member: 1985-10-26T08:15:00Z.
 pub(super) const PORTABLE_TIME: i64 = 499_162_500;
 
+impl Family {
+    /// Whether its Node.js is one from 18 on.
+    pub(super) fn is_told(&self) -> bool {
+        major(self.node).is_some_and(|major| major >= TOLD_FROM)
+    }
+}
+
+/// The line of a version of Node.js.
+pub(super) fn major(version: &str) -> Option<u64> {
+    version.split('.').next()?.parse().ok()
+}
+
 /// Families that may have packed the tarball, the likeliest first; never empty.
 /// `files` is what the manifest lists under that name.
 pub(super) fn families(
@@ -165,7 +185,7 @@ pub(super) fn families(
             reference_level: Some(_),
             ..
         }) => &[&EARLY_SEVEN_REFERENCE],
-        Some(GzipMarks { os: 255, .. }) => &[&EARLY_SEVEN],
+        Some(GzipMarks { os: 255, .. }) => &[&EARLY_SEVEN, &EARLY_SEVEN_MODERN],
         Some(_) if own_times && manifest_first => &[&FOUR, &FIVE],
         Some(_) if manifest_first => &[&EARLY_SIX],
         Some(GzipMarks {

@@ -118,9 +118,10 @@ impl<'a> Way<'a> {
 }
 
 /// The pairs to try: what the registry says that the publisher ran, then the families
-/// that the artifact's marks tell.
+/// that the artifact's marks tell, those on a Node.js of the commit's time first.
 fn pairs(
     release: &Release,
+    source: &Source,
     gzip: Option<GzipMarks>,
     stamps: &[MemberStamp],
     tree: &BTreeMap<String, Vec<u8>>,
@@ -133,7 +134,10 @@ fn pairs(
             .map(|(_, version)| version.clone())
     };
     let manifest = manifest::of_source(tree).unwrap_or_default();
-    let families = families(gzip, stamps, &manifest.files());
+    let mut families = families(gzip, stamps, &manifest.files()).to_vec();
+    if is_of_a_told_period(source) {
+        families.sort_by_key(|family| !family.is_told());
+    }
     let by_registry = said("npm").map(|npm| Pair {
         node: said("node").unwrap_or_else(|| families[0].node.to_owned()),
         npm,
@@ -160,6 +164,15 @@ fn pairs(
         .collect()
 }
 
+/// Whether a Node.js whose streams tell it was usual when the source's commit was made.
+fn is_of_a_told_period(source: &Source) -> bool {
+    let Source::Git { git, .. } = source else {
+        return false;
+    };
+    let usual = period::runner(git.commit_time, 0);
+    family::major(&usual.node).is_some_and(|major| major >= family::TOLD_FROM)
+}
+
 fn purl(name: &str, version: &str) -> Option<Purl> {
     // What the registry says may be no version at all; then there is no such tool.
     Purl::new(Ecosystem::Npm, name, Some(version)).ok()
@@ -174,13 +187,8 @@ fn runner_of(first: &Pair, source: &Source, said: Option<u64>) -> Runner {
     if first.is_said {
         return Runner::of(first);
     }
-    let major = first
-        .node
-        .split('.')
-        .next()
-        .and_then(|text| text.parse().ok());
     // What packed tells a lower bound for lines that no later one writes like.
-    let at_least = major
+    let at_least = family::major(&first.node)
         .filter(|major| *major >= family::TOLD_FROM)
         .unwrap_or(0);
     said.filter(|said| *said >= at_least)
@@ -225,7 +233,7 @@ pub(super) fn wanted_tools(
     tree: &BTreeMap<String, Vec<u8>>,
 ) -> Vec<Purl> {
     let mut wanted: Vec<Purl> = Vec::new();
-    let pairs = pairs(release, gzip, stamps, tree);
+    let pairs = pairs(release, source, gzip, stamps, tree);
     let said = said_node(tree, told(source, tree).as_ref());
     let runners = pairs.first().map(|first| runner_of(first, source, said));
     for Runner { node, npm } in pairs.iter().map(Runner::of).chain(runners) {

@@ -461,6 +461,34 @@ fn scripts_run_on_the_node_of_their_time_and_the_artifacts_marks_tell_what_packs
 }
 
 #[test]
+fn npm_7s_libraries_pack_on_the_node_of_the_commits_time_first() {
+    let nodes = |commit_time: i64| {
+        let mut situation = Situation::npm();
+        if let Source::Git { git, .. } = &mut situation.source {
+            git.commit_time = commit_time;
+        }
+        situation.gzip = Some(GzipMarks {
+            mtime: 0,
+            xfl: 0,
+            os: 255,
+            reference_level: None,
+            cargo_zlib: None,
+        });
+        let pairs = pairs(
+            &situation.release,
+            &situation.source,
+            situation.gzip,
+            &situation.stamps,
+            &situation.tree,
+        );
+        pairs.into_iter().map(|pair| pair.node).collect::<Vec<_>>()
+    };
+    // When Node.js 18 became the newest with long-term support: 2022-10-25.
+    assert_eq!(nodes(1_666_656_000), ["22.23.3", "14.21.3"]);
+    assert_eq!(nodes(1_666_655_999), ["14.21.3", "22.23.3"]);
+}
+
+#[test]
 fn scripts_can_ask_git_for_the_commit_and_its_remote_and_packing_alone_cannot() {
     let mut situation = Situation::npm();
     situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);

@@ -187,13 +187,19 @@ impl<'a> Tries<'a> {
 
 /// What may have packed, as far as the registry serves it.
 fn served_pairs<'a>(facts: &'a Facts<'a>) -> Vec<(Pair, Tools<'a>)> {
-    pairs(facts.release, facts.gzip, facts.stamps, facts.tree)
-        .into_iter()
-        .filter_map(|pair| {
-            let tools = served(facts, &Runner::of(&pair))?;
-            Some((pair, tools))
-        })
-        .collect()
+    pairs(
+        facts.release,
+        facts.source,
+        facts.gzip,
+        facts.stamps,
+        facts.tree,
+    )
+    .into_iter()
+    .filter_map(|pair| {
+        let tools = served(facts, &Runner::of(&pair))?;
+        Some((pair, tools))
+    })
+    .collect()
 }
 
 /// A Node.js and an npm, where the registry serves both.
