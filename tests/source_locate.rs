@@ -467,6 +467,37 @@ fn a_tag_one_commit_before_the_version_was_written_leads_to_the_commit_that_wrot
 }
 
 #[test]
+fn a_tag_of_a_workspaces_other_package_is_no_contradiction() {
+    let located = |tag: &str, tagged_root: &str| {
+        let mut s = Situation::new();
+        let package = |version: &str| format!(r#"{{"name":"x","version":"{version}"}}"#);
+        let root = |version: &str| format!(r#"{{"name":"all","version":"{version}"}}"#);
+        let tagged = s.upstream.commit(&[
+            ("package.json", Text(&root(tagged_root))),
+            ("packages/x/package.json", Text(&package("0.9.0"))),
+        ]);
+        s.upstream.tag(tag, tagged);
+        s.upstream.commit(&[("README.md", Text("between"))]);
+        let written = s.upstream.commit(&[
+            ("package.json", Text(&root("1.1.0"))),
+            ("packages/x/package.json", Text(&package("1.0.0"))),
+        ]);
+        s.locate(&hints("pkg:npm/x@1.0.0"))
+            .map(|(git, evidence)| (git.commit == id(written), evidence))
+    };
+    let (is_written, evidence) = located("v1.0.0", "1.0.0").expect("found");
+    assert!(is_written);
+    let told = "tag v1.0.0 names the version, which package.json declares there";
+    assert!(says(&evidence, told), "{evidence:?}");
+    // A tag that names the package is a contradiction, and so is one of a commit where nothing has
+    // the version.
+    for (tag, root) in [("x@1.0.0", "1.0.0"), ("v1.0.0", "1.0.1")] {
+        let error = located(tag, root).expect_err("refused");
+        assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_tag_that_was_made_after_publishing_leads_to_the_commit_with_the_published_manifest() {
     let mut s = Situation::new();
     let manifest = |more: &str| format!(r#"{{"name":"x","version":"1.0.0"{more}}}"#);

@@ -214,6 +214,32 @@ impl<'r> Manifests<'r> {
         Ok(found.filter(|found| found.has_version))
     }
 
+    /// The manifest that declares the version of another package, where there is one.
+    ///
+    /// # Errors
+    /// Those of reading the copy.
+    pub(crate) fn another_of_the_version(&self) -> Result<Option<String>, Error> {
+        let folders = self.folders_with_manifests()?;
+        for folder in std::iter::once(String::new()).chain(folders) {
+            let Ok(Some(declared)) = self.rules.declared(&self.files(&folder)?) else {
+                continue;
+            };
+            let is_another = match &declared.name {
+                DeclaredName::Literal(name) => {
+                    !self.rules.is_same_name(name, self.purl.name().as_str())
+                }
+                DeclaredName::Dynamic(_) => false,
+            };
+            if let DeclaredVersion::Literal(version) = self.version(&folder, &declared)?
+                && is_another
+                && self.rules.is_same_version(&version, self.version_text())
+            {
+                return Ok(Some(join(&folder, declared.file)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Asks every other folder with a manifest, the shallowest first.
     fn search(&self, asked: &BTreeSet<String>, mut answers: Vec<Answer>) -> Result<Found, Error> {
         let mut hits = Vec::new();

@@ -14,9 +14,9 @@ use super::Error;
 use super::history::{self, Released};
 use super::ladder::{Asked, Settled, Wanted, cannot_read, evidence, is_whole, manifests, vouched};
 use super::locate::Candidate;
-use super::manifest::Found;
+use super::manifest::{Found, Manifests};
 use super::repository::Opened;
-use super::tags::{self, TagRank};
+use super::tags::{self, TagForm, TagRank};
 use crate::model::{BlobId, EvidenceKind, SourceHints, printable};
 
 /// A tag that names the version.
@@ -145,22 +145,19 @@ pub(super) fn settle_tag(
     };
     let released = match (released, contradiction) {
         (Some(released), None) => released,
-        // A tag that names the version and another manifest is a contradiction, not a gap; but
-        // where the very next commit declares the version, it was tagged before it was written.
-        (Some(released), Some(error)) => match tagged_before(opened, &released, tags) {
-            None => return Err(error),
-            Some(tag) => {
-                let mut released = released;
-                released.evidence.push(evidence(
-                    EvidenceKind::TagMatch,
-                    format!(
-                        "tag {} names the version and is the commit before",
-                        printable(&tag.name, false)
-                    ),
-                ));
-                released
+        // A tag that names the version and another manifest is a contradiction, not a gap, unless
+        // something says why.
+        (Some(mut released), Some(error)) => {
+            match why_not_tagged(opened, hints, at, &released, tags)? {
+                None => return Err(error),
+                Some(why) => {
+                    released
+                        .evidence
+                        .push(evidence(EvidenceKind::TagMatch, why));
+                    released
+                }
             }
-        },
+        }
         (None, Some(error)) => return Err(error),
         (None, None) => return Err(no_tag(opened, hints, at)?),
     };
@@ -267,6 +264,44 @@ fn packed_later(
                 "a branch leads to the commit".into(),
             ),
         ],
+    }))
+}
+
+/// Why a tag that names the version is not on the released commit: where the very next commit
+/// declares the version, it was tagged before that was written; and where no tag names the
+/// package and its commit declares the version of another one, the tag is that one's.
+fn why_not_tagged(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    released: &Released,
+    tags: &[VersionTag],
+) -> Result<Option<String>, Error> {
+    let shown = |tag: &VersionTag| printable(&tag.name, false);
+    if let Some(tag) = tagged_before(opened, released, tags) {
+        return Ok(Some(format!(
+            "tag {} names the version and is the commit before",
+            shown(tag)
+        )));
+    }
+    let is_one_of_several = !released.found.directory.is_empty();
+    let names_it = |tag: &VersionTag| tag.rank.0 == TagForm::Named;
+    let tag = tags.first().filter(|_| is_one_of_several);
+    let Some(tag) = tag.filter(|_| !tags.iter().any(names_it)) else {
+        return Ok(None);
+    };
+    let git = &opened.git;
+    let commit = git
+        .find_commit(tag.commit)
+        .map_err(Error::incomplete(&at.target.shown))?;
+    let manifests = Manifests::at(git, &commit, &at.target.shown, &hints.purl)?;
+    let other = manifests.another_of_the_version()?;
+    Ok(other.map(|path| {
+        let path = printable(&path, false);
+        format!(
+            "tag {} names the version, which {path} declares there for another package",
+            shown(tag)
+        )
     }))
 }
 
