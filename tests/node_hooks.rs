@@ -14,6 +14,7 @@ const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
 const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
+const SIBLINGS: &str = include_str!("../src/plan/npm/siblings.cjs");
 
 /// What a program prints whose Node.js reads `hook` first.
 fn node(hook: &str, program: &str) -> String {
@@ -42,6 +43,37 @@ fn hooks_need_nothing_that_node_before_12_lacks() {
         );
         assert_eq!(node(&of_before_12, "console.log('begun')"), "begun\n");
     }
+}
+
+#[test]
+fn versions_of_the_repositorys_packages_are_written_where_their_folders_stood() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    for (folder, manifest) in [
+        ("packages/a", r#"{"name":"@s/a","version":"1.2.0"}"#),
+        ("packages/deep/b", r#"{"name":"b","version":"2.0.1"}"#),
+        (
+            "packages/own",
+            "{\n\t\"dependencies\": {\n\t\t\"@s/a\": \"file:../a\",\n\t\t\"b\": \"workspace:^\",\n\t\t\"c\": \"file:../c\",\n\t\t\"other\": \"file:../a\"\n\t},\n\t\"peerDependencies\": {\n\t\t\"b\": \"workspace:>=2\"\n\t}\n}",
+        ),
+    ] {
+        std::fs::create_dir_all(at(folder)).expect("a folder");
+        std::fs::write(at(folder).join("package.json"), manifest).expect("written");
+    }
+    std::fs::write(at("siblings.cjs"), SIBLINGS).expect("written");
+    let status = Command::new("node")
+        .args([at("siblings.cjs"), dir.path().to_path_buf()])
+        .args(["@s/a", "b", "c"])
+        .current_dir(at("packages/own"))
+        .status()
+        .expect("node runs");
+    assert!(status.success());
+    let written = std::fs::read_to_string(at("packages/own/package.json")).expect("text");
+    // One that is nowhere and one that is not named stay as they are.
+    assert_eq!(
+        written,
+        "{\n\t\"dependencies\": {\n\t\t\"@s/a\": \"^1.2.0\",\n\t\t\"b\": \"^2.0.1\",\n\t\t\"c\": \"file:../c\",\n\t\t\"other\": \"file:../a\"\n\t},\n\t\"peerDependencies\": {\n\t\t\"b\": \">=2\"\n\t}\n}"
+    );
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod programs;
 mod publishing;
 mod scripts;
 mod shell;
+mod siblings;
 mod steps;
 mod system;
 mod tasks;

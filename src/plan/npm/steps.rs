@@ -13,6 +13,7 @@ use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
 use super::programs;
 use super::scripts::Scripts;
+use super::siblings;
 use crate::model::{RecoveredFact, WORK_DIR};
 
 /// What one candidate is made of.
@@ -147,6 +148,7 @@ impl<'a> Packing<'a> {
         if let Some(scripts) = scripts {
             draft.go_to_packed(scripts);
         }
+        self.name_siblings(draft);
         if let Some(commit) = written_commit(self.facts, self.manifest) {
             draft.put(WRITE_COMMIT);
             let program = WRITE_COMMIT.0;
@@ -161,6 +163,22 @@ impl<'a> Packing<'a> {
             draft.about(format!("the published {fact}"));
             draft.recovered.push(fact);
         }
+    }
+
+    /// Writes the versions of packages of the same repository, where no packer does.
+    fn name_siblings(&self, draft: &mut Draft<'_>) {
+        let names = siblings::told(self.facts);
+        // Where another folder is packed, its manifest was made by the build.
+        let is_npms = self.packer == Packer::Npm && draft.packed == draft.cwd;
+        if !is_npms || names.is_empty() {
+            return;
+        }
+        draft.put(siblings::PROGRAM);
+        draft.there(siblings::command(names));
+        draft.about(
+            "the published package.json has versions where the source's names folders of the repository"
+                .into(),
+        );
     }
 
     /// Packs, and says where the package is then.

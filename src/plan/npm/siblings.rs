@@ -1,0 +1,86 @@
+//! What publishing tools of monorepos write into `package.json` for packages of the same
+//! repository: the version of each, in place of where it is (lerna, "@lerna/publish",
+//! `resolveLocalDependencyLinks`, which puts `^` before it; pnpm, "Workspace", "Publishing
+//! workspace packages"). Pure.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::Facts;
+use super::install::words;
+use crate::model::WORK_DIR;
+
+/// What writes them, and where that is below the work folder.
+pub(super) const PROGRAM: (&str, &str) = ("siblings.cjs", include_str!("siblings.cjs"));
+
+/// Where `package.json` names what it depends on.
+const MAPS: [&str; 4] = [
+    "dependencies",
+    "devDependencies",
+    "optionalDependencies",
+    "peerDependencies",
+];
+
+/// What a place in the same repository begins with (npm documentation, "package.json", "Local
+/// Paths"; Yarn documentation, "Protocols").
+const PLACES: [&str; 3] = ["file:", "link:", "workspace:"];
+
+/// The packages that the source's manifest asks for by their place, and the published one
+/// otherwise.
+pub(super) fn told(facts: &Facts<'_>) -> BTreeSet<String> {
+    let json = |bytes: Option<&Vec<u8>>| serde_json::from_slice::<Value>(bytes?).ok();
+    let (Some(source), Some(published)) = (
+        json(facts.tree.get("package.json")),
+        json(facts.members.get("package.json")),
+    ) else {
+        return BTreeSet::new();
+    };
+    let is_placed = |spec: &str| PLACES.iter().any(|place| spec.starts_with(place));
+    let mut found = BTreeSet::new();
+    for map in MAPS {
+        for (name, spec) in source[map].as_object().into_iter().flatten() {
+            let other = published[map][name].as_str();
+            let is_written = other.is_some_and(|other| !is_placed(other));
+            // Node.js would take it for an option.
+            let is_name = !name.starts_with('-');
+            if is_written && is_name && spec.as_str().is_some_and(is_placed) {
+                found.insert(name.clone());
+            }
+        }
+    }
+    found
+}
+
+/// The command, in the folder of the manifest.
+pub(super) fn command(names: BTreeSet<String>) -> Vec<String> {
+    let mut run = words(&format!(
+        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {WORK_DIR}/src",
+        PROGRAM.0
+    ));
+    run.extend(names);
+    run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Situation;
+    use super::*;
+
+    #[test]
+    fn what_the_source_asks_for_by_its_place_and_the_published_manifest_by_a_version_is_told() {
+        let of = |published: &str| {
+            let mut situation = Situation::npm();
+            let source = r#"{"dependencies":{"a":"file:../a","b":"^1.0.0"},"peerDependencies":{"c":"workspace:*"}}"#;
+            situation.tree_file("package.json", source);
+            situation.member("package.json", published);
+            situation.with_facts(told).into_iter().collect::<Vec<_>>()
+        };
+        let both =
+            r#"{"dependencies":{"a":"^1.2.0","b":"^1.1.0"},"peerDependencies":{"c":"2.0.0"}}"#;
+        assert_eq!(of(both), ["a", "c"]);
+        // Published as it is, or not at all.
+        assert_eq!(of(r#"{"dependencies":{"a":"file:../a"}}"#), [""; 0]);
+        assert_eq!(of("{}"), [""; 0]);
+    }
+}
