@@ -10,6 +10,7 @@ const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
 const DEFLATE: &str = include_str!("../src/plan/npm/deflate.cjs");
 const END: &str = include_str!("../src/plan/npm/end.cjs");
 const LEAN: &str = include_str!("../src/plan/npm/lean.cjs");
+const LERNA: &str = include_str!("../src/plan/npm/lerna.cjs");
 const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
@@ -43,6 +44,43 @@ fn hooks_need_nothing_that_node_before_12_lacks() {
         );
         assert_eq!(node(&of_before_12, "console.log('begun')"), "begun\n");
     }
+}
+
+#[test]
+fn lernas_packing_gives_npms_libraries_the_list_as_it_is_with_lernas_own_settings() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    for (library, text) in [
+        (
+            "npm-packlist",
+            "module.exports = async ({ path }) => ['./main.js', 'main.js', path.length > 1 ? '@x' : ''];",
+        ),
+        (
+            "tar",
+            "exports.create = async (o, files) => require('fs').writeFileSync(o.file, JSON.stringify([o.prefix, o.portable, o.gzip, o.mtime, files]));",
+        ),
+    ] {
+        let folder = at("npm/node_modules").join(library);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join("index.js"), text).expect("written");
+    }
+    std::fs::write(at("lerna.cjs"), LERNA).expect("written");
+    let output = Command::new("node")
+        .args([at("lerna.cjs"), at("npm"), at("out")])
+        .current_dir(dir.path())
+        .output()
+        .expect("node runs");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        std::fs::read_to_string(at("out")).expect("text"),
+        r#"["package/",true,true,"1985-10-26T08:15:00.000Z",["././main.js","./main.js","./@x"]]"#
+    );
+    // What it cannot do is no success.
+    let output = Command::new("node")
+        .args([at("lerna.cjs"), at("none"), at("out")])
+        .output()
+        .expect("node runs");
+    assert!(!output.status.success());
 }
 
 #[test]

@@ -177,6 +177,12 @@ impl Manifest {
         listed.filter_map(serde_json::Value::as_str).collect()
     }
 
+    /// The range of a package that it depends on.
+    pub(super) fn range_of(&self, name: &str) -> Option<&str> {
+        let maps = [&self.dev_dependencies, &self.dependencies];
+        maps.into_iter().find_map(|map| map[name].as_str())
+    }
+
     /// The script that builds.
     pub(super) fn build(&self) -> Option<&'static str> {
         BUILDING.into_iter().find(|script| self.has(script))

@@ -10,6 +10,7 @@ mod family;
 mod folder;
 mod hooks;
 mod install;
+mod lerna;
 mod listing;
 mod lists;
 mod made;
@@ -240,6 +241,9 @@ pub(super) fn wanted_tools(
     for Runner { node, npm } in pairs.iter().map(Runner::of).chain(runners) {
         wanted.extend(purl(NODE_PACKAGE, &node));
         wanted.extend(purl("npm", &npm));
+    }
+    if root_manifest(tree).is_some_and(|root| lerna::is_told(&root)) {
+        wanted.extend(purl("npm", lerna::NPM));
     }
     wanted.extend(install(tree).and_then(|install| install.purl()));
     wanted.sort_by_cached_key(ToString::to_string);

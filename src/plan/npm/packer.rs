@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use super::super::{Facts, GzipMarks};
 use super::family::PORTABLE_TIME;
-use super::manifest::Manifest;
+use super::lerna;
+use super::manifest::{self, Manifest};
 use super::programs::NO_SHELL_FILE;
 use crate::model::WORK_DIR;
 use crate::store::archive::MemberStamp;
@@ -19,6 +20,8 @@ pub(super) enum Packer {
     /// yarn 2 and later.
     Berry,
     Pnpm,
+    /// lerna 5 and later, by itself.
+    Lerna,
 }
 
 /// The time that yarn 2 and later gives to every member: 1984-06-22T21:50:00Z (yarn,
@@ -44,6 +47,12 @@ pub(super) fn packers(
     tree: &BTreeMap<String, Vec<u8>>,
     published: Option<&Manifest>,
 ) -> &'static [Packer] {
+    let root = || manifest::parse(tree.get("/package.json")?).ok();
+    if gzip.is_some_and(|marks| marks.xfl == 0 && marks.os == 255)
+        && root().is_some_and(|root| lerna::is_told(&root))
+    {
+        return &[Packer::Lerna, Packer::Npm];
+    }
     // npm from 7.10 on compresses at the level that gzip's header marks as the slowest, and
     // the others at zlib's own.
     if gzip.is_none_or(|marks| marks.xfl != 0 || marks.os == 255) {
@@ -68,13 +77,19 @@ pub(super) fn packers(
 }
 
 impl Packer {
-    /// What Node.js runs, below the folder of tools.
-    pub(super) const fn program(self) -> &'static str {
+    /// What Node.js runs, below the work folder; `npm` is where npm is there.
+    pub(super) fn program(self, npm: &str) -> String {
         match self {
-            Self::Npm => "npm/bin/npm-cli.js",
-            Self::Yarn | Self::Berry => "yarn/bin/yarn.js",
-            Self::Pnpm => "pnpm/bin/pnpm.cjs",
+            Self::Npm => format!("{npm}/bin/npm-cli.js"),
+            Self::Yarn | Self::Berry => "tools/yarn/bin/yarn.js".to_owned(),
+            Self::Pnpm => "tools/pnpm/bin/pnpm.cjs".to_owned(),
+            Self::Lerna => lerna::PROGRAM.0.to_owned(),
         }
+    }
+
+    /// Whether it is what installs, too.
+    pub(super) const fn is_installer(self) -> bool {
+        matches!(self, Self::Yarn | Self::Berry | Self::Pnpm)
     }
 
     /// Whether it runs the package's own scripts for packing itself, and cannot be told not to:
@@ -88,9 +103,10 @@ impl Packer {
     /// output, where the packer can write there. What the source's own `.npmrc` could say
     /// against either goes behind what is said here (npm documentation, "config", "Command Line
     /// Flags"; pnpm documentation, "CLI", `--config`).
-    pub(super) fn arguments(self, writes_out: bool, name: &str) -> Vec<String> {
+    pub(super) fn arguments(self, writes_out: bool, npm: &str, name: &str) -> Vec<String> {
         let shell = format!("{WORK_DIR}/{NO_SHELL_FILE}");
         let (text, out) = match self {
+            Self::Lerna => return lerna::arguments(npm, name),
             Self::Npm => (
                 format!("pack --ignore-scripts --script-shell={shell} --dry-run=false"),
                 format!("--pack-destination {WORK_DIR}/out"),
@@ -131,7 +147,6 @@ pub(super) fn packed_name(facts: &Facts<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest;
     use super::*;
 
     fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
@@ -186,6 +201,26 @@ mod tests {
     }
 
     #[test]
+    fn lerna_is_told_by_the_header_of_npm_7s_libraries_and_the_repositorys_root() {
+        let of = |xfl, os, range: &str| {
+            let marks = GzipMarks {
+                mtime: 0,
+                xfl,
+                os,
+                reference_level: None,
+                cargo_zlib: None,
+            };
+            let root = format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#);
+            let tree = BTreeMap::from([("/package.json".to_owned(), root.into_bytes())]);
+            packers(Some(marks), &[], &tree, None)[0]
+        };
+        assert_eq!(of(0, 255, "^6.0.0"), Packer::Lerna);
+        assert_eq!(of(0, 255, "^4.0.0"), Packer::Npm);
+        assert_eq!(of(2, 255, "^6.0.0"), Packer::Npm);
+        assert_eq!(of(0, 3, "^6.0.0"), Packer::Npm);
+    }
+
+    #[test]
     fn yarn_2_and_later_is_told_by_its_one_time_and_its_lock_file() {
         assert_eq!(first(0, 3, BERRYS_TIME, "/yarn.lock"), Packer::Berry);
         assert_eq!(first(0, 3, BERRYS_TIME + 1, "/yarn.lock"), Packer::Yarn);
@@ -207,7 +242,9 @@ mod tests {
     #[test]
     fn a_packer_runs_no_script_of_the_package() {
         for packer in [Packer::Npm, Packer::Yarn, Packer::Pnpm] {
-            let said = packer.arguments(true, "demo-1.0.0.tgz").join(" ");
+            let said = packer
+                .arguments(true, "tools/npm", "demo-1.0.0.tgz")
+                .join(" ");
             assert!(
                 said.contains("ignore-scripts") && said.contains("/out"),
                 "{said}"
@@ -219,7 +256,9 @@ mod tests {
                     "{said}"
                 );
             }
-            let plain = packer.arguments(false, "demo-1.0.0.tgz").join(" ");
+            let plain = packer
+                .arguments(false, "tools/npm", "demo-1.0.0.tgz")
+                .join(" ");
             assert!(!plain.contains("/out"), "{plain}");
         }
     }
@@ -249,7 +288,7 @@ mod tests {
         let executable = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(at(NO_SHELL_FILE), executable).expect("a mode");
         let here = dir.path().to_str().expect("text");
-        let arguments = Packer::Npm.arguments(true, "demo-1.0.0.tgz");
+        let arguments = Packer::Npm.arguments(true, "tools/npm", "demo-1.0.0.tgz");
         let output = std::process::Command::new("npm")
             .args(arguments.iter().map(|word| word.replace(WORK_DIR, here)))
             .env("HOME", dir.path())

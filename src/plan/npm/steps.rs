@@ -7,6 +7,7 @@ use super::Tools;
 use super::draft::Draft;
 use super::end;
 use super::install::{Installer, words};
+use super::lerna;
 use super::lists;
 use super::made;
 use super::manifest::{Manifest, written_commit};
@@ -122,7 +123,7 @@ impl<'a> Packing<'a> {
     /// Puts the installer in place, where it is not npm and something runs it.
     fn put_installer(&self, draft: &mut Draft<'_>, scripts: Option<&Scripts<'_>>) {
         if let Some((installer, tool)) = self.installer
-            && (scripts.is_some() || self.packer != Packer::Npm)
+            && (scripts.is_some() || self.packer.is_installer())
             && let Some((command, program)) = installer.program()
         {
             draft
@@ -169,7 +170,8 @@ impl<'a> Packing<'a> {
     fn name_siblings(&self, draft: &mut Draft<'_>) {
         let names = siblings::told(self.facts);
         // Where another folder is packed, its manifest was made by the build.
-        let is_npms = self.packer == Packer::Npm && draft.packed == draft.cwd;
+        let is_npms =
+            matches!(self.packer, Packer::Npm | Packer::Lerna) && draft.packed == draft.cwd;
         if !is_npms || names.is_empty() {
             return;
         }
@@ -190,18 +192,13 @@ impl<'a> Packing<'a> {
         ];
         run.extend(draft.as_on_system());
         run.extend(draft.as_listed(self.listing.as_ref()));
-        let (program, writes_out) = match self.packer {
-            Packer::Npm => (
-                format!("{npm}/bin/npm-cli.js"),
-                knows_pack_destination(self.tools.npm),
-            ),
-            Packer::Yarn | Packer::Berry | Packer::Pnpm => {
-                (format!("tools/{}", self.packer.program()), true)
-            }
-        };
-        run.push(format!("{WORK_DIR}/{program}"));
+        if self.packer == Packer::Lerna {
+            draft.put(lerna::PROGRAM);
+        }
+        run.push(format!("{WORK_DIR}/{}", self.packer.program(npm)));
+        let writes_out = self.packer != Packer::Npm || knows_pack_destination(self.tools.npm);
         let name = packed_name(self.facts);
-        run.extend(self.packer.arguments(writes_out, &name));
+        run.extend(self.packer.arguments(writes_out, npm, &name));
         let output = if writes_out {
             format!("out/{name}")
         } else {

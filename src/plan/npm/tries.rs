@@ -4,6 +4,7 @@
 use super::super::listing::Listing;
 use super::super::{Candidate, Error, Facts, RegistryTool};
 use super::install::{Install, Installer, install};
+use super::lerna;
 use super::listing;
 use super::manifest::{self, Manifest};
 use super::packer::{Packer, packers};
@@ -85,7 +86,8 @@ impl<'a> Tries<'a> {
                     .iter()
                     .map(|pair| Way::of(packer, pair))
                     .collect(),
-                Packer::Yarn | Packer::Berry | Packer::Pnpm => self.ways_of_installer(packer),
+                Packer::Yarn | Packer::Berry | Packer::Pnpm => self.ways_of_its_time(packer),
+                Packer::Lerna => self.ways_of_lerna(),
             })
             .collect()
     }
@@ -100,7 +102,7 @@ impl<'a> Tries<'a> {
             .iter()
             .copied()
             .filter(|packer| match packer {
-                Packer::Npm => true,
+                Packer::Npm | Packer::Lerna => true,
                 Packer::Yarn => installs(Installer::Yarn),
                 Packer::Berry => installs(Installer::Berry),
                 Packer::Pnpm => installs(Installer::Pnpm),
@@ -109,7 +111,7 @@ impl<'a> Tries<'a> {
     }
 
     /// yarn and pnpm pack with the Node.js of their time, or with one that the marks tell.
-    fn ways_of_installer(&self, packer: Packer) -> Vec<Way<'a>> {
+    fn ways_of_its_time(&self, packer: Packer) -> Vec<Way<'a>> {
         let by_marks = Way::of(packer, &self.pairs[0]);
         let of_its_time = Way {
             tools: self.runner,
@@ -120,6 +122,20 @@ impl<'a> Tries<'a> {
         } else {
             vec![of_its_time, by_marks]
         }
+    }
+
+    /// lerna packs so too, with the libraries of one npm.
+    fn ways_of_lerna(&self) -> Vec<Way<'a>> {
+        let Some(npm) = purl("npm", lerna::NPM).and_then(|npm| tool(self.facts, &npm)) else {
+            return Vec::new();
+        };
+        let mut ways = self.ways_of_its_time(Packer::Lerna);
+        for way in &mut ways {
+            way.tools.npm = npm;
+            way.why =
+                "the gzip header is of npm 7's libraries, and the repository's root asks for lerna";
+        }
+        ways
     }
 
     fn packing(
