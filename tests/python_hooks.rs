@@ -16,6 +16,7 @@ const DEBIAN: &str = concat!(
     include_str!("../src/plan/pypi/debian.py")
 );
 const LISTING: &str = include_str!("../src/plan/pypi/listing.py");
+const PERMISSIONS: &str = include_str!("../src/plan/pypi/permissions.py");
 const WINDOWS: &str = include_str!("../src/plan/pypi/windows.py");
 
 /// What a program prints whose Python reads `hook` at its start; `before` is made before
@@ -77,6 +78,24 @@ fn set_old(path: &Path) {
         .open(path)
         .and_then(|file| file.set_modified(time))
         .expect("a time");
+}
+
+#[test]
+fn every_file_has_all_permissions_and_nothing_else_changes() {
+    let program = "import os, pathlib, zipfile\n\
+        info = zipfile.ZipInfo.from_file('before')\n\
+        print(oct(info.external_attr >> 16), oct(pathlib.Path('before').stat().st_mode))\n\
+        print(oct(os.fstat(os.open('before', os.O_RDONLY)).st_mode))\n\
+        found = os.stat('before')\n\
+        print(found.st_mtime_ns == int(found.st_mtime * 10**9), found.st_size, found[6])\n\
+        print(oct(os.stat('x.egg-info').st_mode & 0o022), os.stat in os.supports_fd)\n\
+        os.chmod('before', 0o600)\n\
+        print(os.access('before', os.X_OK))";
+    let told = python(PERMISSIONS, program);
+    assert_eq!(
+        told,
+        "0o100777 0o100777\n0o100777\nTrue 1 1\n0o0 True\nFalse\n"
+    );
 }
 
 #[test]

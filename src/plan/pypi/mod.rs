@@ -8,6 +8,7 @@ mod draft;
 mod front;
 mod listing;
 mod naming;
+mod permissions;
 mod python;
 mod requirements;
 mod sdist;

@@ -12,7 +12,7 @@ use super::listing;
 use super::python::Python;
 use super::requirements::source_text;
 use super::time::Time;
-use super::{debian, front, naming, windows, zone};
+use super::{debian, front, naming, permissions, windows, zone};
 use crate::model::{
     DatedBy, Limits, Network, PackingSystem, Plan, RecoveredFact, Source, Step, WORK_DIR,
 };
@@ -182,6 +182,13 @@ impl Base<'_> {
                 windows::HOOK,
                 RecoveredFact::System { system },
                 "the wheel says that it was packed on Windows",
+            );
+        }
+        if permissions::has_all(self.facts) {
+            draft.hook(
+                permissions::HOOK,
+                RecoveredFact::AllExecutable,
+                "every member may be run, as on a drive of Windows under Linux",
             );
         }
         if let Some(order) = self.listing {

@@ -159,6 +159,25 @@ fn files_that_were_listed_by_a_file_system_are_listed_so_for_the_last_tries() {
 }
 
 #[test]
+fn a_wheel_file_that_may_be_run_tells_a_drive_of_windows() {
+    let of = |mode: u32| {
+        let mut situation = situation("bdist_wheel (0.31.1)");
+        situation.stamps = vec![MemberStamp {
+            name: "demo-1.0.dist-info/WHEEL".into(),
+            mtime: 1_700_000_000,
+            mode: 0o100_000 | mode,
+        }];
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let told = plan.recovered.contains(&RecoveredFact::AllExecutable);
+        let hook = plan.files.get("hooks/sitecustomize.py");
+        assert_eq!(told, hook.is_some_and(|hook| hook.contains("_permitting")));
+        told
+    };
+    assert!(of(0o777));
+    assert!(!of(0o755) && !of(0o666) && !of(0o644));
+}
+
+#[test]
 fn a_wheel_of_before_0_30_has_its_own_order_beside_a_sorted_record() {
     let of = |wheel: &str, names: [&str; 2]| {
         let mut situation = situation(&format!("bdist_wheel ({wheel})"));
