@@ -55,14 +55,18 @@ fn lernas_packing_gives_npms_libraries_the_list_as_it_is_with_lernas_own_setting
             "npm-packlist",
             "module.exports = async ({ path }) => ['./main.js', 'main.js', path.length > 1 ? '@x' : ''];",
         ),
+        ("npm-packlist/package.json", r#"{"version":"5.1.1"}"#),
         (
             "tar",
             "exports.create = async (o, files) => require('fs').writeFileSync(o.file, JSON.stringify([o.prefix, o.portable, o.gzip, o.mtime, files]));",
         ),
     ] {
-        let folder = at("npm/node_modules").join(library);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("index.js"), text).expect("written");
+        let file = match library.ends_with(".json") {
+            true => at("npm/node_modules").join(library),
+            false => at("npm/node_modules").join(library).join("index.js"),
+        };
+        std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        std::fs::write(file, text).expect("written");
     }
     std::fs::write(at("lerna.cjs"), LERNA).expect("written");
     let output = Command::new("node")

@@ -1,4 +1,4 @@
-// Packs the working folder as lerna does from 5 on, with the libraries that npm has. Arguments:
+// Packs the working folder as lerna does from 5.2 on, with the libraries that npm has. Arguments:
 // npm's folder, and the file to write.
 "use strict";
 const path = require("path");
@@ -8,7 +8,16 @@ const library = (name) => require(path.join(npm, "node_modules", name));
 const packlist = library("npm-packlist");
 const tar = library("tar");
 
-packlist({ path: process.cwd() })
+// From 6 on it asks for the tree of what is installed (npm-packlist, "CHANGELOG", 6.0.0).
+function list() {
+  const [major] = library("npm-packlist/package.json").version.split(".");
+  const folder = { path: process.cwd() };
+  if (Number(major) < 6) return packlist(folder);
+  const Arborist = library("@npmcli/arborist");
+  return new Arborist(folder).loadActual().then((tree) => packlist(tree));
+}
+
+list()
   .then((files) =>
     tar.create(
       {

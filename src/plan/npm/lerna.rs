@@ -1,6 +1,5 @@
-//! How lerna packs from 5 on: with npm's libraries and at zlib's own level, by itself rather than
-//! with npm (lerna, `@lerna/pack-directory`). Those before write what npm 7's first releases do.
-//! Pure.
+//! How lerna packs from 5.2 on: with npm's libraries and at zlib's own level, by itself rather than
+//! with npm (lerna, `packDirectory`). Those before write what npm 7's first releases do. Pure.
 
 use super::Manifest;
 use crate::model::WORK_DIR;
@@ -8,18 +7,28 @@ use crate::model::WORK_DIR;
 /// What packs so, and where that is below the work folder.
 pub(super) const PROGRAM: (&str, &str) = ("lerna.cjs", include_str!("lerna.cjs"));
 
-/// The npm whose `npm-packlist` is of the release that lerna has from 5 to 8 (5.1).
-pub(super) const NPM: &str = "8.19.4";
+/// The npm whose libraries are those of lerna 5.2 to 8.1: `npm-packlist` 5.1.1 and `tar` 6.1.11
+/// (their `package.json`).
+const UP_TO_8_1: &str = "8.15.0";
 
-/// The first lerna that packs so.
-const SINCE: u64 = 5;
+/// The npm whose libraries are those of lerna 8.2: `npm-packlist` 8.0.2 and `tar` 6.2.1.
+const SINCE_8_2: &str = "10.8.3";
 
-/// Whether the repository is published with such a lerna.
-pub(super) fn is_told(root: &Manifest) -> bool {
+/// The npms whose libraries may have packed, the likeliest first, where the repository is
+/// published with such a lerna.
+pub(super) fn npms(root: &Manifest) -> &'static [&'static str] {
     let range = root.range_of("lerna").unwrap_or_default();
-    let major = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
-    let major = major.split('.').next().and_then(|text| text.parse().ok());
-    major.is_some_and(|major: u64| major >= SINCE)
+    let lowest = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
+    let Ok(lowest) = semver::Version::parse(lowest) else {
+        return &[];
+    };
+    match (lowest.major, lowest.minor) {
+        (..=4, _) | (5, ..=1) => &[],
+        (5..=7, _) => &[UP_TO_8_1],
+        // The range allows for later ones.
+        (8, ..=1) => &[UP_TO_8_1, SINCE_8_2],
+        _ => &[SINCE_8_2],
+    }
 }
 
 /// What the program is told; `npm` is where npm is below the work folder.
@@ -36,12 +45,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lerna_from_5_on_is_told_by_what_the_repositorys_root_asks_for() {
-        let of = |text: &str| is_told(&parse(text.as_bytes()).expect("valid"));
-        assert!(of(r#"{"devDependencies":{"lerna":"^5.0.0"}}"#));
-        assert!(of(r#"{"dependencies":{"lerna":"8.1.2"}}"#));
-        assert!(!of(r#"{"devDependencies":{"lerna":"^4.0.0"}}"#));
-        assert!(!of(r#"{"devDependencies":{"lerna":"latest"}}"#));
-        assert!(!of("{}"));
+    fn a_lerna_from_5_2_on_is_told_by_what_the_repositorys_root_asks_for() {
+        let of = |text: &str| npms(&parse(text.as_bytes()).expect("valid"));
+        let asking = |range: &str| of(&format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#));
+        assert_eq!(asking("^5.2.0"), [UP_TO_8_1]);
+        assert_eq!(asking("8.1.2"), [UP_TO_8_1, SINCE_8_2]);
+        assert_eq!(asking("8.2.0"), [SINCE_8_2]);
+        assert!(asking("^5.1.8").is_empty() && asking("latest").is_empty());
+        let depending = r#"{"dependencies":{"lerna":"7.0.0"}}"#;
+        assert_eq!(of(depending), [UP_TO_8_1]);
+        assert!(of("{}").is_empty());
     }
 }

@@ -242,8 +242,9 @@ pub(super) fn wanted_tools(
         wanted.extend(purl(NODE_PACKAGE, &node));
         wanted.extend(purl("npm", &npm));
     }
-    if root_manifest(tree).is_some_and(|root| lerna::is_told(&root)) {
-        wanted.extend(purl("npm", lerna::NPM));
+    let of_lerna = root_manifest(tree).map(|root| lerna::npms(&root));
+    for npm in of_lerna.unwrap_or_default() {
+        wanted.extend(purl("npm", npm));
     }
     wanted.extend(install(tree).and_then(|install| install.purl()));
     wanted.sort_by_cached_key(ToString::to_string);

@@ -20,7 +20,7 @@ pub(super) enum Packer {
     /// yarn 2 and later.
     Berry,
     Pnpm,
-    /// lerna 5 and later, by itself.
+    /// lerna 5.2 and later, by itself.
     Lerna,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn packers(
 ) -> &'static [Packer] {
     let root = || manifest::parse(tree.get("/package.json")?).ok();
     if gzip.is_some_and(|marks| marks.xfl == 0 && marks.os == 255)
-        && root().is_some_and(|root| lerna::is_told(&root))
+        && root().is_some_and(|root| !lerna::npms(&root).is_empty())
     {
         return &[Packer::Lerna, Packer::Npm];
     }

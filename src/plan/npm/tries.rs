@@ -12,7 +12,8 @@ use super::publishing::Publishing;
 use super::scripts::{Scripts, scripts};
 use super::steps::Packing;
 use super::{
-    NODE_PACKAGE, Pair, Runner, Tools, Way, pairs, purl, runner_of, said_node, told, tool,
+    NODE_PACKAGE, Pair, Runner, Tools, Way, pairs, purl, root_manifest, runner_of, said_node, told,
+    tool,
 };
 
 /// How many others that may have packed are tried with scripts, which take minutes.
@@ -124,18 +125,18 @@ impl<'a> Tries<'a> {
         }
     }
 
-    /// lerna packs so too, with the libraries of one npm.
+    /// lerna packs on what the marks tell, with libraries of npm.
     fn ways_of_lerna(&self) -> Vec<Way<'a>> {
-        let Some(npm) = purl("npm", lerna::NPM).and_then(|npm| tool(self.facts, &npm)) else {
-            return Vec::new();
-        };
-        let mut ways = self.ways_of_its_time(Packer::Lerna);
-        for way in &mut ways {
-            way.tools.npm = npm;
-            way.why =
-                "the gzip header is of npm 7's libraries, and the repository's root asks for lerna";
-        }
-        ways
+        let root = root_manifest(self.facts.tree).unwrap_or_default();
+        let by_marks = Way::of(Packer::Lerna, &self.pairs[0]);
+        let npms = lerna::npms(&root).iter();
+        npms.filter_map(|npm| tool(self.facts, &purl("npm", npm)?))
+            .map(|npm| Way {
+                tools: Tools { npm, ..by_marks.tools },
+                why: "the gzip header is of npm 7's libraries, and the repository's root asks for lerna",
+                ..by_marks
+            })
+            .collect()
     }
 
     fn packing(
