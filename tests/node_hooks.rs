@@ -79,6 +79,35 @@ fn lernas_packing_gives_npms_libraries_the_list_as_it_is_with_lernas_own_setting
         std::fs::read_to_string(at("out")).expect("text"),
         r#"["package/",true,true,"1985-10-26T08:15:00.000Z",["././main.js","./main.js","./@x"]]"#
     );
+    // Another minimatch than npm's own is found by what needs it, and finds what it needs.
+    for (file, text) in [
+        (
+            "npm/node_modules/minimatch/index.js",
+            "module.exports = 'npm';",
+        ),
+        (
+            "npm/node_modules/needed/index.js",
+            "module.exports = 'its own';",
+        ),
+        ("other/index.js", "module.exports = require('needed');"),
+        (
+            "npm/node_modules/npm-packlist/index.js",
+            "module.exports = async () => [require('minimatch')];",
+        ),
+    ] {
+        std::fs::create_dir_all(at(file).parent().expect("a folder")).expect("a folder");
+        std::fs::write(at(file), text).expect("written");
+    }
+    let listed = |other: Option<&str>| {
+        let status = Command::new("node")
+            .args([at("lerna.cjs"), at("npm"), at("out")])
+            .args(other.map(at))
+            .status();
+        assert!(status.expect("node runs").success());
+        std::fs::read_to_string(at("out")).expect("text")
+    };
+    assert!(listed(None).contains("./npm"));
+    assert!(listed(Some("other")).contains("./its own"));
     // What it cannot do is no success.
     let output = Command::new("node")
         .args([at("lerna.cjs"), at("none"), at("out")])

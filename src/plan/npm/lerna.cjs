@@ -1,10 +1,19 @@
 // Packs the working folder as lerna does from 5.2 on, with the libraries that npm has. Arguments:
-// npm's folder, and the file to write.
+// npm's folder, the file to write, and the folder of another minimatch than npm's where there is one.
 "use strict";
+const Module = require("module");
 const path = require("path");
 
-const [npm, file] = process.argv.slice(2);
-const library = (name) => require(path.join(npm, "node_modules", name));
+const [npm, file, minimatch] = process.argv.slice(2);
+const libraries = path.join(npm, "node_modules");
+const library = (name) => require(path.join(libraries, name));
+if (minimatch) {
+  // What it needs is among npm's libraries, and those that need it find it loaded.
+  process.env.NODE_PATH = libraries;
+  Module._initPaths();
+  const place = require.resolve(path.join(libraries, "minimatch"));
+  require.cache[place] = Object.assign(new Module(place), { exports: require(minimatch), loaded: true });
+}
 const packlist = library("npm-packlist");
 const tar = library("tar");
 

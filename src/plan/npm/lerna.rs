@@ -3,6 +3,7 @@
 
 use super::Manifest;
 use crate::model::WORK_DIR;
+use crate::store::archive::MemberStamp;
 
 /// What packs so, and where that is below the work folder.
 pub(super) const PROGRAM: (&str, &str) = ("lerna.cjs", include_str!("lerna.cjs"));
@@ -29,6 +30,19 @@ pub(super) fn npms(root: &Manifest) -> &'static [&'static str] {
         (8, ..=1) => &[UP_TO_8_1, SINCE_8_2],
         _ => &[SINCE_8_2],
     }
+}
+
+/// The minimatch that lists a package's `main` as it is written too, so that it is packed twice
+/// where that begins with `./` (seen in 5.1.6, and not in 5.1.2); no npm with these libraries came
+/// with one that does.
+pub(super) const MATCHER: (&str, &str) = ("minimatch", "5.1.6");
+
+/// Where that is then, below the work folder.
+pub(super) const MATCHER_FOLDER: &str = "tools/minimatch";
+
+/// Whether something was packed under a name that begins so.
+pub(super) fn lists_as_written(stamps: &[MemberStamp]) -> bool {
+    stamps.iter().any(|stamp| stamp.name.starts_with("./"))
 }
 
 /// What the program is told; `npm` is where npm is below the work folder.

@@ -245,6 +245,8 @@ pub(super) fn wanted_tools(
     let of_lerna = root_manifest(tree).map(|root| lerna::npms(&root));
     for npm in of_lerna.unwrap_or_default() {
         wanted.extend(purl("npm", npm));
+        let (name, version) = lerna::MATCHER;
+        wanted.extend(purl(name, version).filter(|_| lerna::lists_as_written(stamps)));
     }
     wanted.extend(install(tree).and_then(|install| install.purl()));
     wanted.sort_by_cached_key(ToString::to_string);

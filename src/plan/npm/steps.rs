@@ -3,7 +3,6 @@
 
 use super::super::listing::Listing;
 use super::super::{Candidate, Facts, RegistryTool};
-use super::Tools;
 use super::draft::Draft;
 use super::end;
 use super::install::{Installer, words};
@@ -15,6 +14,7 @@ use super::packer::{Packer, packed_name};
 use super::programs;
 use super::scripts::Scripts;
 use super::siblings;
+use super::{Tools, purl, tool};
 use crate::model::{RecoveredFact, WORK_DIR};
 
 /// What one candidate is made of.
@@ -183,6 +183,15 @@ impl<'a> Packing<'a> {
         );
     }
 
+    /// Puts the minimatch in place that lists as the artifact shows; where it is then.
+    fn put_matcher(&self, draft: &mut Draft<'_>) -> Option<String> {
+        let (name, version) = lerna::MATCHER;
+        let matcher = tool(self.facts, &purl(name, version)?)?;
+        draft.inputs.push(matcher.input(lerna::MATCHER_FOLDER));
+        draft.about("a member's name begins with ./, as this minimatch lists it".into());
+        Some(format!("{WORK_DIR}/{}", lerna::MATCHER_FOLDER))
+    }
+
     /// Packs, and says where the package is then.
     fn pack(&self, draft: &mut Draft<'_>, (node, npm): (&str, &str)) -> String {
         let mut run = vec![
@@ -192,13 +201,14 @@ impl<'a> Packing<'a> {
         ];
         run.extend(draft.as_on_system());
         run.extend(draft.as_listed(self.listing.as_ref()));
-        if self.packer == Packer::Lerna {
-            draft.put(lerna::PROGRAM);
-        }
         run.push(format!("{WORK_DIR}/{}", self.packer.program(npm)));
         let writes_out = self.packer != Packer::Npm || knows_pack_destination(self.tools.npm);
         let name = packed_name(self.facts);
         run.extend(self.packer.arguments(writes_out, npm, &name));
+        if self.packer == Packer::Lerna {
+            draft.put(lerna::PROGRAM);
+            run.extend(self.put_matcher(draft));
+        }
         let output = if writes_out {
             format!("out/{name}")
         } else {

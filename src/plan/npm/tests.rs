@@ -606,6 +606,47 @@ fn yarn_2_and_later_packs_by_itself_and_alone_only_where_it_has_no_script_to_run
 }
 
 #[test]
+fn lerna_packs_with_npms_libraries_and_with_another_minimatch_where_a_name_shows_it() {
+    let packed = |member: &str| {
+        let mut situation = Situation::npm();
+        let root = r#"{"devDependencies":{"lerna":"^6.0.0"}}"#;
+        situation.tree_file("/package.json", root);
+        situation.gzip = Some(GzipMarks {
+            mtime: 0,
+            xfl: 0,
+            os: 255,
+            reference_level: None,
+            cargo_zlib: None,
+        });
+        situation.stamp(member, 499_162_500);
+        let wanted = wanted_tools(
+            &situation.release,
+            &situation.source,
+            situation.gzip,
+            &situation.stamps,
+            &situation.tree,
+        );
+        for tool in wanted {
+            let version = tool.version().expect("pinned").as_str();
+            situation.npm_tool(tool.name().as_str(), version);
+        }
+        let first = situation.candidates().expect("plans").remove(0);
+        let inputs = first.plan.inputs.iter();
+        let matcher = inputs.filter(|input| input.unpack_to == "tools/minimatch");
+        (last_step(&first).join(" "), matcher.count())
+    };
+    let (run, others) = packed("index.js");
+    assert!(
+        run.ends_with("/lerna.cjs /build/tools/npm /build/out/demo-1.0.0.tgz"),
+        "{run}"
+    );
+    assert_eq!(others, 0);
+    let (run, others) = packed("./index.js");
+    assert!(run.ends_with(".tgz /build/tools/minimatch"), "{run}");
+    assert_eq!(others, 1);
+}
+
+#[test]
 fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
     let nodes = |runner: &str| -> Vec<String> {
         let mut situation = Situation::npm();
