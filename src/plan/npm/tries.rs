@@ -128,13 +128,13 @@ impl<'a> Tries<'a> {
     /// lerna packs on what the marks tell, with libraries of npm.
     fn ways_of_lerna(&self) -> Vec<Way<'a>> {
         let root = root_manifest(self.facts.tree).unwrap_or_default();
-        let by_marks = Way::of(Packer::Lerna, &self.pairs[0]);
         let npms = lerna::npms(&root).iter();
         npms.filter_map(|npm| tool(self.facts, &purl("npm", npm)?))
-            .map(|npm| Way {
-                tools: Tools { npm, ..by_marks.tools },
+            .flat_map(|npm| self.pairs.iter().map(move |(_, tools)| (npm, tools.node)))
+            .map(|(npm, node)| Way {
+                packer: Packer::Lerna,
+                tools: Tools { node, npm },
                 why: "the gzip header is of npm 7's libraries, and the repository's root asks for lerna",
-                ..by_marks
             })
             .collect()
     }
