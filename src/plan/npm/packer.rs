@@ -149,14 +149,19 @@ pub(super) fn packed_name(facts: &Facts<'_>) -> String {
 mod tests {
     use super::*;
 
-    fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
-        let marks = GzipMarks {
+    /// Marks of a gzip header, and of the reference zlib's level that wrote the stream.
+    fn marks(xfl: u8, os: u8, reference_level: Option<u8>) -> GzipMarks {
+        GzipMarks {
             mtime: 0,
             xfl,
             os,
-            reference_level: None,
+            reference_level,
             cargo_zlib: None,
-        };
+        }
+    }
+
+    fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
+        let marks = marks(xfl, os, None);
         let stamps = [MemberStamp {
             name: "a".into(),
             mtime,
@@ -169,13 +174,7 @@ mod tests {
 
     #[test]
     fn pnpm_packs_no_script_of_publishing() {
-        let marks = GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os: 3,
-            reference_level: None,
-            cargo_zlib: None,
-        };
+        let marks = marks(0, 3, None);
         let stamps = [MemberStamp {
             name: "a".into(),
             mtime: PORTABLE_TIME,
@@ -203,13 +202,7 @@ mod tests {
     #[test]
     fn lerna_is_told_by_the_header_of_npm_7s_libraries_and_the_repositorys_root() {
         let of = |xfl, os, range: &str| {
-            let marks = GzipMarks {
-                mtime: 0,
-                xfl,
-                os,
-                reference_level: None,
-                cargo_zlib: None,
-            };
+            let marks = marks(xfl, os, None);
             let root = format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#);
             let tree = BTreeMap::from([("/package.json".to_owned(), root.into_bytes())]);
             packers(Some(marks), &[], &tree, None)[0]

