@@ -104,38 +104,7 @@ pub(super) fn settle_tag(
         if let Some(settled) = packed_later(opened, hints, at, best.tag)? {
             return Ok(settled);
         }
-        let mut list = vec![evidence(
-            EvidenceKind::TagMatch,
-            format!("tag {} names the version", printable(&best.tag.name, false)),
-        )];
-        for other in tags.iter().filter(|tag| tag.commit != best.tag.commit) {
-            let why = match agreeing.iter().find(|one| one.tag.name == other.name) {
-                None => "its manifest does not agree".to_owned(),
-                Some(one) if one.files < best.files => format!(
-                    "it holds {} of the artifact's files, and the one that was taken {}",
-                    one.files, best.files
-                ),
-                Some(_) => "it ranks lower".to_owned(),
-            };
-            list.push(evidence(
-                EvidenceKind::TagMatch,
-                format!(
-                    "tag {} names the version too and is another commit, {}; {why}",
-                    printable(&other.name, false),
-                    other.commit
-                ),
-            ));
-        }
-        list.push(evidence(
-            EvidenceKind::Reachable,
-            vouched(opened, at, best.tag.commit, Wanted::Commit)?,
-        ));
-        return Ok(Settled {
-            commit: best.tag.commit,
-            tag: Some(best.tag.name.clone()),
-            found: best.found.clone(),
-            evidence: list,
-        });
+        return settled_by_tag(opened, at, tags, &agreeing, best);
     }
     // In an old or cut-off copy the tag may only be missing.
     let released = if is_whole(opened) {
@@ -166,6 +135,48 @@ pub(super) fn settle_tag(
         tag: None,
         found: released.found,
         evidence: released.evidence,
+    })
+}
+
+/// The commit of the best tag, with what the others that name the version are.
+fn settled_by_tag(
+    opened: &Opened,
+    at: &Candidate,
+    tags: &[VersionTag],
+    agreeing: &[Agreeing<'_>],
+    best: &Agreeing<'_>,
+) -> Result<Settled, Error> {
+    let mut list = vec![evidence(
+        EvidenceKind::TagMatch,
+        format!("tag {} names the version", printable(&best.tag.name, false)),
+    )];
+    for other in tags.iter().filter(|tag| tag.commit != best.tag.commit) {
+        let why = match agreeing.iter().find(|one| one.tag.name == other.name) {
+            None => "its manifest does not agree".to_owned(),
+            Some(one) if one.files < best.files => format!(
+                "it holds {} of the artifact's files, and the one that was taken {}",
+                one.files, best.files
+            ),
+            Some(_) => "it ranks lower".to_owned(),
+        };
+        list.push(evidence(
+            EvidenceKind::TagMatch,
+            format!(
+                "tag {} names the version too and is another commit, {}; {why}",
+                printable(&other.name, false),
+                other.commit
+            ),
+        ));
+    }
+    list.push(evidence(
+        EvidenceKind::Reachable,
+        vouched(opened, at, best.tag.commit, Wanted::Commit)?,
+    ));
+    Ok(Settled {
+        commit: best.tag.commit,
+        tag: Some(best.tag.name.clone()),
+        found: best.found.clone(),
+        evidence: list,
     })
 }
 
