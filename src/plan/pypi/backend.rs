@@ -4,6 +4,7 @@
 use pep440_rs::Version;
 
 use super::super::{Error, Facts};
+use super::requirements::{POETRY_CORES, POETRYS};
 
 /// The backend of a source that declares none (PEP 517, "Source trees").
 pub(super) const LEGACY: &str = "setuptools.build_meta:__legacy__";
@@ -45,7 +46,7 @@ impl Backend {
         Some(match reference {
             "flit_core.buildapi" | "flit.buildapi" | "flit_scm:buildapi" => Self::Flit,
             "hatchling.build" => Self::Hatchling,
-            "poetry.core.masonry.api" | "poetry.masonry.api" => Self::Poetry,
+            POETRY_CORES | POETRYS => Self::Poetry,
             "pdm.backend" => Self::Pdm,
             "pdm.pep517.api" => Self::PdmPep517,
             "setuptools.build_meta" | LEGACY => Self::Setuptools,

@@ -116,6 +116,7 @@ impl Told {
             requires: &self.requires,
             asks: may_answer(facts, &self.declared).then_some(self.hooks()),
             leaves_own_backend: self.leaves_own_backend,
+            calls_poetry_core: self.declared.is_poetrys,
             listing: None,
             is_debians: false,
             is_on_ci: false,

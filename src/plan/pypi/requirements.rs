@@ -25,6 +25,28 @@ pub(super) struct BuildSystem {
     /// Where in the source the backend itself is (PEP 517, "In-tree build backends").
     #[serde(default)]
     pub(super) backend_path: Vec<String>,
+    /// Whether the source names poetry's object, which is poetry-core's under an older name.
+    #[serde(skip)]
+    pub(super) is_poetrys: bool,
+}
+
+/// The object that poetry had before 1.1, and has handed on to poetry-core since (poetry,
+/// `masonry/api.py`), and that one's own.
+pub(super) const POETRYS: &str = "poetry.masonry.api";
+pub(super) const POETRY_CORES: &str = "poetry.core.masonry.api";
+
+impl BuildSystem {
+    /// The same with poetry-core in the place of poetry, which needs much that no build does, some
+    /// of it compiled for Pythons of its time.
+    fn by_poetry_core(mut self) -> Self {
+        self.is_poetrys = self.build_backend == POETRYS;
+        if self.is_poetrys {
+            POETRY_CORES.clone_into(&mut self.build_backend);
+            self.requires
+                .retain(|requirement| requirement_name(requirement) != "poetry");
+        }
+        self
+    }
 }
 
 fn legacy() -> String {
@@ -44,6 +66,7 @@ pub(super) fn declared(facts: &Facts<'_>) -> Result<BuildSystem, Error> {
         requires: vec!["setuptools".into()],
         build_backend: legacy(),
         backend_path: vec![],
+        is_poetrys: false,
     };
     let Some(bytes) = facts.tree.get("pyproject.toml") else {
         return Ok(default());
@@ -56,7 +79,8 @@ pub(super) fn declared(facts: &Facts<'_>) -> Result<BuildSystem, Error> {
             error.message()
         ))
     })?;
-    Ok(project.build_system.unwrap_or_else(default))
+    let declared = project.build_system.unwrap_or_else(default);
+    Ok(declared.by_poetry_core())
 }
 
 /// The name at the start of a requirement (PEP 508), normalized (PEP 503).

@@ -94,6 +94,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             asks: may_answer(facts, &declared).then_some(hooks),
             // The hook is called where it is said to be; the source stays as it is.
             leaves_own_backend: false,
+            calls_poetry_core: declared.is_poetrys,
             listing: None,
             is_debians: false,
             is_on_ci: false,

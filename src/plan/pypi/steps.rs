@@ -10,7 +10,7 @@ use super::asked::{self, Hooks};
 use super::draft::{Draft, SOURCE, words};
 use super::listing;
 use super::python::Python;
-use super::requirements::source_text;
+use super::requirements::{POETRY_CORES, POETRYS, source_text};
 use super::time::Time;
 use super::{debian, front, naming, permissions, windows, zone};
 use crate::model::{
@@ -53,6 +53,8 @@ pub(super) struct Base<'a> {
     pub(super) asks: Option<Hooks<'a>>,
     /// The source has a backend of its own, which was not the one that ran.
     pub(super) leaves_own_backend: bool,
+    /// The source names poetry's object, and poetry-core's is called.
+    pub(super) calls_poetry_core: bool,
     /// The wheel's files as the publisher's file system listed them, where that is replayed
     /// to the build.
     pub(super) listing: Option<&'a Listing>,
@@ -90,6 +92,12 @@ impl Base<'_> {
         if self.leaves_own_backend {
             let run = words("sed -i /^backend-path/d pyproject.toml");
             draft.build.push(Step::new(run, facts.package_dir()));
+        }
+        if let (true, Product::Wheel) = (self.calls_poetry_core, self.product) {
+            let rename = format!("s/{POETRYS}/{POETRY_CORES}/");
+            let run = ["sed", "-i", &rename, "pyproject.toml"].map(str::to_owned);
+            let run = Step::new(run.to_vec(), facts.package_dir());
+            draft.build.push(run);
         }
         let packs = self.packs(&mut draft);
         let packs = self.with_umask(packs, &mut draft);

@@ -159,6 +159,30 @@ fn files_that_were_listed_by_a_file_system_are_listed_so_for_the_last_tries() {
 }
 
 #[test]
+fn poetry_core_is_installed_and_called_where_the_source_names_poetry() {
+    let of = |object: &str| {
+        let mut situation = situation("poetry 1.0.2");
+        let text = format!(
+            "[build-system]\nrequires = [\"poetry>=0.12\", \"other\"]\nbuild-backend = \"{object}\"\n"
+        );
+        situation.tree_file("pyproject.toml", &text);
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let installs = plan.prepare[1].run.join(" ");
+        let renames = plan.build.iter().any(|step| step.run[0] == "sed");
+        (installs.contains("poetry>=0.12"), renames, installs)
+    };
+    let (poetry, renames, installs) = of("poetry.masonry.api");
+    assert!(!poetry && renames, "{installs}");
+    assert!(
+        installs.ends_with("-- other poetry-core==1.0.2"),
+        "{installs}"
+    );
+    // What else asks for poetry may need it.
+    let (poetry, renames, installs) = of("poetry.core.masonry.api");
+    assert!(poetry && !renames, "{installs}");
+}
+
+#[test]
 fn a_wheel_file_that_may_be_run_tells_a_drive_of_windows() {
     let of = |mode: u32| {
         let mut situation = situation("bdist_wheel (0.31.1)");
