@@ -234,11 +234,19 @@ impl Package<'_> {
         Some(self.plain(std::iter::once(root).chain(own).collect()))
     }
 
-    /// What a task runner builds, where no script does.
+    /// What a script of another name or a task runner builds, where no script does whose name
+    /// says so.
     fn by_tasks(&self) -> Option<List> {
-        let text = tasks::command(self.facts.tree).filter(|_| self.manifest.build().is_none())?;
+        if self.manifest.build().is_some() {
+            return None;
+        }
+        let by_script = self.manifest.runs_a_builder();
+        let text = match by_script {
+            Some(name) => format!("npm run {name}"),
+            None => tasks::command(self.facts.tree)?.to_owned(),
+        };
         Some(self.plain(vec![Call::Command {
-            text: text.to_owned(),
+            text,
             env: BTreeMap::new(),
             cwd: self.own.clone(),
         }]))

@@ -188,6 +188,26 @@ impl Manifest {
         BUILDING.into_iter().find(|script| self.has(script))
     }
 
+    /// A script of another name that runs a program that builds, which nothing that publishing runs
+    /// calls, and which can be named on a command line as it is.
+    pub(super) fn runs_a_builder(&self) -> Option<&str> {
+        let builds = |text: &str| {
+            let commands = shell::commands(text).unwrap_or_default();
+            commands.iter().any(|command| shell::builds(command))
+        };
+        let is_plain = |name: &str| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_:.".contains(c);
+            !name.starts_with('-') && name.chars().all(is_plain)
+        };
+        let called = self.called_by(&self.run_by_publishing());
+        let mut scripts = self.scripts.iter();
+        let (name, _) = scripts.find(|(name, text)| {
+            let is_other = !called.contains(*name) && !shell::checks(name);
+            is_other && is_plain(name) && text.as_str().is_some_and(builds)
+        })?;
+        Some(name)
+    }
+
     /// The scripts that publishing runs by itself.
     pub(super) fn run_by_publishing(&self) -> Vec<&'static str> {
         PUBLISHING.into_iter().filter(|s| self.has(s)).collect()

@@ -112,13 +112,48 @@ fn is_compound(command: &str) -> bool {
     is_word || command.starts_with('(') || command.contains("<<") || command.contains("||")
 }
 
-/// What one command is for.
-pub(super) fn purpose(command: &str) -> Purpose {
+/// Programs that build what is published (their own documentation, "Usage").
+const BUILDERS: [&str; 16] = [
+    "babel",
+    "bunchee",
+    "browserify",
+    "esbuild",
+    "microbundle",
+    "ncc",
+    "parcel",
+    "preconstruct",
+    "rollup",
+    "swc",
+    "tsc",
+    "tsdown",
+    "tsup",
+    "unbuild",
+    "vite",
+    "webpack",
+];
+
+/// Options with which they go on, or write nothing.
+const BUILDING_NOTHING: [&str; 4] = ["--watch", "-w", "--noEmit", "--serve"];
+
+/// The program of a command, and what follows it.
+fn program(command: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
     let mut words = command
         .split_whitespace()
-        .skip_while(|word| is_assignment(word) || is_launcher(word))
-        .peekable();
-    let Some(program) = words.next() else {
+        .skip_while(|word| is_assignment(word) || is_launcher(word));
+    let program = words.next()?;
+    Some((program, words))
+}
+
+/// Whether a command runs a program that builds.
+pub(super) fn builds(command: &str) -> bool {
+    program(command).is_some_and(|(program, mut words)| {
+        BUILDERS.contains(&program) && !words.any(|word| BUILDING_NOTHING.contains(&word))
+    })
+}
+
+/// What one command is for.
+pub(super) fn purpose(command: &str) -> Purpose {
+    let Some((program, words)) = program(command) else {
         return Purpose::Nothing;
     };
     let is_manager = ["npm", "pnpm", "yarn"].contains(&program);
@@ -248,6 +283,28 @@ mod tests {
             "a || b",
         ] {
             assert_eq!(parted(program), None, "{program}");
+        }
+    }
+
+    #[test]
+    fn a_command_builds_by_its_program_and_where_it_comes_to_an_end() {
+        for builds_it in [
+            "tsup",
+            "npx tsup",
+            "A=1 cross-env B=2 rollup -c",
+            "tsc -p .",
+        ] {
+            assert!(builds(builds_it), "{builds_it}");
+        }
+        for other in [
+            "",
+            "npx",
+            "tsc --noEmit",
+            "tsup --watch",
+            "mocha",
+            "rm -rf tsup",
+        ] {
+            assert!(!builds(other), "{other}");
         }
     }
 

@@ -780,6 +780,11 @@ fn a_task_runner_builds_where_no_script_does() {
     assert_eq!(runs(r#""test":"grunt test""#, "a.js"), None);
     let by_script = Some(vec!["build".to_owned()]);
     assert_eq!(runs(r#""build":"x""#, "Gruntfile.js"), by_script);
+    // A script that runs a program that builds comes before, whatever its name.
+    let by_program = Some(vec!["npm run tsup".to_owned()]);
+    let scripts = r#""test":"tsc && mocha","tsup":"npm run clean && npx tsup""#;
+    assert_eq!(runs(scripts, "Gruntfile.js"), by_program);
+    assert_eq!(runs(r#""a b":"tsup","dev":"tsup --watch""#, "a.js"), None);
 }
 
 #[test]
