@@ -186,8 +186,10 @@ impl Package<'_> {
             .chain(self.run_by_publishing(folder.as_deref()))
             .collect();
         // Something has made the folder that is published, and what checks builds first.
-        if let (true, Some(builds)) = (calls.is_empty(), self.manifest.scripts_to_try().first()) {
-            calls = called(builds, self.manifest, &self.own);
+        if calls.is_empty() && folder.is_some() {
+            let builds = self.manifest.scripts_to_try();
+            let first = builds.first().map_or(&[][..], Vec::as_slice);
+            calls = called(first, self.manifest, &self.own);
         }
         List {
             calls,
