@@ -616,14 +616,15 @@ impl Recipe {
         let mut quoted = None;
         for line in text.lines() {
             if let Some(marks) = quoted {
-                quoted = (!line.ends_with(marks)).then_some(marks);
+                let is_end = line.trim_end_matches(',').ends_with(marks);
+                quoted = (!is_end).then_some(marks);
                 out.push_str(line);
                 out.push('\n');
                 continue;
             }
             quoted = ["\"\"\"", "'''"]
                 .into_iter()
-                .find(|marks| line.ends_with(&format!(" = {marks}")));
+                .find(|marks| line.ends_with(&format!(" = {marks}")) || line.trim() == *marks);
             if let Some(header) = line.strip_prefix('[') {
                 table = header.trim_matches(['[', ']']).to_owned();
             }
@@ -717,6 +718,15 @@ mod tests {
             .plan
             .files
             .insert("hooks/listing".into(), text.into());
+        // What a workflow runs is such a text, too.
+        for text in [
+            text,
+            "a\n[plan.limits]\n'''\"\"\"\n[plan.limits]",
+            "a\n[plan.limits]",
+        ] {
+            let run = ["bash", "-c", text].map(str::to_owned).to_vec();
+            recipe.plan.build.push(Step::new(run, "src".into()));
+        }
         recipe.reasons = BTreeMap::from([("plan.limits".into(), "why".into())]);
         let printed = recipe.to_toml();
         assert_eq!(printed.matches("# why\n").count(), 1, "{printed}");
