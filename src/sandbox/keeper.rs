@@ -25,16 +25,15 @@ const SEE_ALL: &str = "DAC_READ_SEARCH";
 
 /// Prints the size of both volumes in KiB, how many files they hold, and how much
 /// is left where they lie (in blocks, and a block's size), again and again.
-/// Both are told in one walk: `du` prints a line for each file, and the sum last; a line break
-/// in a name makes the count larger, and never smaller.
 /// Counting a large tree takes a processor's time that the build wants, so the pause is
 /// four times as long as the count took; but never more than 5 s, since a build could
 /// make the count slow to write unseen. What is left on the disk costs nothing to ask,
 /// and is asked twice a second in the pause too.
 /// The clock is the one that nobody sets (proc(5), `/proc/uptime`, in 1/100 s).
 const WATCH: &str = "now() { read -r up _ </proc/uptime; echo \"${up%.*}${up#*.}\"; }; \
-    cd /watch; while :; do began=$(now); counted=$(\
-    du -akxc build tmp 2>/dev/null | awk '{ kib = $1 } END { print kib, NR - 1 }'); \
+    cd /watch; while :; do began=$(now); counted=$(echo \
+    $(du -skxc build tmp 2>/dev/null | tail -n 1 | cut -f 1) \
+    $(du -sxc --inodes build tmp 2>/dev/null | tail -n 1 | cut -f 1)); \
     pause=$((4 * ($(now) - began))); [ $pause -le 500 ] || pause=500; \
     while :; do echo $counted $(stat -f -c '%a %S' build); sleep 0.5; \
     pause=$((pause - 50)); [ $pause -gt 0 ] || break; done; done";
