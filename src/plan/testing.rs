@@ -6,6 +6,17 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::{CommitId, GitSource, PublishedAt, SdistSource, Sha256Digest, TimeSource};
 
+/// Marks of a gzip header, and of the reference zlib's level that wrote the stream.
+pub fn marks(xfl: u8, os: u8, reference_level: Option<u8>) -> GzipMarks {
+    GzipMarks {
+        mtime: 0,
+        xfl,
+        os,
+        reference_level,
+        cargo_zlib: None,
+    }
+}
+
 pub struct Situation {
     pub release: Release,
     pub members: BTreeMap<String, Vec<u8>>,

@@ -146,7 +146,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Tells an installer of the mirror.
+    /// Tells an installer, which is there, of the mirror.
     pub(super) fn tell(&mut self, installer: Installer) {
         let told = installer.environment().into_iter();
         self.env
@@ -164,7 +164,6 @@ impl<'a> Draft<'a> {
             AsOf::Called(_) => self.put((LEAN_FILE, LEAN)),
             AsOf::Release | AsOf::Manifests | AsOf::Lowest(_) | AsOf::Today => {}
         }
-        self.tell(scripts.install.installer);
         if scripts.run.is_workflow {
             // GitHub documentation, "Variables reference".
             self.env.insert("CI".to_owned(), "true".to_owned());

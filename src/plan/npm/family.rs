@@ -225,6 +225,7 @@ fn is_change_log(member: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::marks;
     use super::*;
 
     fn first(
@@ -233,13 +234,7 @@ mod tests {
         reference_level: Option<u8>,
         stamps: &[MemberStamp],
     ) -> &'static Family {
-        let marks = GzipMarks {
-            mtime: 0,
-            xfl,
-            os,
-            reference_level,
-            cargo_zlib: None,
-        };
+        let marks = marks(xfl, os, reference_level);
         families(Some(marks), stamps, &[])[0]
     }
 
@@ -274,13 +269,7 @@ mod tests {
     #[test]
     fn what_the_stream_does_not_tell_may_be_of_an_earlier_node_all_the_same() {
         let of = |reference_level| {
-            let marks = GzipMarks {
-                mtime: 0,
-                xfl: 2,
-                os: 255,
-                reference_level,
-                cargo_zlib: None,
-            };
+            let marks = marks(2, 255, reference_level);
             families(Some(marks), &[], &[]).contains(&&SIXTEEN_AFTER_ALL)
         };
         assert!(of(None));
@@ -290,13 +279,7 @@ mod tests {
     #[test]
     fn members_that_files_does_not_list_tell_the_npms_that_pack_them_all_the_same() {
         let of = |reference_level, member: &str, files: &[&str]| {
-            let marks = GzipMarks {
-                mtime: 0,
-                xfl: 2,
-                os: 255,
-                reference_level,
-                cargo_zlib: None,
-            };
+            let marks = marks(2, 255, reference_level);
             families(Some(marks), &members(&["a", member], PORTABLE_TIME), files)[0]
         };
         let reference = Some(9);

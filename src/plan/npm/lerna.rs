@@ -1,7 +1,9 @@
 //! How lerna packs from 5.2 on: with npm's libraries and at zlib's own level, by itself rather than
 //! with npm (lerna, `packDirectory`). Those before write what npm 7's first releases do. Pure.
 
-use super::Manifest;
+use std::collections::BTreeMap;
+
+use super::root_manifest;
 use crate::model::WORK_DIR;
 use crate::store::archive::MemberStamp;
 
@@ -15,9 +17,10 @@ const UP_TO_8_1: &str = "8.15.0";
 /// The npm whose libraries are those of lerna 8.2: `npm-packlist` 8.0.2 and `tar` 6.2.1.
 const SINCE_8_2: &str = "10.8.3";
 
-/// The npms whose libraries may have packed, the likeliest first, where the repository is
-/// published with such a lerna.
-pub(super) fn npms(root: &Manifest) -> &'static [&'static str] {
+/// The npms whose libraries may have packed, the likeliest first, where the repository's root
+/// asks for such a lerna.
+pub(super) fn npms(tree: &BTreeMap<String, Vec<u8>>) -> &'static [&'static str] {
+    let root = root_manifest(tree).unwrap_or_default();
     let range = root.range_of("lerna").unwrap_or_default();
     let lowest = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
     let Ok(lowest) = semver::Version::parse(lowest) else {
@@ -55,12 +58,16 @@ pub(super) fn arguments(npm: &str, name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::manifest::parse;
     use super::*;
 
     #[test]
     fn a_lerna_from_5_2_on_is_told_by_what_the_repositorys_root_asks_for() {
-        let of = |text: &str| npms(&parse(text.as_bytes()).expect("valid"));
+        let of = |root: &str| {
+            npms(&BTreeMap::from([(
+                "/package.json".to_owned(),
+                root.as_bytes().to_vec(),
+            )]))
+        };
         let asking = |range: &str| of(&format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#));
         assert_eq!(asking("^5.2.0"), [UP_TO_8_1]);
         assert_eq!(asking("8.1.2"), [UP_TO_8_1, SINCE_8_2]);

@@ -41,6 +41,9 @@ impl List {
     }
 }
 
+/// What is said of commands that the publisher runs.
+const BEFORE_PUBLISHING: &str = "it is run before publishing";
+
 /// One thing that runs; each in a folder of the work folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Call {
@@ -55,6 +58,8 @@ pub(super) enum Call {
         text: String,
         env: BTreeMap<String, String>,
         cwd: String,
+        /// What says that they run.
+        why: &'static str,
     },
     /// The release's version is written into `package.json`.
     Version { version: String, cwd: String },
@@ -79,7 +84,12 @@ impl Call {
                 };
                 (run, cwd, format!("package.json has a script {name}"))
             }
-            Self::Command { text, env, cwd } => {
+            Self::Command {
+                text,
+                env,
+                cwd,
+                why,
+            } => {
                 let mut run = vec!["env".to_owned()];
                 run.extend(env.iter().map(|(name, value)| format!("{name}={value}")));
                 // As workflows run them (GitHub documentation, "Workflow syntax",
@@ -87,7 +97,7 @@ impl Call {
                 let found = "PATH=\"$PWD/node_modules/.bin:$PATH\"";
                 run.extend(["bash", "-e", "-c"].map(str::to_owned));
                 run.push(format!("{found}\n{text}"));
-                (run, cwd, "it is run before publishing".to_owned())
+                (run, cwd, (*why).to_owned())
             }
         };
         let step = Step {
@@ -177,6 +187,7 @@ impl Package<'_> {
             text: command.text.clone(),
             env: command.env.clone(),
             cwd: below(&command.cwd),
+            why: BEFORE_PUBLISHING,
         });
         // As semantic-release does, which is called when all of that has run.
         let version = version(self.facts, self.manifest, &self.own);
@@ -242,15 +253,18 @@ impl Package<'_> {
         if self.manifest.build().is_some() {
             return None;
         }
-        let by_script = self.manifest.runs_a_builder();
-        let text = match by_script {
-            Some(name) => format!("npm run {name}"),
-            None => tasks::command(self.facts.tree)?.to_owned(),
+        let (text, why) = match self.manifest.runs_a_builder() {
+            Some(name) => (format!("npm run {name}"), "it runs a program that builds"),
+            None => (
+                tasks::command(self.facts.tree)?.to_owned(),
+                "no script builds, and its file of tasks is there",
+            ),
         };
         Some(self.plain(vec![Call::Command {
             text,
             env: BTreeMap::new(),
             cwd: self.own.clone(),
+            why,
         }]))
     }
 }
@@ -267,6 +281,7 @@ fn of_made_folder(list: &List, facts: &Facts<'_>) -> List {
             text: text.to_owned(),
             env: BTreeMap::new(),
             cwd: facts.package_dir(),
+            why: BEFORE_PUBLISHING,
         }));
     made
 }

@@ -242,8 +242,7 @@ pub(super) fn wanted_tools(
         wanted.extend(purl(NODE_PACKAGE, &node));
         wanted.extend(purl("npm", &npm));
     }
-    let of_lerna = root_manifest(tree).map(|root| lerna::npms(&root));
-    for npm in of_lerna.unwrap_or_default() {
+    for npm in lerna::npms(tree) {
         wanted.extend(purl("npm", npm));
         let (name, version) = lerna::MATCHER;
         wanted.extend(purl(name, version).filter(|_| lerna::lists_as_written(stamps)));

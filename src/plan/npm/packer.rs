@@ -1,12 +1,12 @@
-//! What packs a package: npm, or yarn or pnpm where the artifact's marks and the source's
-//! lock file tell so. Each writes members, order and headers of its own. Pure.
+//! What packs a package: npm, or yarn, pnpm or lerna where the artifact's marks and the source's
+//! lock file, or its root, tell so. Each writes members, order and headers of its own. Pure.
 
 use std::collections::BTreeMap;
 
 use super::super::{Facts, GzipMarks};
 use super::family::PORTABLE_TIME;
 use super::lerna;
-use super::manifest::{self, Manifest};
+use super::manifest::Manifest;
 use super::programs::NO_SHELL_FILE;
 use crate::model::WORK_DIR;
 use crate::store::archive::MemberStamp;
@@ -47,10 +47,8 @@ pub(super) fn packers(
     tree: &BTreeMap<String, Vec<u8>>,
     published: Option<&Manifest>,
 ) -> &'static [Packer] {
-    let root = || manifest::parse(tree.get("/package.json")?).ok();
-    if gzip.is_some_and(|marks| marks.xfl == 0 && marks.os == 255)
-        && root().is_some_and(|root| !lerna::npms(&root).is_empty())
-    {
+    let is_lernas = |marks: GzipMarks| marks.xfl == 0 && marks.os == 255;
+    if gzip.is_some_and(is_lernas) && !lerna::npms(tree).is_empty() {
         return &[Packer::Lerna, Packer::Npm];
     }
     // npm from 7.10 on compresses at the level that gzip's header marks as the slowest, and
@@ -147,18 +145,9 @@ pub(super) fn packed_name(facts: &Facts<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::marks;
+    use super::super::manifest;
     use super::*;
-
-    /// Marks of a gzip header, and of the reference zlib's level that wrote the stream.
-    fn marks(xfl: u8, os: u8, reference_level: Option<u8>) -> GzipMarks {
-        GzipMarks {
-            mtime: 0,
-            xfl,
-            os,
-            reference_level,
-            cargo_zlib: None,
-        }
-    }
 
     fn first(xfl: u8, os: u8, mtime: i64, lock: &str) -> Packer {
         let marks = marks(xfl, os, None);

@@ -2,7 +2,7 @@
 //! made. What packs the outcome is told by the artifact's marks (`family`); scripts leave no
 //! such marks, and what they call works with what there was then. Pure.
 
-use super::Runner;
+use super::{Runner, family};
 
 /// A line of Node.js with long-term support, from when on it was the newest.
 struct Line {
@@ -95,8 +95,7 @@ pub(super) fn of_line(major: u64) -> Option<Runner> {
 
 /// Whether the npm that came with this Node.js installed what packages call their peers.
 pub(super) fn installs_peers(node: &str) -> bool {
-    let major = node.split('.').next().and_then(|major| major.parse().ok());
-    major.is_none_or(|major: u64| major >= FIRST_WITH_PEERS)
+    family::major(node).is_none_or(|major| major >= FIRST_WITH_PEERS)
 }
 
 /// Whether another line had begun by then.

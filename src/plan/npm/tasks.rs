@@ -33,6 +33,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_file_of_tasks_is_asked_for() {
+        for (file, _) in RUNNERS {
+            let wanted = super::super::WANTED_SOURCE_FILES;
+            assert!(wanted.contains(&file), "{file}");
+        }
+    }
+
+    #[test]
     fn each_file_of_tasks_tells_what_runs_them() {
         let of = |name: &str| command(&BTreeMap::from([(name.to_owned(), Vec::new())]));
         assert_eq!(of("gulpfile.babel.js"), Some("gulp build || gulp"));

@@ -3,22 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::Error;
-use super::super::testing::Situation;
+use super::super::testing::{Situation, marks};
 use super::*;
 use crate::model::{InputOrigin, Plan, RecoveredFact, Source, Step};
 use crate::plan::FileEnds;
 use crate::store::archive::LineEnds;
-
-/// Marks of a gzip header, and of the reference zlib's level that wrote the stream.
-fn marks(xfl: u8, os: u8, reference_level: Option<u8>) -> GzipMarks {
-    GzipMarks {
-        mtime: 0,
-        xfl,
-        os,
-        reference_level,
-        cargo_zlib: None,
-    }
-}
 
 /// What prepares beyond the name of the source's folder.
 fn installing(plan: &Plan) -> Vec<&Step> {

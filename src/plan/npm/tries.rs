@@ -12,8 +12,7 @@ use super::publishing::Publishing;
 use super::scripts::{Scripts, scripts};
 use super::steps::Packing;
 use super::{
-    NODE_PACKAGE, Pair, Runner, Tools, Way, pairs, purl, root_manifest, runner_of, said_node, told,
-    tool,
+    NODE_PACKAGE, Pair, Runner, Tools, Way, pairs, purl, runner_of, said_node, told, tool,
 };
 
 /// How many others that may have packed are tried with scripts, which take minutes.
@@ -127,8 +126,7 @@ impl<'a> Tries<'a> {
 
     /// lerna packs on what the marks tell, with libraries of npm.
     fn ways_of_lerna(&self) -> Vec<Way<'a>> {
-        let root = root_manifest(self.facts.tree).unwrap_or_default();
-        let npms = lerna::npms(&root).iter();
+        let npms = lerna::npms(self.facts.tree).iter();
         npms.filter_map(|npm| tool(self.facts, &purl("npm", npm)?))
             .flat_map(|npm| self.pairs.iter().map(move |(_, tools)| (npm, tools.node)))
             .map(|(npm, node)| Way {

@@ -8,7 +8,7 @@
 //! `.egg-info` that was unpacked, and takes along what else lies there.
 
 use super::super::Facts;
-use super::stamps::zip_time_of;
+use super::stamps::{metadata_file, zip_time_of};
 use super::zone;
 use crate::model::Source;
 use crate::store::archive::MemberStamp;
@@ -121,11 +121,6 @@ fn is_copy(stamp: &MemberStamp, source: &MemberStamp) -> bool {
         Some(file) => egg_info_file(source) == Some(file),
         None => stamp.name == source.name.strip_prefix("src/").unwrap_or(&source.name),
     }
-}
-
-fn metadata_file(stamp: &MemberStamp) -> Option<&str> {
-    let (folder, file) = stamp.name.split_once('/')?;
-    folder.ends_with(".dist-info").then_some(file)
 }
 
 fn egg_info_file(stamp: &MemberStamp) -> Option<&str> {

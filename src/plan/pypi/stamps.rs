@@ -55,6 +55,20 @@ pub(super) fn zip_time_of(exact: i64, stamp: i64) -> bool {
     exact - exact.rem_euclid(2) == stamp
 }
 
+/// The name of a file of the wheel's metadata, in its folder (binary distribution format, "The
+/// .dist-info directory").
+pub(super) fn metadata_file(stamp: &MemberStamp) -> Option<&str> {
+    let (folder, file) = stamp.name.split_once('/')?;
+    folder.ends_with(".dist-info").then_some(file)
+}
+
+/// The permissions of `WHEEL`, which every backend writes anew and nobody would make a program.
+pub(super) fn wheel_mode(stamps: &[MemberStamp]) -> Option<u32> {
+    let mut stamps = stamps.iter();
+    let wheel = stamps.find(|stamp| metadata_file(stamp) == Some("WHEEL"))?;
+    Some(wheel.mode & 0o777)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::stamps::wheel_mode;
 use crate::store::archive::MemberStamp;
 
 /// Zones that packages are published from, as POSIX writes them (POSIX.1-2017, "TZ"),
@@ -117,15 +118,9 @@ const UMASKS: [(u32, u32, &str); 4] = [
 
 /// The publisher's umask, where it was not the usual one, with what `chmod` needs.
 pub(super) fn umask(wheel: &[MemberStamp]) -> Option<(u32, &'static str)> {
-    // WHEEL is written anew by every backend. Copied members may have modes of their own,
-    // and setuptools has set METADATA to 0644 whatever the umask is.
-    let metadata = |stamp: &&MemberStamp| {
-        stamp
-            .name
-            .split_once('/')
-            .is_some_and(|(folder, file)| folder.ends_with(".dist-info") && file == "WHEEL")
-    };
-    let mode = wheel.iter().find(metadata)?.mode & 0o777;
+    // Copied members may have modes of their own, and setuptools has set METADATA to 0644
+    // whatever the umask is.
+    let mode = wheel_mode(wheel)?;
     UMASKS
         .into_iter()
         .find(|(_, left, _)| *left == mode)
