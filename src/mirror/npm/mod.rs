@@ -2,10 +2,12 @@
 //! "Package Metadata"), below `/npm/`.
 
 mod dating;
+mod releases;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
@@ -70,18 +72,41 @@ fn shown_by_time(times: &Value, version: &str, view: &View) -> bool {
 /// What is said of a version that its own manifest tells to be later than the view.
 const LATER: &str = "later than the cut-off, as its manifest tells";
 
-/// The versions whose own manifests tell that they are later than the view, where those
-/// date them.
-fn later(versions: &Map<String, Value>, name: &str, view: &View) -> BTreeSet<String> {
-    let (DatedBy::Manifests, Some(cutoff)) = (view.dated_by, view.cutoff) else {
+/// The earliest day of each version, as their own manifests tell it, where those date them.
+fn told(versions: &Map<String, Value>, name: &str, view: &View) -> BTreeMap<String, Date> {
+    if view.dated_by != DatedBy::Manifests {
+        return BTreeMap::new();
+    }
+    dating::earliest(name, versions)
+        .into_iter()
+        .map(|(version, day)| (version.to_owned(), day))
+        .collect()
+}
+
+/// The versions whose own manifests tell that they are later than the view.
+fn later(told: &BTreeMap<String, Date>, view: &View) -> BTreeSet<String> {
+    let Some(cutoff) = view.cutoff else {
         return BTreeSet::new();
     };
     let day = cutoff.to_zoned(TimeZone::UTC).date();
-    dating::earliest(name, versions)
-        .into_iter()
-        .filter(|(_, earliest)| *earliest > day)
-        .map(|(version, _)| version.to_owned())
+    told.iter()
+        .filter(|(_, earliest)| **earliest > day)
+        .map(|(version, _)| version.clone())
         .collect()
+}
+
+/// The times of a packument: those of the versions that are left, or, where manifests date
+/// them, the days that these tell.
+fn set_times(packument: &mut Value, left: &[String], told: Option<&BTreeMap<String, Date>>) {
+    if let Some(told) = told {
+        let day = |day: &Date| Value::String(format!("{day}T00:00:00.000Z"));
+        packument["time"] = told
+            .iter()
+            .map(|(version, at)| (version.clone(), day(at)))
+            .collect();
+    } else if let Some(times) = packument.get_mut("time").and_then(Value::as_object_mut) {
+        times.retain(|version, _| left.iter().any(|l| l == version));
+    }
 }
 
 /// The packument as of the view: versions published later and the release under
@@ -97,7 +122,8 @@ fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
     versions.retain(|version, _| {
         shown_by_time(&times, version, view) && !view.refuses(Ecosystem::Npm, name, version)
     });
-    let later = later(versions, name, view);
+    let told = told(versions, name, view);
+    let later = later(&told, view);
     for version in &later {
         versions[version.as_str()]["deprecated"] = Value::String(LATER.into());
     }
@@ -116,9 +142,8 @@ fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
             (a_then, a.pre.is_empty(), a).cmp(&(b_then, b.pre.is_empty(), b))
         })
         .map(|(_, version)| version)?;
-    if let Some(times) = packument.get_mut("time").and_then(Value::as_object_mut) {
-        times.retain(|version, _| left.iter().any(|l| l == version));
-    }
+    let by_manifests = view.dated_by == DatedBy::Manifests;
+    set_times(&mut packument, &left, by_manifests.then_some(&told));
     if let Some(tags) = packument
         .get_mut("dist-tags")
         .and_then(Value::as_object_mut)
@@ -243,6 +268,10 @@ mod tests {
             // All stay, since what is shown may ask for them.
             assert_eq!(versions.len(), 4);
             assert!(versions["2.0.0"]["deprecated"].is_null());
+            assert_eq!(
+                packument["time"],
+                json!({"3.0.0": "2021-02-23T00:00:00.000Z", "4.0.0-rc.1": "2021-02-23T00:00:00.000Z"})
+            );
             (
                 packument["dist-tags"]["latest"].to_string(),
                 versions["3.0.0"]["deprecated"].is_string(),
