@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::environment::Variables;
 use super::time::{Clock, Time};
 use super::zone;
 use crate::model::{RELAY_PORT, RecoveredFact, Step, WORK_DIR};
@@ -69,11 +70,13 @@ impl Draft {
         self.about_files.push(why);
     }
 
-    /// Says what services that build say (GitHub documentation, "Variables reference", `CI`).
-    pub(super) fn on_ci(&mut self) {
-        self.env.insert("CI".into(), "true".into());
-        let why = "setup.py asks for it, as what it does elsewhere may be done already";
-        self.reasons.insert("plan.env.CI".into(), why.into());
+    /// What `setup.py` asks of the publisher's environment.
+    pub(super) fn told(&mut self, variables: &Variables) {
+        for (name, value) in variables {
+            self.env.insert(name.clone(), value.clone());
+            let why = "setup.py asks for it, as what it does without may be done already";
+            self.reasons.insert(format!("plan.env.{name}"), why.into());
+        }
     }
 
     /// Options of setuptools' `bdist_wheel`.

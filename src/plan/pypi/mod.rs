@@ -5,6 +5,7 @@ mod asked;
 mod backend;
 mod debian;
 mod draft;
+mod environment;
 mod front;
 mod listing;
 mod naming;
@@ -24,9 +25,7 @@ use asked::{Hooks, may_answer};
 use backend::{Backend, Generator, generator};
 use debian::{distributed, sorts_requirements};
 use python::{BEFORE_3_12, pythons};
-use requirements::{
-    BuildSystem, asks_for_ci, before_own_command, builds_itself, declared, requirements,
-};
+use requirements::{BuildSystem, before_own_command, builds_itself, declared, requirements};
 pub(super) use sdist::{is_old as is_old_sdist, wanted_companion};
 use steps::{Base, Product};
 use time::{Time, since_1980, times};
@@ -119,7 +118,7 @@ impl Told {
             calls_poetry_core: self.declared.is_poetrys,
             listing: None,
             is_debians: false,
-            is_on_ci: false,
+            environment: None,
         }
     }
 
@@ -168,9 +167,9 @@ impl Told {
                 ..base
             }));
         }
-        if asks_for_ci(facts) {
+        for variables in &environment::asked(facts) {
             found.extend(each(Base {
-                is_on_ci: true,
+                environment: Some(variables),
                 ..base
             }));
         }

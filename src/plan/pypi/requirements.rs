@@ -136,12 +136,6 @@ pub(super) fn requirements(
     requirements
 }
 
-/// Whether `setup.py` looks for the variable by which services that build tell themselves.
-pub(super) fn asks_for_ci(facts: &Facts<'_>) -> bool {
-    let setup = source_text(facts, "setup.py");
-    ["'CI'", "\"CI\""].iter().any(|name| setup.contains(name))
-}
-
 /// Since 70.1 setuptools has a `bdist_wheel` of its own, which goes before that of wheel
 /// and names itself as the Generator (setuptools, "History", v70.1.0).
 const BEFORE_OWN_COMMAND: &str = "setuptools<70.1";

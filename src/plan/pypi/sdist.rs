@@ -97,7 +97,7 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
             calls_poetry_core: declared.is_poetrys,
             listing: None,
             is_debians: false,
-            is_on_ci: false,
+            environment: None,
         };
         let likeliest = times.first();
         if by_command {

@@ -8,6 +8,7 @@ use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
 use super::asked::{self, Hooks};
 use super::draft::{Draft, SOURCE, words};
+use super::environment::Variables;
 use super::listing;
 use super::python::Python;
 use super::requirements::{POETRY_CORES, POETRYS, source_text};
@@ -60,8 +61,8 @@ pub(super) struct Base<'a> {
     pub(super) listing: Option<&'a Listing>,
     /// Whether setuptools is as Debian has it.
     pub(super) is_debians: bool,
-    /// Whether the environment says that a service builds, and nobody at a desk.
-    pub(super) is_on_ci: bool,
+    /// What `setup.py` is told where it asks the environment.
+    pub(super) environment: Option<&'a Variables>,
 }
 
 impl Base<'_> {
@@ -78,8 +79,8 @@ impl Base<'_> {
         self.unpack(&mut draft);
         self.publishers_output_folder(&mut draft);
         self.publishers_system(&mut draft);
-        if self.is_on_ci {
-            draft.on_ci();
+        if let Some(variables) = self.environment {
+            draft.told(variables);
         }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         draft.time(time, posix);

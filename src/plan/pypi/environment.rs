@@ -1,0 +1,168 @@
+//! What a source's `setup.py` asks of the publisher's environment, and what it was likely
+//! told. Of the artifact nothing is read: names are the source's, values follow from them. Pure.
+
+use std::collections::BTreeMap;
+
+use super::super::Facts;
+use super::requirements::source_text;
+
+/// Variables with their values.
+pub(super) type Variables = BTreeMap<String, String>;
+
+/// What services that build say (GitHub documentation, "Variables reference", `CI`).
+const CI: &str = "CI";
+
+/// What every environment has, or the plan sets, or would say where and not what is built.
+const NOT_ASKED: [&str; 13] = [
+    "APPDATA",
+    "CFLAGS",
+    "CXX",
+    "CC",
+    "HOME",
+    "LANG",
+    "LDFLAGS",
+    "PATH",
+    "SHELL",
+    "SOURCE_DATE_EPOCH",
+    "TMPDIR",
+    "TZ",
+    "USER",
+];
+const NOT_ASKED_STARTS: [&str; 4] = ["PIP_", "PYTHON", "VIRTUAL_ENV", "CONDA"];
+
+/// The environments that are worth a try, the likeliest first: that of a service that builds,
+/// where it is asked for, and one in which all that is asked for is set.
+pub(super) fn asked(facts: &Facts<'_>) -> Vec<Variables> {
+    let version = facts
+        .release
+        .purl
+        .version()
+        .map_or("", |version| version.as_str());
+    let setup = source_text(facts, "setup.py");
+    let all: Variables = setup
+        .lines()
+        .filter_map(|line| variable(line, version))
+        .chain(looks_for_ci(&setup).then(|| (CI.to_owned(), "true".to_owned())))
+        .collect();
+    let ci: Variables = all
+        .clone()
+        .into_iter()
+        .filter(|(name, _)| name == CI)
+        .collect();
+    let mut found = vec![ci];
+    if found[0] != all {
+        found.push(all);
+    }
+    found.retain(|variables| !variables.is_empty());
+    found
+}
+
+/// Whether `setup.py` names the variable, in whatever way it looks for it.
+fn looks_for_ci(setup: &str) -> bool {
+    ["'CI'", "\"CI\""].iter().any(|name| setup.contains(name))
+}
+
+/// The variable that a line asks for, and its value: what the line holds it against, the
+/// release's version where its name asks for one, and else `1`.
+fn variable(line: &str, version: &str) -> Option<(String, String)> {
+    let line = line.split('#').next()?;
+    if !line.contains("environ") && !line.contains("getenv") {
+        return None;
+    }
+    let name = quoted(line).find(|text| is_name(text))?;
+    let compared = line
+        .split_once("==")
+        .and_then(|(_, other)| quoted(other).next());
+    let value = match compared {
+        Some(value) if value != name => value,
+        _ if name.contains("VERSION") || name.ends_with("TAG") => version,
+        _ if name == CI => "true",
+        _ => "1",
+    };
+    Some((name.to_owned(), value.to_owned()))
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() > 1
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text
+            .chars()
+            .all(|one| one.is_ascii_uppercase() || one.is_ascii_digit() || one == '_')
+        && !NOT_ASKED.contains(&text)
+        && !NOT_ASKED_STARTS.iter().any(|start| text.starts_with(start))
+}
+
+/// The texts in quotation marks of either kind.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        let start = rest.find(['"', '\''])?;
+        let mark = char::from(rest.as_bytes()[start]);
+        let inside = &rest[start + 1..];
+        let (text, after) = inside.split_once(mark)?;
+        rest = after;
+        Some(text)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::Situation;
+    use super::*;
+
+    fn tried(setup: &str) -> Vec<String> {
+        let mut situation = Situation::pypi();
+        situation.tree_file("setup.py", setup);
+        situation.with_facts(|facts| {
+            let said = |variables: Variables| {
+                let all = variables
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"));
+                all.collect::<Vec<_>>().join(" ")
+            };
+            asked(facts).into_iter().map(said).collect()
+        })
+    }
+
+    #[test]
+    fn a_variable_is_set_to_what_it_is_held_against() {
+        assert_eq!(
+            tried("if os.environ.get('LONG_DESCRIPTION') == 'TRUE':"),
+            ["LONG_DESCRIPTION=TRUE"]
+        );
+        assert_eq!(tried("if os.getenv(\"NO_C\"):"), ["NO_C=1"]);
+        assert_eq!(tried("x = 'WITHOUT' in os.environ"), ["WITHOUT=1"]);
+    }
+
+    #[test]
+    fn a_variable_that_asks_for_a_version_is_told_the_releases() {
+        assert_eq!(
+            tried("version = os.getenv('VERSION', None)"),
+            ["VERSION=1.0"]
+        );
+        assert_eq!(tried("os.environ['CI_COMMIT_TAG']"), ["CI_COMMIT_TAG=1.0"]);
+    }
+
+    #[test]
+    fn a_service_is_tried_alone_before_all_that_is_asked_for() {
+        assert_eq!(
+            tried("'CI' in os.environ\nos.environ.get('FAST')"),
+            ["CI=true", "CI=true FAST=1"]
+        );
+        assert_eq!(tried("os.environ.get(\"CI\")"), ["CI=true"]);
+    }
+
+    #[test]
+    fn what_every_environment_has_is_not_asked_for() {
+        for setup in [
+            "os.environ['PATH']",
+            "os.environ.get('PYTHONPATH')",
+            "NAME = 'VERSION'",
+            "# os.environ['X_Y']",
+            "os.environ['lower']",
+            "os.environ[\"OPEN",
+        ] {
+            assert!(tried(setup).is_empty(), "{setup}");
+        }
+    }
+}
