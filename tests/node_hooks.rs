@@ -15,6 +15,7 @@ const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
 const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
+const WRITTEN: &str = include_str!("../src/plan/npm/written.cjs");
 const SIBLINGS: &str = include_str!("../src/plan/npm/siblings.cjs");
 
 /// What a program prints whose Node.js reads `hook` first.
@@ -170,6 +171,74 @@ fn what_is_for_development_and_not_called_is_left_out_while_something_is_install
     assert_eq!(output(&["sh", "-c", "exit 7"]).status.code(), Some(7));
     let after = std::fs::read_to_string(dir.path().join("package.json")).expect("read");
     assert_eq!(after, text);
+}
+
+/// Answers each request with what stands beside the package's path, and all others that there is
+/// none; the address.
+fn registry(packuments: &'static [(&'static str, &'static str)]) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).expect("a request");
+            let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
+            let is_asked = |path: &str| asked.starts_with(&format!("GET /npm/{path} "));
+            let found = packuments.iter().find(|(path, _)| is_asked(path));
+            let body = found.map_or("not found", |(_, packument)| packument);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + body).as_bytes()).expect("sent");
+        }
+    });
+    format!("http://{address}/npm")
+}
+
+#[test]
+fn each_package_is_installed_as_it_was_newest_a_day_after_its_range_was_written() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let put = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, text).expect("written");
+    };
+    put("written.cjs", WRITTEN);
+    put(
+        "package.json",
+        r#"{"dependencies":{"a":"^1","@s/none":"^1","other":"next"},"devDependencies":{"b":"^1","new":"^1","@s/undated":"^1"}}"#,
+    );
+    // 2020-01-01 for a, and 2021-01-01 for b.
+    let since = r#"{"a":1577836800,"b":1609459200,"@s/none":1,"@s/undated":1,"other":1}"#;
+    put("since.json", since);
+    // The ranges of this test alone.
+    let semver = "exports.validRange = (range) => range.startsWith('^') || null;\n\
+                  exports.satisfies = (version) => version.startsWith('1.');\n\
+                  exports.minSatisfying = (versions) => versions.sort()[0];\n\
+                  exports.maxSatisfying = (versions) => versions.sort().pop() || null;";
+    put("npm/node_modules/semver/index.js", semver);
+    const DATED: &str = r#"{"versions":{"1.0.0":{},"1.1.0":{},"1.2.0":{}},"time":{"1.1.0":"2020-01-02T00:00:00.000Z","1.2.0":"2020-01-02T00:00:00.001Z"}}"#;
+    const UNDATED: &str = r#"{"versions":{"0.9.0":{},"1.1.0":{},"1.2.0":{}},"time":{"0.9.0":"2020-01-02T00:00:00.000Z"}}"#;
+    let registry = registry(&[("a", DATED), ("b", DATED), ("@s%2fundated", UNDATED)]);
+    let run = |program: &[&str]| {
+        Command::new("node")
+            .args(["written.cjs", "./npm", "since.json", &registry])
+            .args(program)
+            .current_dir(dir.path())
+            .output()
+            .expect("node runs")
+    };
+    let done = run(&["echo", "install"]);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(
+        said.lines().last(),
+        Some("install a@1.1.0 b@1.2.0 @s/undated@1.1.0"),
+        "{done:?}"
+    );
+    assert_eq!(run(&["sh", "-c", "exit 7"]).status.code(), Some(7));
 }
 
 /// An order of names as a plan has it: a key, and then keyed digests alone.

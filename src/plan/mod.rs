@@ -162,6 +162,9 @@ pub struct Facts<'a> {
     /// How many texts of the artifact name the commit's year, where what they are copies of in
     /// the checkout, if anything, does not.
     pub made_with_year: usize,
+    /// When the ranges of what the manifest asks for were written, in seconds since the Unix
+    /// epoch, because [`wanted_history`] asked.
+    pub ranges_since: &'a BTreeMap<String, i64>,
     /// Executable bits of the artifact's files beside those of the checkout's.
     pub modes: &'a [FileModes],
     /// Lines of the registry's index as of the release, because [`wanted_index`] asked.
@@ -312,6 +315,20 @@ pub fn wanted_tools(
     match release.purl.ecosystem() {
         Ecosystem::Npm => npm::wanted_tools(release, source, gzip, stamps, tree),
         Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
+    }
+}
+
+/// The folder, below the repository's root, whose manifest's history a plan wants to know:
+/// since when it has asked for what it asks for. The caller reads it and hands it back in
+/// [`Facts::ranges_since`]. `tree` as in [`Facts`].
+pub fn wanted_history(
+    ecosystem: Ecosystem,
+    source: &Source,
+    tree: &BTreeMap<String, Vec<u8>>,
+) -> Option<String> {
+    match ecosystem {
+        Ecosystem::Npm => npm::wanted_history(source, tree),
+        Ecosystem::Cargo | Ecosystem::Pypi => None,
     }
 }
 

@@ -24,6 +24,7 @@ mod pack;
 mod place;
 mod pypi;
 mod pyproject;
+mod ranges;
 mod reach;
 mod repository;
 mod sdist;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use super::artifact::Subject;
 use super::{Line, failure, made, on_a_thread, tree};
 use crate::model::{
-    Artifact, ArtifactKind, BlobId, Event, Evidence, EvidenceKind, PlanSource, Purl, Recipe,
-    Source, SourceHints, Station, Verdict,
+    Artifact, ArtifactKind, BlobId, Ecosystem, Event, Evidence, EvidenceKind, PlanSource, Purl,
+    Recipe, Source, SourceHints, Station, Verdict,
 };
 use crate::plan::{self, Candidate, Facts, IndexLine, RegistryTool};
 use crate::registry;
@@ -172,6 +172,9 @@ impl Line {
             }
         }
         let ends = tree::file_ends(source, tree, release.purl.ecosystem(), &published.contents);
+        let ranges_since = self
+            .ranges_since(release.purl.ecosystem(), source, &files)
+            .await?;
         let modes = tree::file_modes(source, tree, release.purl.ecosystem(), &published.stamps);
         let ecosystem = release.purl.ecosystem();
         let made_with_crlf = made::with_crlf(source, tree, ecosystem, &published.contents);
@@ -190,6 +193,7 @@ impl Line {
             ends: &ends,
             made_with_crlf,
             made_with_year,
+            ranges_since: &ranges_since,
             modes: &modes,
             index: &[],
             learnt: subject.learnt,
@@ -206,6 +210,22 @@ impl Line {
             candidate.plan.limits = self.limits;
         }
         Ok(candidates)
+    }
+
+    /// Since when the manifest has asked for what it asks for, where inference wants to know.
+    async fn ranges_since(
+        &self,
+        ecosystem: Ecosystem,
+        source: &Source,
+        files: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<BTreeMap<String, i64>, Verdict> {
+        let Some(folder) = plan::wanted_history(ecosystem, source, files) else {
+            return Ok(BTreeMap::new());
+        };
+        let (sources, source) = (self.sources.clone(), source.clone());
+        on_a_thread(move || sources.ranges_since(&source, &folder))
+            .await
+            .map_err(failure::of_source)
     }
 
     /// Lines of cargo's index as of the artifact's release. One that did not exist then is

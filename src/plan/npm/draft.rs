@@ -10,7 +10,9 @@ use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
 use super::folder;
 use super::hooks::{self, hooks};
-use super::install::{Installer, LEAN, LEAN_FILE, MEND, MEND_FILE, words};
+use super::install::{
+    Installer, LEAN, LEAN_FILE, MEND, MEND_FILE, SINCE_FILE, WRITTEN, WRITTEN_FILE, words,
+};
 use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
@@ -116,6 +118,11 @@ impl<'a> Draft<'a> {
         self.files.insert(name.to_owned(), text.to_owned());
     }
 
+    /// A variable of the environment.
+    pub(super) fn set(&mut self, name: &str, value: String) {
+        self.env.insert(name.to_owned(), value);
+    }
+
     /// A step in the package's folder.
     pub(super) fn here(&mut self, run: Vec<String>) {
         self.build.push(Step::new(run, self.cwd.clone()));
@@ -159,9 +166,14 @@ impl<'a> Draft<'a> {
         self.prepare = scripts.prepare(&self.cwd);
         self.files.extend(clone_of(self.facts.source));
         self.files.extend(programs::of_scripts());
-        match scripts.as_of {
+        match &scripts.as_of {
             AsOf::Mended => self.put((MEND_FILE, MEND)),
             AsOf::Called(_) => self.put((LEAN_FILE, LEAN)),
+            AsOf::Written(since, _) => {
+                self.put((WRITTEN_FILE, WRITTEN));
+                let since = serde_json::json!(since).to_string();
+                self.put((SINCE_FILE, &since));
+            }
             AsOf::Release | AsOf::Manifests | AsOf::Lowest(_) | AsOf::Today => {}
         }
         if scripts.run.is_workflow {

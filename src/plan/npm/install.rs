@@ -68,6 +68,11 @@ pub(super) const MEND_FILE: &str = "mend.cjs";
 pub(super) const LEAN: &str = include_str!("lean.cjs");
 pub(super) const LEAN_FILE: &str = "lean.cjs";
 
+/// What installs each package as of when its range was written, and what says when that was.
+pub(super) const WRITTEN: &str = include_str!("written.cjs");
+pub(super) const WRITTEN_FILE: &str = "written.cjs";
+pub(super) const SINCE_FILE: &str = "since.json";
+
 /// What is installed, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Install {
@@ -315,6 +320,22 @@ impl Install {
                 0..0,
                 [node, format!("{WORK_DIR}/{LEAN_FILE}"), called.join(",")],
             );
+        }
+        commands
+    }
+
+    /// The same commands, where npm is run by [`WRITTEN`].
+    pub(super) fn as_written(&self) -> Vec<Vec<String>> {
+        let mut commands = self.commands(&[]);
+        for run in &mut commands {
+            let by = [
+                format!("{WORK_DIR}/tools/node/bin/node"),
+                format!("{WORK_DIR}/{WRITTEN_FILE}"),
+                format!("{WORK_DIR}/tools/npm"),
+                format!("{WORK_DIR}/{SINCE_FILE}"),
+                format!("http://127.0.0.1:{RELAY_PORT}/npm"),
+            ];
+            run.splice(0..0, by);
         }
         commands
     }

@@ -26,6 +26,7 @@ mod steps;
 mod system;
 mod tasks;
 mod tries;
+mod variables;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -251,6 +252,19 @@ pub(super) fn wanted_tools(
     wanted.sort_by_cached_key(ToString::to_string);
     wanted.dedup();
     wanted
+}
+
+/// Nothing says what was installed where nothing is locked, but since when it was asked for.
+pub(super) fn wanted_history(source: &Source, tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
+    let Source::Git { git, .. } = source else {
+        return None;
+    };
+    let install = install(tree).filter(|install| install.lock.is_none())?;
+    Some(if install.at_root {
+        String::new()
+    } else {
+        git.directory.clone()
+    })
 }
 
 pub(super) use deflate::plan as deflating;

@@ -1,6 +1,8 @@
 //! Scripts that run before a package is packed: which ways there are to run them, what is
 //! installed for them, and as of when. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::super::Facts;
@@ -39,6 +41,9 @@ pub(super) enum AsOf {
     /// The same, but for these packages with their versions, which the manifest's ranges
     /// begin with.
     Lowest(Vec<String>),
+    /// When each range of the manifest was written (seconds since the Unix epoch, by package),
+    /// as the manifests of what is resolved tell where `Manifests` would.
+    Written(BTreeMap<String, i64>, DatedBy),
     /// Today.
     Today,
     /// What is locked, and today where the registry has that no more.
@@ -66,6 +71,14 @@ impl AsOf {
                 DatedBy::Manifests,
                 Some("when the commit was made"),
             ),
+            Self::Written(since, dated_by) => (
+                since
+                    .values()
+                    .max()
+                    .and_then(|last| Timestamp::from_second(*last).ok()),
+                *dated_by,
+                Some("when what the package asks for was last changed"),
+            ),
             Self::Today | Self::Mended => (None, DatedBy::Registry, None),
         }
     }
@@ -88,8 +101,16 @@ pub(super) fn scripts<'a>(
         let scripts: Vec<&str> = list.scripts().collect();
         own.unwrap_or(manifest).called_alone(&scripts)
     });
+    let dated_by = if has_a_proxys_time(facts) {
+        DatedBy::Manifests
+    } else {
+        DatedBy::Registry
+    };
+    let written = (!facts.ranges_since.is_empty())
+        .then(|| AsOf::Written(facts.ranges_since.clone(), dated_by));
     let undated: Vec<AsOf> = std::iter::once(AsOf::Manifests)
         .chain(called.map(AsOf::Called))
+        .chain(written)
         .chain(raised)
         .chain([AsOf::Today])
         .filter(|_| install.lock.is_none())
@@ -203,6 +224,7 @@ impl Scripts<'_> {
             AsOf::Mended => self.install.mended(),
             AsOf::Called(called) => self.install.lean(called),
             AsOf::Lowest(exact) => self.install.commands(exact),
+            AsOf::Written(..) => self.install.as_written(),
             AsOf::Release | AsOf::Manifests | AsOf::Today => self.install.commands(&[]),
         };
         let mut steps: Vec<Step> = commands
@@ -235,6 +257,7 @@ impl Scripts<'_> {
                 "{NO_TIMES}; what scripts need is resolved as its own manifests date it, and of what is for development what they call alone: {}",
                 called.join(", ")
             ),
+            (None, AsOf::Written(..)) => "no lock file, and a publisher's folder may have what was newest when each range was written".into(),
             (None, AsOf::Lowest(_)) => format!(
                 "{NO_TIMES}; what package.json asks for is taken at the versions that its ranges begin with, and the rest as its own manifests date it"
             ),

@@ -14,7 +14,7 @@ use super::packer::{Packer, packed_name};
 use super::programs;
 use super::scripts::Scripts;
 use super::siblings;
-use super::{Tools, purl, tool};
+use super::{Tools, purl, tool, variables};
 use crate::model::{RecoveredFact, WORK_DIR};
 
 /// What one candidate is made of.
@@ -71,6 +71,7 @@ impl<'a> Packing<'a> {
         }
         if let Some(scripts) = scripts {
             draft.hook(scripts);
+            self.tell_of_manifest(&mut draft);
         }
         let output = self.pack(&mut draft, packer);
         draft.date(scripts);
@@ -109,6 +110,20 @@ impl<'a> Packing<'a> {
             "the first two run the scripts, as the Node.js with long-term support did when the commit was made; the artifact's marks tell what packs",
         );
         PACKER
+    }
+
+    /// Tells scripts what the npm that packed told them and the one that runs them does not.
+    fn tell_of_manifest(&self, draft: &mut Draft<'_>) {
+        let npm = self.tools.npm.purl.version();
+        let npm = npm.map_or("", |version| version.as_str());
+        for (name, value) in variables::named_by_scripts(self.facts, npm) {
+            draft.set(&name, value);
+            let part = format!("plan.env.{name}");
+            draft.because(
+                &part,
+                "npm 6 and before tell scripts of every field, and they ask for it",
+            );
+        }
     }
 
     /// Writes the release's version where no script does, and the source leaves it open.

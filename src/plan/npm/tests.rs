@@ -312,6 +312,44 @@ fn a_build_without_a_lock_file_is_dated_by_manifests_where_the_registrys_time_is
 }
 
 #[test]
+fn without_a_lock_file_what_was_newest_when_it_was_asked_for_is_tried_too() {
+    use crate::model::DatedBy;
+    let written = |published: &str, lock: bool| {
+        let mut situation = Situation::npm();
+        situation.published(published);
+        let manifest = r#"{"name":"demo","version":"1.0.0","scripts":{"prepare":"rollup -c"},"devDependencies":{"rollup":"^2.0.0","terser":"^5.0.0"}}"#;
+        situation.tree_file("package.json", manifest);
+        if lock {
+            let lock = r#"{"lockfileVersion":3,"packages":{}}"#;
+            situation.tree_file("package-lock.json", lock);
+        }
+        let since = [("rollup", 1_600_000_000), ("terser", 1_650_000_000)];
+        situation.ranges_since = since.map(|(name, at)| (name.to_owned(), at)).into();
+        let plans = situation.candidates().expect("plans").into_iter();
+        let mut tried = plans
+            .map(|found| found.plan)
+            .filter(|plan| plan.files.contains_key("written.cjs"));
+        let first = tried.next();
+        assert!(tried.next().is_none());
+        first
+    };
+    let plan = written("2024-12-14T22:13:21Z", false).expect("a try");
+    assert_eq!(
+        plan.files["since.json"],
+        r#"{"rollup":1600000000,"terser":1650000000}"#
+    );
+    let install = installing(&plan)[0].run.join(" ");
+    assert!(install.contains("written.cjs /build/tools/npm /build/since.json http://127.0.0.1:"));
+    assert!(install.contains("/npm npm install "), "{install}");
+    assert_eq!(plan.cutoff.expect("one").as_second(), 1_650_000_000);
+    assert_eq!(plan.dated_by, DatedBy::Manifests);
+    // Soon after its commit, the registry's times are its own.
+    let plan = written("2023-11-15T00:00:00Z", false).expect("a try");
+    assert_eq!(plan.dated_by, DatedBy::Registry);
+    assert_eq!(written("2024-12-14T22:13:21Z", true), None);
+}
+
+#[test]
 fn without_a_lock_file_what_scripts_call_is_installed_alone_in_a_try_of_its_own() {
     let lean = |needed: &str| {
         let mut situation = Situation::npm();
