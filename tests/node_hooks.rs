@@ -209,10 +209,10 @@ fn each_package_is_installed_as_it_was_newest_a_day_after_its_range_was_written(
     put("written.cjs", WRITTEN);
     put(
         "package.json",
-        r#"{"dependencies":{"a":"^1","@s/none":"^1","other":"next"},"devDependencies":{"b":"^1","new":"^1","@s/undated":"^1"}}"#,
+        r#"{"dependencies":{"a":"^1","@s/none":"^1","other":"next"},"devDependencies":{"b":"^1","new":"^1","@s/undated":"^1","--a":"^1"}}"#,
     );
     // 2020-01-01 for a, and 2021-01-01 for b.
-    let since = r#"{"a":1577836800,"b":1609459200,"@s/none":1,"@s/undated":1,"other":1}"#;
+    let since = r#"{"a":1577836800,"b":1609459200,"@s/none":1,"@s/undated":1,"other":1,"--a":1}"#;
     put("since.json", since);
     // The ranges of this test alone.
     let semver = "exports.validRange = (range) => range.startsWith('^') || null;\n\
@@ -222,7 +222,12 @@ fn each_package_is_installed_as_it_was_newest_a_day_after_its_range_was_written(
     put("npm/node_modules/semver/index.js", semver);
     const DATED: &str = r#"{"versions":{"1.0.0":{},"1.1.0":{},"1.2.0":{}},"time":{"1.1.0":"2020-01-02T00:00:00.000Z","1.2.0":"2020-01-02T00:00:00.001Z"}}"#;
     const UNDATED: &str = r#"{"versions":{"0.9.0":{},"1.1.0":{},"1.2.0":{}},"time":{"0.9.0":"2020-01-02T00:00:00.000Z"}}"#;
-    let registry = registry(&[("a", DATED), ("b", DATED), ("@s%2fundated", UNDATED)]);
+    let registry = registry(&[
+        ("a", DATED),
+        ("b", DATED),
+        ("@s%2fundated", UNDATED),
+        ("--a", DATED),
+    ]);
     let run = |program: &[&str]| {
         Command::new("node")
             .args(["written.cjs", "./npm", "since.json", &registry])

@@ -48,7 +48,9 @@ async function main() {
   const exact = [];
   for (const map of ["dependencies", "devDependencies"])
     for (const [name, range] of Object.entries(manifest[map] || {})) {
-      if (!Object.prototype.hasOwnProperty.call(since, name) || !semver.validRange(range)) continue;
+      const isKnown = Object.prototype.hasOwnProperty.call(since, name);
+      // npm would take a name with a dash before it for an option.
+      if (!isKnown || name.startsWith("-") || !semver.validRange(range)) continue;
       const packument = await fetch(name);
       const version = packument && newest(packument, range, since[name]);
       if (version) exact.push(`${name}@${version}`);
