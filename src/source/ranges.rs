@@ -96,9 +96,10 @@ fn blob_at(commit: &Commit<'_>, path: &str) -> Option<Oid> {
 /// What a manifest asks for; nothing of one that cannot be read.
 fn ranges(git: &Repository, blob: Oid) -> Ranges {
     let read = || {
-        let blob = git.find_blob(blob).ok()?;
-        let manifest = (blob.size() <= MAX_MANIFEST).then(|| blob.content())?;
-        serde_json::from_slice::<Map<String, Value>>(manifest).ok()
+        // Before it is read into memory.
+        let (size, _) = git.odb().ok()?.read_header(blob).ok()?;
+        let blob = (size <= MAX_MANIFEST).then(|| git.find_blob(blob))?.ok()?;
+        serde_json::from_slice::<Map<String, Value>>(blob.content()).ok()
     };
     let manifest = read().unwrap_or_default();
     MAPS.iter()

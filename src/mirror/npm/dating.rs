@@ -88,7 +88,8 @@ fn supported_from(least: Number) -> Option<Date> {
         .ok()
 }
 
-/// The highest version that one of a range's alternatives begins with (node-semver, "Ranges"); upper ends and prereleases count for nothing.
+/// The highest version that one of a range's alternatives begins with (node-semver, "Ranges");
+/// upper ends and prereleases count for nothing.
 fn begins_with(range: &str) -> Option<Number> {
     if range.contains(" - ") {
         return None;

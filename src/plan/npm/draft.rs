@@ -252,7 +252,7 @@ impl<'a> Draft<'a> {
     /// As of when the mirror shows the registry.
     pub(super) fn date(&mut self, scripts: Option<&Scripts<'_>>) {
         let as_of = scripts.map_or(&AsOf::Release, |scripts| &scripts.as_of);
-        if *as_of != AsOf::Release {
+        if !as_of.is_dated() {
             self.recovered.push(RecoveredFact::Undated);
         }
         let locked = scripts.is_some_and(|scripts| scripts.install.lock.is_some());

@@ -51,6 +51,11 @@ pub(super) enum AsOf {
 }
 
 impl AsOf {
+    /// Whether the registry's own times, or a lock file, say what there was.
+    pub(super) const fn is_dated(&self) -> bool {
+        matches!(self, Self::Release | Self::Written(_, DatedBy::Registry))
+    }
+
     /// The mirror's cut-off, what dates the packages for it, and why.
     pub(super) fn cutoff(
         &self,

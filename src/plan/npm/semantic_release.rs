@@ -5,7 +5,7 @@ use super::super::Facts;
 
 /// Where its settings are (semantic-release documentation, "Configuration file"), below the
 /// repository's root.
-pub(super) const FILES: [&str; 10] = [
+const FILES: [&str; 10] = [
     "/.releaserc",
     "/.releaserc.json",
     "/.releaserc.yaml",
@@ -39,7 +39,9 @@ pub(super) fn prepares(facts: &Facts<'_>) -> Option<String> {
     for written in VERSIONS {
         text = text.replace(written, version.as_str());
     }
-    (!OTHERS.iter().any(|other| text.contains(other))).then_some(text)
+    let is_known = !OTHERS.iter().any(|other| text.contains(other));
+    // A shell cannot be given what ends a text.
+    (is_known && !text.contains('\0')).then_some(text)
 }
 
 /// The values of the setting, as JSON, JavaScript or YAML writes a text on one line.
@@ -111,12 +113,21 @@ mod tests {
     }
 
     #[test]
+    fn every_file_of_settings_is_asked_for() {
+        for file in FILES {
+            let wanted = super::super::WANTED_SOURCE_FILES;
+            assert!(wanted.contains(&file), "{file}");
+        }
+    }
+
+    #[test]
     fn what_asks_for_more_than_the_version_or_is_no_text_is_not_run() {
         for text in [
             r#"{"prepareCmd":"echo ${lastRelease.version}"}"#,
             r#"{"prepareCmd":"open"#,
             "prepareCmd: command(),",
             "prepareCmd: |\n  echo",
+            "prepareCmd: echo \0",
             r#"{"prepareCmd":""}"#,
             r#"{"publishCmd":"echo"}"#,
         ] {

@@ -380,9 +380,11 @@ fn without_a_lock_file_what_was_newest_when_it_was_asked_for_is_tried_too() {
     assert!(install.contains("/npm npm install "), "{install}");
     assert_eq!(plan.cutoff.expect("one").as_second(), 1_650_000_000);
     assert_eq!(plan.dated_by, DatedBy::Manifests);
+    assert!(plan.recovered.contains(&RecoveredFact::Undated));
     // Soon after its commit, the registry's times are its own.
     let plan = written("2023-11-15T00:00:00Z", false).expect("a try");
     assert_eq!(plan.dated_by, DatedBy::Registry);
+    assert!(!plan.recovered.contains(&RecoveredFact::Undated));
     assert_eq!(written("2024-12-14T22:13:21Z", true), None);
 }
 

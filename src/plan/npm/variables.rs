@@ -15,6 +15,9 @@ const FIRST_WITHOUT: u64 = 7;
 /// How every variable's name begins.
 const START: &str = "npm_package_";
 
+/// The longest value: longer ones are no paths, names or numbers.
+const LONGEST: usize = 4096;
+
 /// The variables that the manifest's scripts name, where the npm of this version, which packed,
 /// would have set them.
 pub(super) fn named_by_scripts(facts: &Facts<'_>, npm: &str) -> BTreeMap<String, String> {
@@ -65,13 +68,14 @@ fn flatten(value: &Value, name: &str, all: &mut BTreeMap<String, String>) {
                 flatten(value, &below(&nth.to_string()), all);
             }
         }
-        Value::String(text) => {
+        // None that a program could not be given.
+        Value::String(text) if text.len() <= LONGEST && !text.contains(char::is_control) => {
             all.insert(name.to_owned(), text.clone());
         }
         Value::Bool(_) | Value::Number(_) => {
             all.insert(name.to_owned(), value.to_string());
         }
-        Value::Null => {}
+        Value::String(_) | Value::Null => {}
     }
 }
 
@@ -85,7 +89,7 @@ mod tests {
         situation.tree_file(
             "package.json",
             &format!(
-                r#"{{"name":"demo","react-native":"./a.js","config":{{"port":8,"list":["x"]}},"scripts":{{"build":"{script}"}}}}"#
+                r#"{{"name":"demo","nul":"\u0000","react-native":"./a.js","config":{{"port":8,"list":["x"]}},"scripts":{{"build":"{script}"}}}}"#
             ),
         );
         situation.with_facts(|facts| {
@@ -110,6 +114,7 @@ mod tests {
         );
         assert_eq!(named("tsc", "6.14.18"), "");
         assert_eq!(named("echo $npm_package_other", "6.14.18"), "");
+        assert_eq!(named("echo $npm_package_nul", "6.14.18"), "");
     }
 
     #[test]

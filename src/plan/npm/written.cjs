@@ -18,7 +18,7 @@ const DAY = 24 * 3600;
 
 function fetch(name) {
   return new Promise((resolve) => {
-    const request = http.get(`${registry}/${name.replace("/", "%2f")}`, (answer) => {
+    const request = http.get(`${registry}/${encodeURI(name).replace("/", "%2f")}`, (answer) => {
       const parts = [];
       answer.on("data", (part) => parts.push(part));
       answer.on("error", () => resolve(null));
@@ -60,4 +60,8 @@ async function main() {
   process.exit(done.status === null ? 1 : done.status);
 }
 
-main();
+// Node.js before 15 ends well where nobody hears of it.
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

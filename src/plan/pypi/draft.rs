@@ -70,13 +70,22 @@ impl Draft {
         self.about_files.push(why);
     }
 
-    /// What `setup.py` asks of the publisher's environment.
-    pub(super) fn told(&mut self, variables: &Variables) {
-        for (name, value) in variables {
-            self.env.insert(name.clone(), value.clone());
-            let why = "setup.py asks for it, as what it does without may be done already";
-            self.reasons.insert(format!("plan.env.{name}"), why.into());
+    /// The command that packs, told what `setup.py` asks of the publisher's environment: it
+    /// alone, since with what the source chose nothing is installed.
+    pub(super) fn told(&mut self, packs: Vec<String>, variables: &Variables) -> Vec<String> {
+        let reason = self.reasons.entry("plan.build".into()).or_default();
+        if !reason.is_empty() {
+            reason.push('\n');
         }
+        reason
+            .push_str("setup.py asks the environment, as what it does without may be done already");
+        let set = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
+        std::iter::once("env".to_owned())
+            .chain(set)
+            .chain(packs)
+            .collect()
     }
 
     /// Options of setuptools' `bdist_wheel`.

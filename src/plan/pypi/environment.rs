@@ -57,6 +57,9 @@ pub(super) fn asked(facts: &Facts<'_>) -> Vec<Variables> {
     found
 }
 
+/// The longest value: what is longer is none that a person sets.
+const LONGEST: usize = 200;
+
 /// Whether `setup.py` names the variable, in whatever way it looks for it.
 fn looks_for_ci(setup: &str) -> bool {
     ["'CI'", "\"CI\""].iter().any(|name| setup.contains(name))
@@ -74,12 +77,16 @@ fn variable(line: &str, version: &str) -> Option<(String, String)> {
         .split_once("==")
         .and_then(|(_, other)| quoted(other).next());
     let value = match compared {
-        Some(value) if value != name => value,
+        Some(value) if value != name && is_plain(value) => value,
         _ if name.contains("VERSION") || name.ends_with("TAG") => version,
         _ if name == CI => "true",
         _ => "1",
     };
     Some((name.to_owned(), value.to_owned()))
+}
+
+fn is_plain(value: &str) -> bool {
+    value.len() <= LONGEST && !value.contains(char::is_control)
 }
 
 fn is_name(text: &str) -> bool {
@@ -132,6 +139,8 @@ mod tests {
         );
         assert_eq!(tried("if os.getenv(\"NO_C\"):"), ["NO_C=1"]);
         assert_eq!(tried("x = 'WITHOUT' in os.environ"), ["WITHOUT=1"]);
+        // What would steer a terminal is no value.
+        assert_eq!(tried("os.getenv('AA') == '\u{1b}[2J'"), ["AA=1"]);
     }
 
     #[test]

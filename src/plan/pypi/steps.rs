@@ -79,9 +79,6 @@ impl Base<'_> {
         self.unpack(&mut draft);
         self.publishers_output_folder(&mut draft);
         self.publishers_system(&mut draft);
-        if let Some(variables) = self.environment {
-            draft.told(variables);
-        }
         let posix = zone::of(facts.stamps, facts.source_stamps);
         draft.time(time, posix);
         if let Some(posix) = posix {
@@ -103,6 +100,10 @@ impl Base<'_> {
         let packs = self.packs(&mut draft);
         let packs = self.with_umask(packs, &mut draft);
         let packs = draft.hooked(packs);
+        let packs = match self.environment {
+            Some(variables) => draft.told(packs, variables),
+            None => packs,
+        };
         draft.build.push(Step::new(packs, facts.package_dir()));
         let prepare = self.prepare(&mut draft);
         draft.reasons.extend(self.reasons(on));

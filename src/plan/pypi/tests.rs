@@ -348,7 +348,14 @@ fn a_setup_that_asks_whether_a_service_builds_is_told_so_in_a_try_of_its_own() {
         let mut situation = situation("bdist_wheel (0.37.1)");
         situation.tree_file("setup.py", setup);
         let plans = situation.candidates().expect("plans");
-        let is_told = |plan: &Candidate| plan.plan.env.contains_key("CI");
+        let is_told = |plan: &Candidate| {
+            assert!(
+                !plan.plan.env.contains_key("CI"),
+                "it is told while it is built alone"
+            );
+            let packs = &plan.plan.build.last().expect("a step").run;
+            packs.starts_with(&["env".to_owned(), "CI=true".to_owned()])
+        };
         (is_told(&plans[0]), plans.iter().any(is_told))
     };
     assert_eq!(told("if not 'CI' in os.environ: make()"), (false, true));
