@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use registry::FakeRegistry;
 use remint::mirror::{Mirror, MirrorSession, View};
-use remint::model::{DatedBy, Digest, RegistryConfig, Sha256Digest};
+use remint::model::{Digest, RegistryConfig, Sha256Digest, Yanked};
 use remint::registry::Registries;
 use remint::store::Blobs;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
 async fn session(upstream: &FakeRegistry, folder: &Path, cutoff: Option<&str>) -> MirrorSession {
-    session_holding(upstream, folder, cutoff, &[]).await
+    session_of(upstream, folder, cutoff, View::default()).await
 }
 
 /// The same, while a lock file names these releases.
@@ -25,6 +25,24 @@ async fn session_holding(
     folder: &Path,
     cutoff: Option<&str>,
     held: &[&str],
+) -> MirrorSession {
+    let held = held
+        .iter()
+        .map(|purl| purl.parse().expect("valid"))
+        .collect();
+    let view = View {
+        held,
+        ..View::default()
+    };
+    session_of(upstream, folder, cutoff, view).await
+}
+
+/// The same, with what this view says beside.
+async fn session_of(
+    upstream: &FakeRegistry,
+    folder: &Path,
+    cutoff: Option<&str>,
+    view: View,
 ) -> MirrorSession {
     let config = RegistryConfig {
         cargo: Some(upstream.index().parse().expect("an address")),
@@ -37,13 +55,9 @@ async fn session_holding(
         Registries::open(&config, blobs, &folder.join("metadata")).expect("registries");
     let view = View {
         cutoff: cutoff.map(|time| time.parse().expect("a time")),
-        dated_by: DatedBy::Registry,
         refuse: vec!["pkg:cargo/demo@1.0.0".parse().expect("valid")],
         refuse_content: vec![Digest::Sha256(Sha256Digest::of(b"the published bytes"))],
-        held: held
-            .iter()
-            .map(|purl| purl.parse().expect("valid"))
-            .collect(),
+        ..view
     };
     Mirror::new(Arc::new(registries))
         .serve(view, &folder.join("mirror.sock"))
@@ -179,6 +193,32 @@ async fn what_was_published_after_the_cut_off_is_not_there_yet() {
             get(&session, "/cargo/dl/other/1.0.0/download").await.0,
             status,
             "{cutoff}"
+        );
+        session.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yanked_version_is_shown_as_yanked_unless_the_plan_takes_that_back() {
+    let folder = tempfile::tempdir().expect("temp");
+    let upstream = FakeRegistry::start().await;
+    upstream.publish_yanked("other", "1.0.0", b"a dependency");
+    for (yanked, told) in [(Yanked::Today, true), (Yanked::Restored, false)] {
+        let place = folder.path().join(told.to_string());
+        std::fs::create_dir(&place).expect("mkdir");
+        let view = View {
+            yanked,
+            ..View::default()
+        };
+        let session = session_of(&upstream, &place, None, view).await;
+        let (status, line) = get(&session, "/cargo/index/ot/he/other").await;
+        assert_eq!(status, 200);
+        let line: serde_json::Value = serde_json::from_slice(&line).expect("a line of the index");
+        // All else stays, the checksum before all.
+        let checksum = Sha256Digest::of(b"a dependency").to_string();
+        assert_eq!(
+            (&line["yanked"], &line["cksum"]),
+            (&told.into(), &checksum.into())
         );
         session.stop().await;
     }

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 
 use super::{Refusal, Reply, Shared, inside, metadata, metadata_slot, package};
-use crate::model::{Ecosystem, PublishedAt, Purl, TimeSource};
-use crate::registry::IndexEntry;
+use crate::model::{Ecosystem, PublishedAt, Purl, TimeSource, Yanked};
+use crate::registry::{IndexEntry, restored};
 
 pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal> {
     if path == "index/config.json" {
@@ -42,16 +42,20 @@ async fn index(shared: &Shared, name: &str) -> Result<Reply, Refusal> {
     let _slot = metadata_slot(shared).await;
     let bytes = index_of(shared, name).await?;
     // Lines are passed on as they came, so that what cargo reads is what the
-    // registry wrote.
+    // registry wrote; but for the one word that a view may take back.
     let mut shown = Vec::with_capacity(bytes.len());
     for line in bytes.split(|byte| *byte == b'\n').filter(|l| !l.is_empty()) {
         let Ok(entry) = serde_json::from_slice::<IndexEntry>(line) else {
             continue;
         };
-        if is_shown(shared, &entry) {
-            shown.extend_from_slice(line);
-            shown.push(b'\n');
+        if !is_shown(shared, &entry) {
+            continue;
         }
+        let taken_back = (entry.yanked && shared.view.yanked == Yanked::Restored)
+            .then(|| restored(line))
+            .flatten();
+        shown.extend_from_slice(taken_back.as_deref().map_or(line, str::as_bytes));
+        shown.push(b'\n');
     }
     if shown.is_empty() {
         return Err(Refusal::Absent);

@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{
     Artifact, DatedBy, Digest, Ecosystem, PublishedAt, Purl, RELAY_PORT, ServedFile, Sha256Digest,
+    Yanked,
 };
 use crate::registry::{self, Registries};
 
@@ -55,6 +56,8 @@ pub struct View {
     pub cutoff: Option<Timestamp>,
     /// What tells when npm's packages were published.
     pub dated_by: DatedBy,
+    /// What cargo is told of yanked versions.
+    pub yanked: Yanked,
     /// Releases that are not shown and not handed out.
     pub refuse: Vec<Purl>,
     /// Content that is not handed out under any name: that of the release under test.
@@ -462,6 +465,7 @@ mod tests {
         View {
             cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
             dated_by: DatedBy::Registry,
+            yanked: Yanked::Today,
             refuse: vec![refuse.parse().expect("valid")],
             ..View::default()
         }

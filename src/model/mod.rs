@@ -40,7 +40,7 @@ pub use event::{Event, EventSink, Station};
 pub use learnt::Learnt;
 pub use plan::{
     CrlfCheckout, DatedBy, Input, InputOrigin, Limits, Network, PackingSystem, Plan, PlanSource,
-    RELAY_PORT, Recipe, RecipeError, RecoveredFact, Step, WORK_DIR,
+    RELAY_PORT, Recipe, RecipeError, RecoveredFact, Step, WORK_DIR, Yanked,
 };
 pub use provenance::{Provenance, ProvenanceFindings};
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};

@@ -48,6 +48,29 @@ impl DatedBy {
     }
 }
 
+/// What cargo is told of versions that are yanked today. The index keeps no time of it
+/// (cargo book, "Index Format", key `yanked`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Yanked {
+    /// What the index says today.
+    #[default]
+    Today,
+    /// That none is: some were yanked after the release, and nothing says which.
+    Restored,
+}
+
+impl Yanked {
+    /// Whether it is what the index says.
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands over a reference"
+    )]
+    const fn is_today(&self) -> bool {
+        matches!(self, Self::Today)
+    }
+}
+
 /// One command. An argument vector, never a line for a shell to split.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -439,6 +462,9 @@ pub struct Plan {
     /// What tells when packages were published.
     #[serde(skip_serializing_if = "DatedBy::is_registry", default)]
     pub dated_by: DatedBy,
+    /// What cargo is told of yanked versions.
+    #[serde(skip_serializing_if = "Yanked::is_today", default)]
+    pub yanked: Yanked,
     /// What the build steps can reach. The prepare steps reach the mirror.
     pub build_network: Network,
     /// Where the rebuilt file is found, relative to [`WORK_DIR`].
@@ -677,6 +703,7 @@ mod tests {
                 image: "rust-trixie".into(),
                 cutoff: Some("2026-01-01T00:00:00Z".parse().expect("valid")),
                 dated_by: DatedBy::Manifests,
+                yanked: Yanked::Restored,
                 build_network: Network::Mirror,
                 output: "src/target/package/itoa-1.0.18.crate".into(),
                 prepare: vec![],

@@ -127,11 +127,14 @@ pub fn line_as_of(index: &[u8], purl: &Purl, cutoff: Option<Timestamp>) -> Optio
             (Some(published), Some(cutoff)) => *published <= cutoff,
             _ => true,
         })
-        .and_then(|(line, _)| {
-            let mut entry: serde_json::Value = serde_json::from_slice(line).ok()?;
-            *entry.get_mut("yanked")? = false.into();
-            Some(entry.to_string())
-        })
+        .and_then(|(line, _)| restored(line))
+}
+
+/// A line of the index as it was before its version was yanked; none if it says nothing of that.
+pub(crate) fn restored(line: &[u8]) -> Option<String> {
+    let mut entry: serde_json::Value = serde_json::from_slice(line).ok()?;
+    *entry.get_mut("yanked")? = false.into();
+    Some(entry.to_string())
 }
 
 /// Where a crate's file lies in the index (cargo book, "Index files").

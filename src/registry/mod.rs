@@ -21,8 +21,8 @@ use crate::model::{
 };
 use crate::store::{Blob, Blobs};
 
-pub(crate) use cargo::index_path;
 pub use cargo::{CargoRegistry, IndexEntry, line_as_of};
+pub(crate) use cargo::{index_path, restored};
 pub use error::Error;
 pub use npm::NpmRegistry;
 pub use provenance::{PublishedAttestation, Publisher};

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    DatedBy, Limits, Network, Plan, Purl, RELAY_PORT, Step, Tool, Toolchain, WORK_DIR,
+    DatedBy, Limits, Network, Plan, Purl, RELAY_PORT, Step, Tool, Toolchain, WORK_DIR, Yanked,
 };
 
 /// The image of the compiler that builds the older cargos: Rust 1.78.
@@ -169,6 +169,7 @@ pub(super) fn plan(tool: Tool, builder: &str, precise: &Precise) -> Plan {
         image: builder.to_owned(),
         cutoff: None,
         dated_by: DatedBy::Registry,
+        yanked: Yanked::Today,
         build_network: Network::None,
         output: output.into(),
         prepare,

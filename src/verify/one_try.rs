@@ -146,6 +146,7 @@ impl Line {
             let view = View {
                 cutoff: plan.cutoff,
                 dated_by: plan.dated_by,
+                yanked: plan.yanked,
                 refuse: vec![subject.release.purl.clone()],
                 refuse_content: subject.content(),
                 held: plan::lock_file_of(plan).map_or_else(Vec::new, plan::locked),

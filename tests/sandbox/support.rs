@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use remint::image::{ImageId, Images};
-use remint::model::{BuildFailure, BuildStage, DatedBy, Limits, Network, Plan, Rebuild, Step};
+use remint::model::{
+    BuildFailure, BuildStage, DatedBy, Limits, Network, Plan, Rebuild, Step, Yanked,
+};
 use remint::sandbox::{self, Engine, Error, Job};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
@@ -142,6 +144,7 @@ pub fn plan(script: &str) -> Plan {
         image: "relay".into(),
         cutoff: None,
         dated_by: DatedBy::Registry,
+        yanked: Yanked::Today,
         build_network: Network::None,
         output: "out/file".into(),
         prepare: vec![],

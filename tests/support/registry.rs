@@ -111,6 +111,18 @@ impl FakeRegistry {
         );
     }
 
+    /// Publishes a crate that was yanked since.
+    pub fn publish_yanked(&self, name: &str, version: &str, bytes: &[u8]) {
+        self.publish(name, version, bytes);
+        let path = format!("/index/{}", index_path(name));
+        let mut files = self.files.lock().expect("no test panics inside");
+        if let Some(Served::Whole(line)) = files.get_mut(&path) {
+            *line = String::from_utf8_lossy(line)
+                .replace("\"yanked\":false", "\"yanked\":true")
+                .into_bytes();
+        }
+    }
+
     /// Publishes a crate under the digest of something else.
     pub fn publish_with_digest_of(&self, name: &str, version: &str, bytes: &[u8], other: &[u8]) {
         self.publish(name, version, bytes);

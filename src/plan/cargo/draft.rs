@@ -10,7 +10,7 @@ use super::lock::PublishedLock;
 use super::{command, names, zlib};
 use crate::model::{
     DatedBy, Input, InputOrigin, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Sha256Digest,
-    Step, WORK_DIR,
+    Step, WORK_DIR, Yanked,
 };
 
 /// The first minor release that reads sparse indexes (cargo changelog, 1.68). Those
@@ -30,6 +30,7 @@ pub(super) struct Draft<'a> {
     files: BTreeMap<String, String>,
     inputs: Vec<Input>,
     build: Vec<Step>,
+    yanked: Yanked,
     recovered: Vec<RecoveredFact>,
     reasons: BTreeMap<String, String>,
 }
@@ -49,6 +50,7 @@ impl<'a> Draft<'a> {
             files: BTreeMap::new(),
             inputs: vec![],
             build: vec![],
+            yanked: Yanked::Today,
             recovered: vec![RecoveredFact::Toolchain {
                 name: "cargo".into(),
                 version: cargo.version.to_string(),
@@ -129,6 +131,18 @@ impl<'a> Draft<'a> {
         );
     }
 
+    /// Every version is to be had that was published in time. A local registry always holds
+    /// its versions so ([`line_as_of`](crate::registry::line_as_of)).
+    pub(super) fn restore_yanked(&mut self) {
+        if self.is_sparse() {
+            self.yanked = Yanked::Restored;
+            self.because(
+                "plan.yanked",
+                "what was yanked after the release was to be had then, and other members of the workspace may\nneed it; nothing of the crate hangs on which versions they take",
+            );
+        }
+    }
+
     /// The order of names, where git saw them without regard to case.
     pub(super) fn names(&mut self) {
         let Some(fact) = names::recovered(self.facts) else {
@@ -199,6 +213,7 @@ impl<'a> Draft<'a> {
             },
             cutoff: self.facts.published(),
             dated_by: DatedBy::Registry,
+            yanked: self.yanked,
             build_network,
             output: format!("target/package/{}-{version}.crate", purl.name().as_str()),
             prepare: vec![],

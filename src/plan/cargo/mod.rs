@@ -45,27 +45,48 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     for (nth, cargo) in tried.into_iter().enumerate() {
         match &lock {
             LockUse::Needed(lock) => {
-                found.push(candidate(facts, cargo, &age, Some(lock)));
+                found.push(candidate(facts, cargo, &age, Resolved::Locked(lock)));
                 // What one cargo resolves without it, the others do too.
                 if nth == 0 {
-                    found.push(candidate(facts, cargo, &age, None));
+                    found.push(candidate(facts, cargo, &age, Resolved::Anew));
                 }
             }
-            LockUse::Tracked | LockUse::Absent => found.push(candidate(facts, cargo, &age, None)),
+            LockUse::Tracked | LockUse::Absent if !facts.members.contains_key("Cargo.lock") => {
+                found.push(candidate(facts, cargo, &age, Resolved::Unseen));
+            }
+            LockUse::Tracked | LockUse::Absent => {
+                found.push(candidate(facts, cargo, &age, Resolved::Anew));
+            }
         }
     }
     Ok(found)
+}
+
+/// How the versions of dependencies come about.
+#[derive(Clone, Copy)]
+enum Resolved<'a> {
+    /// The publisher's lock file names those that the crate shows.
+    Locked(&'a PublishedLock),
+    /// Cargo takes them from the index, and the crate shows none of them.
+    Unseen,
+    /// Cargo takes them from the index, or from the lock file of the source.
+    Anew,
 }
 
 fn candidate(
     facts: &Facts<'_>,
     cargo: &CargoToolchain,
     age: &Age,
-    lock: Option<&PublishedLock>,
+    resolved: Resolved<'_>,
 ) -> Candidate {
     let mut draft = Draft::new(facts, cargo, age);
-    if let Some(lock) = lock {
-        draft.lock(lock);
+    match resolved {
+        Resolved::Locked(lock) => {
+            draft.lock(lock);
+            draft.restore_yanked();
+        }
+        Resolved::Unseen => draft.restore_yanked(),
+        Resolved::Anew => {}
     }
     draft.names();
     draft.zlib();

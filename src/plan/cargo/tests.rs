@@ -4,7 +4,7 @@ use super::super::CargoHome;
 use super::super::testing::Situation;
 use super::marks::FIXED_TIME;
 use super::*;
-use crate::model::{Network, RecoveredFact, Sha256Digest};
+use crate::model::{Network, RecoveredFact, Sha256Digest, Yanked};
 
 fn cargos(versions: &[&str]) -> Vec<CargoToolchain> {
     versions
@@ -64,6 +64,33 @@ fn the_published_lock_is_used_only_where_the_source_tracks_none() {
     let found = situation.candidates().expect("plans");
     assert_eq!(found.len(), 1);
     assert!(!found[0].plan.files.contains_key("src/Cargo.lock"));
+}
+
+#[test]
+fn what_was_yanked_since_is_to_be_had_where_the_crate_does_not_show_what_cargo_took() {
+    let lock = "version = 4\n[[package]]\nname = \"demo\"\nversion = \"1.0.0\"\n";
+    let yanked = |situation: &Situation| -> Vec<Yanked> {
+        let found = situation.candidates().expect("plans");
+        found.iter().map(|found| found.plan.yanked).collect()
+    };
+    let mut situation = Situation::cargo();
+    situation.cargos = cargos(&["1.95.0"]);
+    situation.stamp_all(&[FIXED_TIME]);
+    assert_eq!(yanked(&situation), [Yanked::Restored], "no lock file in it");
+    situation.tree_file("/Cargo.lock", lock);
+    assert_eq!(yanked(&situation), [Yanked::Restored], "nor the source's");
+    situation.member("Cargo.lock", lock);
+    assert_eq!(yanked(&situation), [Yanked::Today], "the source's");
+
+    let mut situation = Situation::cargo();
+    situation.cargos = cargos(&["1.95.0"]);
+    situation.stamp_all(&[FIXED_TIME]);
+    situation.member("Cargo.lock", lock);
+    assert_eq!(
+        yanked(&situation),
+        [Yanked::Restored, Yanked::Today],
+        "the publisher's, which names them; then what cargo takes"
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::install::words;
 use super::steps::{PACKER, RUNNER};
-use crate::model::{DatedBy, Input, Limits, Network, Plan, Step, WORK_DIR};
+use crate::model::{DatedBy, Input, Limits, Network, Plan, Step, WORK_DIR, Yanked};
 
 /// What compresses, and where that is below the work folder.
 const PROGRAM: (&str, &str) = ("deflate.cjs", include_str!("deflate.cjs"));
@@ -25,6 +25,7 @@ pub(in crate::plan) fn plan(plan: &Plan, content: &str, level: u8) -> Option<Pla
         image: plan.image.clone(),
         cutoff: None,
         dated_by: DatedBy::default(),
+        yanked: Yanked::default(),
         build_network: Network::None,
         output: STREAM.into(),
         prepare: vec![],

@@ -17,7 +17,7 @@ use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
-use crate::model::{DatedBy, Input, Limits, Network, Plan, RecoveredFact, Step, WORK_DIR};
+use crate::model::{DatedBy, Input, Limits, Network, Plan, RecoveredFact, Step, WORK_DIR, Yanked};
 use crate::store::archive::MemberStamp;
 
 /// Umasks that publishers have, with what they leave of `rw-` for group and others,
@@ -287,6 +287,7 @@ impl<'a> Draft<'a> {
                 image: "node".into(),
                 cutoff: self.cutoff,
                 dated_by: self.dated_by,
+                yanked: Yanked::Today,
                 build_network: Network::None,
                 output,
                 prepare: self.prepare,

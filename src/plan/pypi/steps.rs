@@ -15,7 +15,7 @@ use super::requirements::{POETRY_CORES, POETRYS, source_text};
 use super::time::Time;
 use super::{debian, front, naming, permissions, windows, zone};
 use crate::model::{
-    DatedBy, Limits, Network, PackingSystem, Plan, RecoveredFact, Source, Step, WORK_DIR,
+    DatedBy, Limits, Network, PackingSystem, Plan, RecoveredFact, Source, Step, WORK_DIR, Yanked,
 };
 
 /// How long after the upload the mirror still shows new files: publishers upload
@@ -112,6 +112,7 @@ impl Base<'_> {
                 image: on.image.into(),
                 cutoff: facts.published().and_then(after_upload),
                 dated_by: DatedBy::Registry,
+                yanked: Yanked::Today,
                 build_network: Network::None,
                 output: self.output(),
                 prepare,
