@@ -329,6 +329,60 @@ fn what_a_backend_asks_for_is_installed_beside_what_is_held() {
     );
 }
 
+/// The versions that the lock file names which is written for a source with this manifest, and
+/// what a plugin of poetry reads from it; a tracked lock file may be there.
+fn locked(manifest: &str, tracked: Option<&str>) -> (bool, String) {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    for folder in ["a", "new", "old"] {
+        std::fs::create_dir(at(folder)).expect("a folder");
+    }
+    for (name, text) in [
+        ("locked.py", include_str!("../src/plan/pypi/locked.py")),
+        ("a/pyproject.toml", manifest),
+        ("new/pyproject.toml", "[project]\nversion = \"2.0\"\n"),
+        ("old/pyproject.toml", "[tool.poetry]\nversion = \"1.0\"\n"),
+    ] {
+        std::fs::write(at(name), text).expect("written");
+    }
+    if let Some(tracked) = tracked {
+        std::fs::write(at("a/poetry.lock"), tracked).expect("written");
+    }
+    let output = Command::new("python3")
+        .arg(at("locked.py"))
+        .current_dir(at("a"))
+        .output()
+        .expect("python3 runs");
+    let lock = std::fs::read_to_string(at("a/poetry.lock")).unwrap_or_default();
+    (output.status.success(), lock)
+}
+
+#[test]
+fn folders_of_a_repository_are_locked_with_the_version_that_each_declares() {
+    let manifest = "[tool.poetry.dependencies]\npython = \">=3.9\"\nx = {path = \"../new\", develop = true}\ny = {path = \"../old\"}\nz = {version = \"3\"}\n";
+    let (well, lock) = locked(manifest, None);
+    assert!(well, "{lock}");
+    let lock: toml::Table = lock.parse().expect("TOML");
+    let said: Vec<_> = lock["package"]
+        .as_array()
+        .expect("packages")
+        .iter()
+        .map(|package| {
+            let text = |value: &toml::Value| value.as_str().expect("text").to_owned();
+            let url = text(&package["source"]["url"]);
+            (text(&package["name"]), text(&package["version"]), url)
+        })
+        .collect();
+    let expected = [("x", "2.0", "../new"), ("y", "1.0", "../old")]
+        .map(|(name, version, url)| (name.to_owned(), version.to_owned(), url.to_owned()));
+    assert_eq!(said, expected);
+    // The publisher's own stays as it is.
+    assert_eq!(locked(manifest, Some("mine")), (true, "mine".into()));
+    // A folder that is not there is an error, and no version of nothing.
+    let missing = "[tool.poetry.dependencies]\nx = {path = \"../gone\"}\n";
+    assert!(!locked(missing, None).0);
+}
+
 #[test]
 fn a_backend_that_cannot_answer_is_an_error() {
     let (well, told) = asked("raise ValueError('no')");

@@ -10,6 +10,7 @@ mod front;
 mod listing;
 mod naming;
 mod permissions;
+mod poetry;
 mod python;
 mod requirements;
 mod sdist;
@@ -127,11 +128,17 @@ impl Told {
     fn tries(&self, facts: &Facts<'_>, times: &[Time]) -> Vec<Candidate> {
         let [first, second] = pythons(facts.published());
         let by_pip = self.by_pip(facts);
+        let with_plugin = poetry::with_plugin(facts, self.backend, &self.requires);
+        let by_poetry = with_plugin.as_deref().map(|requires| Base {
+            product: Product::WheelByPoetry,
+            requires,
+            ..by_pip
+        });
         let in_place = front::builds_in_place(facts).then(|| Base {
             product: Product::WheelByHook(self.hooks()),
             ..by_pip
         });
-        let base = in_place.unwrap_or(by_pip);
+        let base = by_poetry.or(in_place).unwrap_or(by_pip);
         let likeliest = times.first();
         let each = |base: Base<'_>| -> Vec<Candidate> {
             let with = |time| base.candidate(first, time);

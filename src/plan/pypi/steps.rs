@@ -13,7 +13,7 @@ use super::listing;
 use super::python::Python;
 use super::requirements::{POETRY_CORES, POETRYS, source_text};
 use super::time::Time;
-use super::{debian, front, naming, permissions, windows, zone};
+use super::{debian, front, naming, permissions, poetry, windows, zone};
 use crate::model::{
     DatedBy, Limits, Network, PackingSystem, Plan, RecoveredFact, Source, Step, WORK_DIR, Yanked,
 };
@@ -27,6 +27,7 @@ const AFTER_UPLOAD: SignedDuration = SignedDuration::from_hours(1);
 const FRONT_END: &str = include_str!("build.py");
 const FRONT_END_FILE: &str = "front/build.py";
 const ASKING_FILE: &str = "front/ask.py";
+const LOCKING_FILE: &str = "front/locked.py";
 
 /// What is built.
 #[derive(Clone, Copy)]
@@ -35,6 +36,8 @@ pub(super) enum Product<'a> {
     Wheel,
     /// A wheel, by the hook of this object alone.
     WheelByHook(Hooks<'a>),
+    /// A wheel, by poetry's own command.
+    WheelByPoetry,
     /// A source distribution, by the hook of this object.
     Sdist(Hooks<'a>),
     /// A source distribution, by flit's own command.
@@ -71,7 +74,9 @@ impl Base<'_> {
         let mut draft = Draft::new(self.told);
         // What a source distribution has of modes is that of the checkout.
         let modes_tell = match self.product {
-            Product::Wheel | Product::WheelByHook(_) => windows::packed_there(facts),
+            Product::Wheel | Product::WheelByHook(_) | Product::WheelByPoetry => {
+                windows::packed_there(facts)
+            }
             Product::Sdist(_) | Product::SdistByFlit => true,
         };
         let (recovered, reasons) = (&mut draft.recovered, &mut draft.reasons);
@@ -134,6 +139,7 @@ impl Base<'_> {
         let written = match self.product {
             Product::Wheel => "where pip writes the wheel",
             Product::WheelByHook(_) => "where the backend writes the wheel",
+            Product::WheelByPoetry => "where poetry writes the wheel",
             Product::Sdist(_) => "where the backend writes the source distribution",
             Product::SdistByFlit => "where flit writes the source distribution",
         };
@@ -158,8 +164,10 @@ impl Base<'_> {
         let name = &self.facts.artifact.name;
         match self.product {
             Product::Wheel | Product::WheelByHook(_) | Product::Sdist(_) => format!("out/{name}"),
-            // The command has no option for it.
-            Product::SdistByFlit => format!("{}/dist/{name}", self.facts.package_dir()),
+            // The command has no option for it, or had none for long.
+            Product::WheelByPoetry | Product::SdistByFlit => {
+                format!("{}/dist/{name}", self.facts.package_dir())
+            }
         }
     }
 
@@ -249,9 +257,24 @@ impl Base<'_> {
                     .chain(flit.map(str::to_owned))
                     .collect()
             }
+            Product::WheelByPoetry => self.by_poetry(draft),
             Product::WheelByHook(hooks) => by_hook("build_wheel", hooks, draft),
             Product::Sdist(hooks) => by_hook("build_sdist", hooks, draft),
         }
+    }
+
+    /// Runs poetry in the virtual environment that it is installed in; else it would make one more
+    /// (poetry, "Configuration", `virtualenvs.create`).
+    fn by_poetry(&self, draft: &mut Draft) -> Vec<String> {
+        let lock = poetry::LOCK.to_owned();
+        draft.files.insert(LOCKING_FILE.to_owned(), lock);
+        let locks = vec!["python3".to_owned(), format!("{WORK_DIR}/{LOCKING_FILE}")];
+        let locks = Step::new(locks, self.facts.package_dir());
+        draft.build.push(locks);
+        let poetry = format!("{WORK_DIR}/venv/bin/poetry");
+        let alone = ["env", "POETRY_VIRTUALENVS_CREATE=false", &poetry];
+        let builds = ["build", "--no-interaction", "--format", "wheel"];
+        alone.into_iter().chain(builds).map(str::to_owned).collect()
     }
 
     /// The same with the publisher's umask, which the checkout was made with too.
@@ -295,7 +318,9 @@ impl Base<'_> {
     /// there is.
     fn ask(&self, hooks: Hooks<'_>) -> Step {
         let hook = match self.product {
-            Product::Wheel | Product::WheelByHook(_) => "get_requires_for_build_wheel",
+            Product::Wheel | Product::WheelByHook(_) | Product::WheelByPoetry => {
+                "get_requires_for_build_wheel"
+            }
             Product::Sdist(_) | Product::SdistByFlit => "get_requires_for_build_sdist",
         };
         let run = [

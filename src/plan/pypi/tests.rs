@@ -183,6 +183,38 @@ fn poetry_core_is_installed_and_called_where_the_source_names_poetry() {
 }
 
 #[test]
+fn poetry_itself_builds_where_its_plugin_writes_versions_for_folders_of_the_repository() {
+    let built = |enabled: &str, from_git: bool| {
+        let mut situation = situation("poetry-core 2.2.1");
+        let text = format!("[tool.poetry-monorepo.deps]\nenabled = {enabled}\n");
+        situation.tree_file("pyproject.toml", &text);
+        if !from_git {
+            situation.use_sdist();
+        }
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let packs = plan.build.last().expect("a step").run.join(" ");
+        let installs = plan.prepare[1].run.join(" ");
+        let has_plugin = installs.contains("poetry-plugin-mono-repo-deps");
+        // What reads the lock file comes after what writes it.
+        let locks = plan.build[0].run.join(" ").ends_with("locked.py");
+        assert_eq!(
+            (has_plugin, locks),
+            (packs.contains("bin/poetry"), has_plugin)
+        );
+        if has_plugin {
+            assert!(installs.contains("poetry-core==2.2.1"), "{installs}");
+            assert!(plan.output.contains("/dist/"), "{}", plan.output);
+        }
+        has_plugin
+    };
+    assert!(built("true", true));
+    assert!(!built("false", true));
+    assert!(!built("\"true\"", true));
+    // The source distribution has named versions already.
+    assert!(!built("true", false));
+}
+
+#[test]
 fn a_wheel_file_that_may_be_run_tells_a_drive_of_windows() {
     let of = |mode: u32| {
         let mut situation = situation("bdist_wheel (0.31.1)");
