@@ -7,7 +7,7 @@ use super::super::checkout::Checkout;
 use super::super::{Candidate, CargoHome, CargoToolchain, Facts};
 use super::age::Age;
 use super::lock::PublishedLock;
-use super::{command, names, zlib};
+use super::{command, names, permissions, zlib};
 use crate::model::{
     DatedBy, Input, InputOrigin, Limits, Network, Plan, RELAY_PORT, RecoveredFact, Sha256Digest,
     Step, WORK_DIR, Yanked,
@@ -154,6 +154,22 @@ impl<'a> Draft<'a> {
         self.because(
             "plan.files",
             "the published files stand in order without regard to case: so git did on Windows and macOS",
+        );
+    }
+
+    /// What files may be run, where the publisher's file system said that of all.
+    pub(super) fn permissions(&mut self) {
+        let Some(fact) = permissions::recovered(self.facts) else {
+            return;
+        };
+        for command in permissions::COMMANDS {
+            let run = command.iter().map(|word| (*word).to_owned()).collect();
+            self.build.push(Step::new(run, "src".into()));
+        }
+        self.recovered.push(fact);
+        self.because(
+            "plan.build",
+            "every published file may be run and not every one of the source: so a drive of Windows says under Linux",
         );
     }
 

@@ -7,6 +7,7 @@ mod draft;
 mod lock;
 mod marks;
 mod names;
+mod permissions;
 mod zlib;
 
 use age::Age;
@@ -89,6 +90,7 @@ fn candidate(
         Resolved::Anew => {}
     }
     draft.names();
+    draft.permissions();
     draft.zlib();
     draft.package();
     draft.finish()

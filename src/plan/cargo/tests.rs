@@ -1,7 +1,7 @@
 //! Which plans a crate gets.
 
-use super::super::CargoHome;
 use super::super::testing::Situation;
+use super::super::{CargoHome, FileModes};
 use super::marks::FIXED_TIME;
 use super::*;
 use crate::model::{Network, RecoveredFact, Sha256Digest, Yanked};
@@ -226,4 +226,28 @@ fn a_git_that_took_names_without_regard_to_case_is_set_up_so_again() {
     situation.stamps[3].name = "src/lib.rs".into();
     let config = config(&situation).expect("git is set up");
     assert!(config.contains("ignorecase = true"));
+}
+
+#[test]
+fn files_that_may_all_be_run_tell_a_drive_of_windows_and_one_that_may_not_tells_against_it() {
+    let mut situation = Situation::cargo();
+    situation.cargos = cargos(&["1.65.0"]);
+    situation.stamp_all(&[FIXED_TIME]);
+    let mut told = |modes: &[(bool, bool)]| {
+        let modes = modes.iter();
+        situation.modes = modes
+            .map(|&(source, published)| FileModes { published, source })
+            .collect();
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let runs = |program: &str| plan.build.iter().any(|step| step.run[0] == program);
+        let is_told = plan.recovered.contains(&RecoveredFact::AllExecutable);
+        assert_eq!((runs("chmod"), runs("sed")), (is_told, is_told));
+        // Cargo finds the checkout so, and packs last.
+        assert_eq!(plan.build.last().expect("a step").run[1], "package");
+        is_told
+    };
+    assert!(told(&[(false, true), (true, true)]));
+    assert!(!told(&[(false, true), (false, false)]));
+    assert!(!told(&[(true, true)]), "as in the source");
+    assert!(!told(&[]));
 }
