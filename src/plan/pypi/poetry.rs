@@ -26,10 +26,20 @@ pub(super) fn with_plugin(
         return None;
     };
     let manifest: toml::Table = source_text(facts, "pyproject.toml").parse().ok()?;
-    let [tool, table] = TABLE;
-    let is_on = manifest
-        .get("tool")
-        .and_then(|tools| tools.get(tool)?.get(table)?.get("enabled")?.as_bool());
+    let tools = manifest.get("tool")?;
     let added = ["poetry", PLUGIN].map(str::to_owned);
-    (is_on == Some(true)).then(|| requires.iter().cloned().chain(added).collect())
+    (is_on(tools) == Some(true) && needs_a_folder(tools) == Some(true))
+        .then(|| requires.iter().cloned().chain(added).collect())
+}
+
+/// Whether the plugin is turned on.
+fn is_on(tools: &toml::Value) -> Option<bool> {
+    let [tool, table] = TABLE;
+    tools.get(tool)?.get(table)?.get("enabled")?.as_bool()
+}
+
+/// Whether the source needs a folder of its repository, so that there is something to write.
+fn needs_a_folder(tools: &toml::Value) -> Option<bool> {
+    let needed = tools.get("poetry")?.get("dependencies")?.as_table()?;
+    Some(needed.values().any(|asked| asked.get("path").is_some()))
 }

@@ -184,9 +184,12 @@ fn poetry_core_is_installed_and_called_where_the_source_names_poetry() {
 
 #[test]
 fn poetry_itself_builds_where_its_plugin_writes_versions_for_folders_of_the_repository() {
-    let built = |enabled: &str, from_git: bool| {
+    const FOLDER: &str = "{path = \"../other\"}";
+    let built = |enabled: &str, other: &str, from_git: bool| {
         let mut situation = situation("poetry-core 2.2.1");
-        let text = format!("[tool.poetry-monorepo.deps]\nenabled = {enabled}\n");
+        let text = format!(
+            "[tool.poetry.dependencies]\nother = {other}\n[tool.poetry-monorepo.deps]\nenabled = {enabled}\n"
+        );
         situation.tree_file("pyproject.toml", &text);
         if !from_git {
             situation.use_sdist();
@@ -207,11 +210,13 @@ fn poetry_itself_builds_where_its_plugin_writes_versions_for_folders_of_the_repo
         }
         has_plugin
     };
-    assert!(built("true", true));
-    assert!(!built("false", true));
-    assert!(!built("\"true\"", true));
+    assert!(built("true", FOLDER, true));
+    assert!(!built("false", FOLDER, true));
+    assert!(!built("\"true\"", FOLDER, true));
+    // There is nothing to write, and pip will do.
+    assert!(!built("true", "\"^1.0\"", true));
     // The source distribution has named versions already.
-    assert!(!built("true", false));
+    assert!(!built("true", FOLDER, false));
 }
 
 #[test]
