@@ -37,17 +37,6 @@ pub enum DatedBy {
     Manifests,
 }
 
-impl DatedBy {
-    /// Whether it is the registry.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde hands over a reference"
-    )]
-    const fn is_registry(&self) -> bool {
-        matches!(self, Self::Registry)
-    }
-}
-
 /// What cargo is told of versions that are yanked today. The index keeps no time of it
 /// (cargo book, "Index Format", key `yanked`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,15 +49,9 @@ pub enum Yanked {
     Restored,
 }
 
-impl Yanked {
-    /// Whether it is what the index says.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde hands over a reference"
-    )]
-    const fn is_today(&self) -> bool {
-        matches!(self, Self::Today)
-    }
+/// Whether it is what a plan that says nothing means.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// One command. An argument vector, never a line for a shell to split.
@@ -460,10 +443,10 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cutoff: Option<Timestamp>,
     /// What tells when packages were published.
-    #[serde(skip_serializing_if = "DatedBy::is_registry", default)]
+    #[serde(skip_serializing_if = "is_default", default)]
     pub dated_by: DatedBy,
     /// What cargo is told of yanked versions.
-    #[serde(skip_serializing_if = "Yanked::is_today", default)]
+    #[serde(skip_serializing_if = "is_default", default)]
     pub yanked: Yanked,
     /// What the build steps can reach. The prepare steps reach the mirror.
     pub build_network: Network,

@@ -5,13 +5,12 @@ use super::super::Facts;
 use crate::model::RecoveredFact;
 
 /// Lets every file of the checkout be run, and has git pass over it as it does on such a drive
-/// (git-config(1), `core.fileMode`).
+/// (git-config(1), `core.fileMode`). Of two settings of one name the last counts (there, "FILES").
 pub(super) const COMMANDS: [&[&str]; 2] = [
     &[
-        "sed",
-        "-i",
-        "s/filemode = true/filemode = false/",
-        ".git/config",
+        "sh",
+        "-c",
+        "printf '[core]\\n\\tfileMode = false\\n' >> .git/config",
     ],
     &["chmod", "-R", "a+x", "."],
 ];
