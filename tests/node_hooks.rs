@@ -117,8 +117,8 @@ fn lernas_packing_gives_npms_libraries_the_list_as_it_is_with_lernas_own_setting
     assert!(!output.status.success());
 }
 
-#[test]
-fn versions_of_the_repositorys_packages_are_written_where_their_folders_stood() {
+/// A repository with packages, of which `packages/own` asks for others by their places.
+fn workspace() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("tempdir");
     let at = |name: &str| dir.path().join(name);
     for (folder, manifest) in [
@@ -133,14 +133,43 @@ fn versions_of_the_repositorys_packages_are_written_where_their_folders_stood() 
         std::fs::write(at(folder).join("package.json"), manifest).expect("written");
     }
     std::fs::write(at("siblings.cjs"), SIBLINGS).expect("written");
+    dir
+}
+
+/// Does it with three of those in `packages/own`.
+fn name_siblings(action: &str, root: &std::path::Path) {
     let status = Command::new("node")
-        .args([at("siblings.cjs"), dir.path().to_path_buf()])
+        .arg(root.join("siblings.cjs"))
+        .arg(action)
+        .arg(root)
         .args(["@s/a", "b", "c"])
-        .current_dir(at("packages/own"))
+        .current_dir(root.join("packages/own"))
         .status()
         .expect("node runs");
     assert!(status.success());
-    let written = std::fs::read_to_string(at("packages/own/package.json")).expect("text");
+}
+
+#[test]
+fn packages_of_the_repository_are_linked_where_a_packer_reads_their_versions() {
+    let dir = workspace();
+    let at = |name: &str| dir.path().join("packages/own").join(name);
+    let before = std::fs::read(at("package.json")).expect("text");
+    std::fs::create_dir_all(at("node_modules/b")).expect("a folder");
+    name_siblings("link", dir.path());
+    let linked = std::fs::read_to_string(at("node_modules/@s/a/package.json")).expect("linked");
+    assert!(linked.contains("1.2.0"), "{linked}");
+    // What is there stays, what is nowhere is not made up, and the manifest is the packer's.
+    assert!(!at("node_modules/b/package.json").exists());
+    assert!(!at("node_modules/c").exists());
+    assert_eq!(std::fs::read(at("package.json")).expect("text"), before);
+}
+
+#[test]
+fn versions_of_the_repositorys_packages_are_written_where_their_folders_stood() {
+    let dir = workspace();
+    name_siblings("write", dir.path());
+    let written = dir.path().join("packages/own/package.json");
+    let written = std::fs::read_to_string(written).expect("text");
     // One that is nowhere and one that is not named stay as they are.
     assert_eq!(
         written,
@@ -150,9 +179,8 @@ fn versions_of_the_repositorys_packages_are_written_where_their_folders_stood() 
 
 #[test]
 fn what_is_for_development_and_not_called_is_left_out_while_something_is_installed() {
-    let dir = tempfile::tempdir().expect("tempdir");
     let text = "{\n\t\"dependencies\": {\"own\": \"1\"},\n\t\"devDependencies\": {\"called\": \"1\", \"gone\": \"next\"}\n}";
-    std::fs::write(dir.path().join("package.json"), text).expect("written");
+    let dir = source(&[("package.json", text)]);
     std::fs::write(dir.path().join("lean.cjs"), LEAN).expect("written");
     let output = |program: &[&str]| {
         Command::new("node")
@@ -171,6 +199,7 @@ fn what_is_for_development_and_not_called_is_left_out_while_something_is_install
     assert_eq!(output(&["sh", "-c", "exit 7"]).status.code(), Some(7));
     let after = std::fs::read_to_string(dir.path().join("package.json")).expect("read");
     assert_eq!(after, text);
+    assert!(is_old(&dir.path().join("package.json")));
 }
 
 /// Answers each request with what stands beside the package's path, and all others that there is
@@ -328,8 +357,25 @@ fn source(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("tempdir");
     for (name, text) in files {
         std::fs::write(dir.path().join(name), text).expect("written");
+        set_old(&dir.path().join(name));
     }
     dir
+}
+
+/// When the files of a source were last changed, in seconds since 1970.
+const OLD: u64 = 1_500_000_000;
+
+fn set_old(path: &Path) {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(OLD);
+    let file = std::fs::File::options().write(true).open(path);
+    let set = file.and_then(|file| file.set_modified(time));
+    set.expect("its time is set");
+}
+
+fn is_old(path: &Path) -> bool {
+    let time = std::fs::metadata(path).and_then(|found| found.modified());
+    let age = time.expect("a time").duration_since(std::time::UNIX_EPOCH);
+    age.expect("after 1970").as_secs() == OLD
 }
 
 /// Installs in the folder, and returns how it ended and what the installer was asked.
@@ -376,6 +422,7 @@ fn what_is_gone_of_npms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
          call install --no-save --force\nkept-1.0.0.tgz\n\"dev-kept\"\n"
     );
     assert_eq!(read(dir.path(), "package-lock.json"), lock);
+    assert!(is_old(&dir.path().join("package-lock.json")));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::artifact::Subject;
 use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::{Error, Line, failure, tree};
-use crate::model::{Plan, Recipe, Source, TryLimits, Verdict, VerdictKind};
+use crate::model::{BuildStage, Plan, Recipe, Source, TryLimits, Verdict, VerdictKind};
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -92,6 +92,17 @@ impl Tries {
         })
     }
 
+    /// Whether what this plan prepares was prepared in vain, by a plan that differs in nothing
+    /// that its steps can see.
+    fn was_in_vain(&self, next: &Plan) -> bool {
+        self.tried.values().any(|tried| match tried {
+            Tried::Judged(made, Verdict::BuildFailed { stage, .. }) => {
+                *stage == BuildStage::Prepare && prepares_alike(&made.recipe.plan, next)
+            }
+            Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
+        })
+    }
+
     /// What is to be done with the next plan, while those of `running` are tried.
     fn step(&self, next: &Plan, running: &[&Plan], limits: TryLimits, elapsed: Duration) -> Step {
         // The first plan is always tried.
@@ -104,7 +115,7 @@ impl Tries {
         }
         let installs = !next.prepare.is_empty();
         // What scripts would make is all there already, and they change no metadata.
-        if installs && self.has_every_content() {
+        if installs && (self.has_every_content() || self.was_in_vain(next)) {
             return Step::Skip;
         }
         let may_make_it_needless = installs && running.iter().any(|plan| plan.prepare.is_empty());
@@ -127,6 +138,17 @@ const fn says_it_is_all_there(plan: &Plan, verdict: VerdictKind) -> bool {
         | VerdictKind::InfraError => false,
     };
     plan.prepare.is_empty() && has_every_content
+}
+
+/// Whether two plans are one until their builds begin.
+fn prepares_alike(one: &Plan, other: &Plan) -> bool {
+    let until_built = |plan: &Plan| Plan {
+        build: Vec::new(),
+        output: String::new(),
+        recovered: Vec::new(),
+        ..plan.clone()
+    };
+    until_built(one) == until_built(other)
 }
 
 impl Line {
@@ -254,7 +276,9 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use super::super::one_try::Try;
     use super::*;
+    use crate::model::BuildFailure;
 
     const LIMITS: TryLimits = TryLimits {
         most: 3,
@@ -306,6 +330,67 @@ mod tests {
             assert_eq!(says_it_is_all_there(&plain(), verdict), is_all, "{verdict}");
             assert!(!says_it_is_all_there(&installing(), verdict), "{verdict}");
         }
+    }
+
+    /// A try of this plan with this verdict.
+    fn judged(plan: Plan, verdict: Verdict) -> Tried {
+        let sha256 = "00".repeat(32);
+        let source =
+            format!(r#"{{"kind":"sdist","name":"x.tar.gz","sha256":"{sha256}","evidence":[]}}"#);
+        let recipe = format!(
+            r#"{{"recipe":1,"purl":"pkg:npm/x@1.0.0","artifact":"x-1.0.0.tgz","source":{{"kind":"sdist","name":"x.tar.gz","sha256":"{sha256}"}},"plan":{}}}"#,
+            serde_json::to_string(&plan).expect("a plan")
+        );
+        let tried = Try {
+            source: serde_json::from_str(&source).expect("a source"),
+            recipe: serde_json::from_str(&recipe).expect("a recipe"),
+            image: None,
+            phases: vec![],
+            served: vec![],
+            log: None,
+            passed_over: vec![],
+            millis: 0,
+        };
+        Tried::Judged(Box::new(tried), verdict)
+    }
+
+    #[test]
+    fn what_was_prepared_in_vain_is_not_prepared_again() {
+        let next = |stage, plan: &Plan| {
+            let mut tries = Tries::default();
+            let failure = BuildFailure::DiskLimit { limit_mib: 1 };
+            let verdict = Verdict::BuildFailed { stage, failure };
+            let number = tries.begin();
+            tries.tried.insert(number, judged(installing(), verdict));
+            tries.step(plan, &[], LIMITS, Duration::ZERO)
+        };
+        assert_eq!(next(BuildStage::Prepare, &installing()), Step::Skip);
+        // Of what was built upon it nothing follows, nor for what is prepared otherwise.
+        assert_eq!(next(BuildStage::Build, &installing()), Step::Try);
+        assert_eq!(next(BuildStage::Prepare, &plain()), Step::Try);
+        let mut other = installing();
+        other.limits.disk_mib += 1;
+        assert_eq!(next(BuildStage::Prepare, &other), Step::Try);
+    }
+
+    #[test]
+    fn only_what_the_build_alone_does_is_no_difference_to_what_is_prepared() {
+        let first = installing();
+        let changed = |change: fn(&mut Plan)| {
+            let mut plan = installing();
+            change(&mut plan);
+            prepares_alike(&first, &plan)
+        };
+        assert!(changed(|plan| plan.build = plan.prepare.clone()));
+        assert!(changed(|plan| plan.output = "dist/x.tgz".into()));
+        assert!(!changed(|plan| plan.prepare.clear()));
+        assert!(!changed(|plan| plan.limits.disk_mib += 1));
+        assert!(!changed(|plan| drop(
+            plan.env.insert("A".into(), "b".into())
+        )));
+        assert!(!changed(|plan| drop(
+            plan.files.insert("a".into(), "b".into())
+        )));
     }
 
     #[test]

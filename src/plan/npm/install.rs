@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::manifest::{self, Manifest};
+use super::root_manifest;
 use crate::model::{Ecosystem, Purl, RELAY_PORT, WORK_DIR};
 
 /// A program that installs dependencies.
@@ -103,42 +104,79 @@ const YARN: &str = "1.22.22";
 /// The line that only lock files of yarn 2 and later have.
 const YARN_2: &str = "__metadata:";
 
-/// How to install what the build needs; none where the lock file is of a tool that
-/// remint cannot run.
-pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>) -> Option<Install> {
-    let at = |path: &str| tree.get(path).and_then(|bytes| manifest::parse(bytes).ok());
-    for at_root in [false, true] {
-        for (lock, installer) in LOCKS {
-            let path = if at_root {
-                format!("/{lock}")
-            } else {
-                lock.to_owned()
-            };
-            if let Some(bytes) = tree.get(&path) {
-                let text = String::from_utf8_lossy(bytes);
-                let installer = match installer {
-                    Installer::Yarn if text.lines().any(|line| line == YARN_2) => Installer::Berry,
-                    other => other,
-                };
-                return Some(Install {
-                    installer,
-                    lock: Some(lock),
-                    at_root,
-                    tool: tool(installer, &text, at("/package.json").as_ref())?,
-                    has_scripts: has_scripts(installer, &text),
-                    without_peers: lock_version(installer, &text) == Some(1),
-                });
-            }
-        }
+/// How to install what a package in this folder of the repository needs to be built; none where
+/// the lock file is of a tool that remint cannot run.
+pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<Install> {
+    let root = root_manifest(tree);
+    let is_workspace = || root.as_ref().is_some_and(|root| root.is_root_of(folder));
+    let own = lock_at(tree, false);
+    // In a workspace yarn 1 reads the root's and no other (yarn 1.22, `config.js`,
+    // `lockfileFolder`).
+    let own = own.filter(|own| own.installer != Installer::Yarn || !is_workspace());
+    if let Some(lock) = own.or_else(|| lock_at(tree, true)) {
+        let installer = lock.installer;
+        return Some(Install {
+            installer,
+            lock: Some(lock.name),
+            at_root: lock.at_root,
+            tool: tool(installer, &lock.text, root.as_ref())?,
+            has_scripts: has_scripts(installer, &lock.text),
+            without_peers: lock_version(installer, &lock.text) == Some(1),
+        });
     }
     Some(Install {
         installer: Installer::Npm,
         lock: None,
         // The package's own where it is a repository of one package, as most are.
-        at_root: at("/package.json").is_some(),
+        at_root: root.is_some(),
         tool: None,
         has_scripts: true,
         without_peers: false,
+    })
+}
+
+/// A lock file of the source.
+struct Lock {
+    name: &'static str,
+    installer: Installer,
+    text: String,
+    at_root: bool,
+}
+
+/// The lock file in the package's folder, or above it at the repository's root: of several the
+/// one whose installer the manifest beside them names, or else the surest.
+fn lock_at(tree: &BTreeMap<String, Vec<u8>>, at_root: bool) -> Option<Lock> {
+    let prefix = if at_root { "/" } else { "" };
+    let manifest = tree.get(&format!("{prefix}package.json"));
+    let manifest = manifest.and_then(|bytes| manifest::parse(bytes).ok());
+    let is_named = |lock: &Lock| {
+        let own = manifest.as_ref()?;
+        // Scripts call npm whatever installs.
+        let (command, _) = lock.installer.program()?;
+        Some(own.manager_version(command).is_some() || own.calls(command))
+    };
+    let mut locks: Vec<Lock> = locks_at(tree, at_root).collect();
+    let named = locks.iter().position(|lock| is_named(lock) == Some(true));
+    let chosen = named.unwrap_or(0);
+    (chosen < locks.len()).then(|| locks.swap_remove(chosen))
+}
+
+/// The lock files there, the surest first.
+fn locks_at(tree: &BTreeMap<String, Vec<u8>>, at_root: bool) -> impl Iterator<Item = Lock> {
+    let prefix = if at_root { "/" } else { "" };
+    LOCKS.into_iter().filter_map(move |(name, installer)| {
+        let bytes = tree.get(&format!("{prefix}{name}"))?;
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let installer = match installer {
+            Installer::Yarn if text.lines().any(|line| line == YARN_2) => Installer::Berry,
+            other => other,
+        };
+        Some(Lock {
+            name,
+            installer,
+            text,
+            at_root,
+        })
     })
 }
 
@@ -372,7 +410,7 @@ mod tests {
         for (name, text) in files {
             situation.tree_file(name, text);
         }
-        install(&situation.tree)
+        install(&situation.tree, "packages/x")
     }
 
     #[test]
@@ -493,5 +531,40 @@ mod tests {
         assert!(!own.at_root && own.installer == Installer::Npm);
         let unlocked = of(&[("/package.json", "{}")]).expect("npm");
         assert!(unlocked.at_root && unlocked.lock.is_none());
+    }
+
+    #[test]
+    fn of_several_lock_files_the_one_whose_installer_the_manifest_names_is_taken() {
+        let of = |manifest: &str| {
+            let files = [
+                ("package.json", manifest),
+                ("package-lock.json", "{}"),
+                ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n"),
+            ];
+            of(&files).expect("an installer").installer
+        };
+        let called = r#"{"scripts":{"lint":"npm run x","build":"pnpm run build -r"}}"#;
+        assert_eq!(of(called), Installer::Pnpm);
+        assert_eq!(of(r#"{"packageManager":"pnpm@9.1.0"}"#), Installer::Pnpm);
+        for other in ["{}", r#"{"scripts":{"build":"npm run x && ./pnpm-like"}}"#] {
+            assert_eq!(of(other), Installer::Npm, "{other}");
+        }
+    }
+
+    #[test]
+    fn yarn_1_reads_the_roots_lock_file_in_a_workspace_of_it_whatever_lies_there() {
+        let is_roots = |own: (&str, &str), root: &str| {
+            let files = [own, ("/yarn.lock", ""), ("/package.json", root)];
+            of(&files).expect("an installer").at_root
+        };
+        let root = r#"{"workspaces":["./packages/*"]}"#;
+        assert!(is_roots(("yarn.lock", ""), root));
+        let listed = r#"{"workspaces":{"packages":["packages/**"]}}"#;
+        assert!(is_roots(("yarn.lock", ""), listed));
+        // A folder that is none of its workspaces, and what another installer reads.
+        for other in [r#"{"workspaces":["*"]}"#, r#"{"workspaces":[7]}"#, "{}"] {
+            assert!(!is_roots(("yarn.lock", ""), other), "{other}");
+        }
+        assert!(!is_roots(("package-lock.json", "{}"), root));
     }
 }

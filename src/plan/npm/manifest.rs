@@ -31,6 +31,8 @@ pub(super) struct Manifest {
     publish_config: serde_json::Value,
     #[serde(default)]
     release: serde_json::Value,
+    #[serde(default)]
+    workspaces: serde_json::Value,
 }
 
 /// Life-cycle scripts that run before a publisher's package is packed, in npm's order (npm
@@ -177,6 +179,26 @@ impl Manifest {
         listed.filter_map(serde_json::Value::as_str).collect()
     }
 
+    /// Whether a folder below is one of its workspaces (yarn documentation, "Workspaces", "How
+    /// to use it?"; yarn 1.22, `config.js`, `resolveWorkspaceRoot` and `getWorkspaces`).
+    pub(super) fn is_root_of(&self, folder: &str) -> bool {
+        let one = glob::MatchOptions {
+            require_literal_separator: true,
+            ..glob::MatchOptions::new()
+        };
+        let listed = match &self.workspaces {
+            serde_json::Value::Object(map) => map.get("packages"),
+            listed => Some(listed),
+        };
+        let patterns = listed.and_then(serde_json::Value::as_array);
+        let mut patterns = patterns.into_iter().flatten();
+        patterns.any(|pattern| {
+            let pattern = pattern.as_str().unwrap_or_default();
+            let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
+            glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_with(folder, one))
+        })
+    }
+
     /// The range of a package that it depends on.
     pub(super) fn range_of(&self, name: &str) -> Option<&str> {
         let maps = [&self.dev_dependencies, &self.dependencies];
@@ -300,6 +322,12 @@ impl Manifest {
                 }
             })
             .collect()
+    }
+
+    /// Whether a script has this program's name for a word.
+    pub(super) fn calls(&self, program: &str) -> bool {
+        let mut scripts = self.scripts.values().filter_map(|text| text.as_str());
+        scripts.any(|text| text.split(is_between_words).any(|word| word == program))
     }
 
     /// The version of `tool` in `packageManager` (Node.js documentation, "Packages",

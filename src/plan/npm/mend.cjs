@@ -20,7 +20,8 @@ const STALE = /package\.json and package-lock\.json .*are in sync|lockfile needs
 const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|download)\/))/;
 const MANIFEST = "package.json";
 
-const locks = LOCKS.filter((file) => fs.existsSync(file)).map((file) => [file, fs.readFileSync(file, "utf8")]);
+const kept = (file) => [file, fs.readFileSync(file, "utf8"), fs.statSync(file)];
+const locks = LOCKS.filter((file) => fs.existsSync(file)).map(kept);
 let [program, ...words] = process.argv.slice(2);
 
 function install() {
@@ -113,7 +114,7 @@ function leaveOut() {
   const left = leadingOutside(manifest, found);
   if (!left.length) return false;
   console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
-  locks.push([MANIFEST, fs.readFileSync(MANIFEST, "utf8")]);
+  locks.push(kept(MANIFEST));
   for (const one of left) delete manifest.devDependencies[one];
   fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
   if (name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
@@ -147,6 +148,10 @@ for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
   mended = true;
   done = install();
 }
-for (const [name, text] of locks) fs.writeFileSync(name, text);
+for (const [name, text, { atime, mtime }] of locks) {
+  fs.writeFileSync(name, text);
+  // A build that compares times must not find what was put back newer than what is installed.
+  fs.utimesSync(name, atime, mtime);
+}
 if (!mended) console.error("nothing is gone of what is locked");
 process.exit(mended ? done.status : 1);

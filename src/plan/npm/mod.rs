@@ -233,6 +233,14 @@ fn told(source: &Source, tree: &BTreeMap<String, Vec<u8>>) -> Option<Publishing>
     publishing::told(tree, &package)
 }
 
+/// The package's folder in the repository.
+fn folder_of(source: &Source) -> &str {
+    match source {
+        Source::Git { git, .. } => &git.directory,
+        Source::Sdist { .. } => "",
+    }
+}
+
 /// The manifest at the repository's root.
 fn root_manifest(tree: &BTreeMap<String, Vec<u8>>) -> Option<Manifest> {
     manifest::parse(tree.get("/package.json")?).ok()
@@ -258,7 +266,7 @@ pub(super) fn wanted_tools(
         let (name, version) = lerna::MATCHER;
         wanted.extend(purl(name, version).filter(|_| lerna::lists_as_written(stamps)));
     }
-    wanted.extend(install(tree).and_then(|install| install.purl()));
+    wanted.extend(install(tree, folder_of(source)).and_then(|install| install.purl()));
     wanted.sort_by_cached_key(ToString::to_string);
     wanted.dedup();
     wanted
@@ -269,7 +277,7 @@ pub(super) fn wanted_history(source: &Source, tree: &BTreeMap<String, Vec<u8>>) 
     let Source::Git { git, .. } = source else {
         return None;
     };
-    let install = install(tree).filter(|install| install.lock.is_none())?;
+    let install = install(tree, &git.directory).filter(|install| install.lock.is_none())?;
     Some(if install.at_root {
         String::new()
     } else {

@@ -1,13 +1,12 @@
 // Writes into package.json what publishing tools of monorepos do: the versions of packages of the
-// same repository, in place of where those are. Arguments: the repository's folder, and the
-// packages' names.
+// same repository, in place of where those are; or links those packages into node_modules, where
+// a packer that writes versions itself reads them. Arguments: "write" or "link", the repository's
+// folder, and the packages' names.
 "use strict";
 const fs = require("fs");
 const path = require("path");
 
-const [root, ...names] = process.argv.slice(2);
-const text = fs.readFileSync("package.json", "utf8");
-const manifest = JSON.parse(text);
+const [action, root, ...names] = process.argv.slice(2);
 
 function read(folder) {
   try {
@@ -17,14 +16,14 @@ function read(folder) {
   }
 }
 
-// The version of a package of the repository, wherever its folder is.
-function versionOf(name, folder) {
+// The folder of a package that has a version, wherever it is in the repository.
+function folderOf(name, folder) {
   const own = read(folder);
-  if (own.name === name && own.version) return own.version;
+  if (own.name === name && own.version) return folder;
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isDirectory() || entry.name === "node_modules" || entry.name[0] === ".") continue;
-    const version = versionOf(name, path.join(folder, entry.name));
-    if (version) return version;
+    const found = folderOf(name, path.join(folder, entry.name));
+    if (found) return found;
   }
   return undefined;
 }
@@ -33,17 +32,34 @@ function written(name, spec) {
   const [, protocol, rest] = /^(file|link|workspace):(.*)$/.exec(spec) || [];
   if (!protocol) return spec;
   if (protocol === "workspace" && !["*", "^", "~"].includes(rest)) return rest;
-  const version = protocol === "workspace" ? versionOf(name, root) : read(rest).version;
+  const folder = protocol === "workspace" ? folderOf(name, root) : rest;
+  const version = folder && read(folder).version;
   if (!version) return spec;
   return (protocol === "workspace" ? rest.replace("*", "") : "^") + version;
 }
 
-for (const map of ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"]) {
+function write() {
+  const text = fs.readFileSync("package.json", "utf8");
+  const manifest = JSON.parse(text);
+  for (const map of ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies"]) {
+    for (const name of names) {
+      const there = manifest[map] || {};
+      if (typeof there[name] === "string") there[name] = written(name, there[name]);
+    }
+  }
+  const indent = (/^[ \t]+/m.exec(text) || ["  "])[0];
+  const end = text.endsWith("\n") ? "\n" : "";
+  fs.writeFileSync("package.json", JSON.stringify(manifest, null, indent) + end);
+}
+
+function link() {
   for (const name of names) {
-    const there = manifest[map] || {};
-    if (typeof there[name] === "string") there[name] = written(name, there[name]);
+    const folder = folderOf(name, root);
+    const place = path.resolve("node_modules", ...name.split("/"));
+    if (!folder || fs.existsSync(place)) continue;
+    fs.mkdirSync(path.dirname(place), { recursive: true });
+    fs.symlinkSync(path.relative(path.dirname(place), folder), place);
   }
 }
-const indent = (/^[ \t]+/m.exec(text) || ["  "])[0];
-const end = text.endsWith("\n") ? "\n" : "";
-fs.writeFileSync("package.json", JSON.stringify(manifest, null, indent) + end);
+
+(action === "link" ? link : write)();

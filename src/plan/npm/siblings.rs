@@ -1,7 +1,8 @@
 //! What publishing tools of monorepos write into `package.json` for packages of the same
 //! repository: the version of each, in place of where it is (lerna, "@lerna/publish",
 //! `resolveLocalDependencyLinks`, which puts `^` before it; pnpm, "Workspace", "Publishing
-//! workspace packages"). Pure.
+//! workspace packages"). pnpm reads them below `node_modules`, which is empty where nothing is
+//! installed. Pure.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use super::super::Facts;
 use super::install::words;
 use crate::model::WORK_DIR;
 
-/// What writes them, and where that is below the work folder.
+/// What writes or links them, and where that is below the work folder.
 pub(super) const PROGRAM: (&str, &str) = ("siblings.cjs", include_str!("siblings.cjs"));
 
 /// Where `package.json` names what it depends on.
@@ -52,10 +53,23 @@ pub(super) fn told(facts: &Facts<'_>) -> BTreeSet<String> {
     found
 }
 
+/// What is done with the packages of the same repository.
+#[derive(Clone, Copy)]
+pub(super) enum Action {
+    /// Their versions are written into the manifest.
+    Write,
+    /// They are linked below `node_modules`.
+    Link,
+}
+
 /// The command, in the folder of the manifest.
-pub(super) fn command(names: BTreeSet<String>) -> Vec<String> {
+pub(super) fn command(action: Action, names: BTreeSet<String>) -> Vec<String> {
+    let action = match action {
+        Action::Write => "write",
+        Action::Link => "link",
+    };
     let mut run = words(&format!(
-        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {WORK_DIR}/src",
+        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {action} {WORK_DIR}/src",
         PROGRAM.0
     ));
     run.extend(names);

@@ -13,7 +13,7 @@ use super::manifest::{Manifest, written_commit};
 use super::packer::{Packer, packed_name};
 use super::programs;
 use super::scripts::Scripts;
-use super::siblings;
+use super::siblings::{self, Action};
 use super::{Tools, purl, tool, variables};
 use crate::model::{RecoveredFact, WORK_DIR};
 
@@ -164,7 +164,7 @@ impl<'a> Packing<'a> {
         if let Some(scripts) = scripts {
             draft.go_to_packed(scripts);
         }
-        self.name_siblings(draft);
+        self.name_siblings(draft, scripts.is_some());
         if let Some(commit) = written_commit(self.facts, self.manifest) {
             draft.put(WRITE_COMMIT);
             let program = WRITE_COMMIT.0;
@@ -181,21 +181,28 @@ impl<'a> Packing<'a> {
         }
     }
 
-    /// Writes the versions of packages of the same repository, where no packer does.
-    fn name_siblings(&self, draft: &mut Draft<'_>) {
+    /// Writes the versions of packages of the same repository, where no packer does; and puts
+    /// those packages where pnpm reads them, where nothing was installed.
+    fn name_siblings(&self, draft: &mut Draft<'_>, is_installed: bool) {
         let names = siblings::told(self.facts);
         // Where another folder is packed, its manifest was made by the build.
-        let is_npms =
-            matches!(self.packer, Packer::Npm | Packer::Lerna) && draft.packed == draft.cwd;
-        if !is_npms || names.is_empty() {
+        if names.is_empty() || draft.packed != draft.cwd {
             return;
         }
+        let (action, why) = match self.packer {
+            Packer::Npm | Packer::Lerna => (
+                Action::Write,
+                "the published package.json has versions where the source's names folders of the repository",
+            ),
+            Packer::Pnpm if !is_installed => (
+                Action::Link,
+                "pnpm writes the versions of the repository's own packages, which it reads below node_modules",
+            ),
+            Packer::Pnpm | Packer::Yarn | Packer::Berry => return,
+        };
         draft.put(siblings::PROGRAM);
-        draft.there(siblings::command(names));
-        draft.about(
-            "the published package.json has versions where the source's names folders of the repository"
-                .into(),
-        );
+        draft.there(siblings::command(action, names));
+        draft.about(why.into());
     }
 
     /// Puts the minimatch in place that lists as the artifact shows; where it is then.

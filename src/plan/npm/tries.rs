@@ -12,7 +12,8 @@ use super::publishing::Publishing;
 use super::scripts::{Scripts, scripts};
 use super::steps::Packing;
 use super::{
-    NODE_PACKAGE, Pair, Runner, Tools, Way, pairs, purl, runner_of, said_node, told, tool,
+    NODE_PACKAGE, Pair, Runner, Tools, Way, folder_of, pairs, purl, runner_of, said_node, told,
+    tool,
 };
 
 /// How many others that may have packed are tried with scripts, which take minutes.
@@ -53,7 +54,7 @@ impl<'a> Tries<'a> {
         let told = told(facts.source, facts.tree);
         let said = said_node(facts.tree, told.as_ref());
         let runner = served(facts, &runner_of(first, facts.source, said));
-        let install = install(facts.tree);
+        let install = install(facts.tree, folder_of(facts.source));
         let installer = install
             .as_ref()
             .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
