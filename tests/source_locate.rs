@@ -461,9 +461,36 @@ fn a_tag_one_commit_before_the_version_was_written_leads_to_the_commit_that_wrot
     let (git, evidence) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
     // The tag is not that commit's.
     assert_eq!((git.commit, git.tag), (id(written), None));
-    let told = "tag v1.0.0 names the version and is the commit before";
+    let told = "tag v1.0.0 names the version and is the commit before the one that set it";
     assert!(says(&evidence, told), "{evidence:?}");
-    assert!(says(&evidence, "the one that set it"), "{evidence:?}");
+    assert!(says(&evidence, "it is the one that set it"), "{evidence:?}");
+}
+
+#[test]
+fn a_tag_before_the_version_was_written_leads_on_to_a_later_commit_that_was_packed() {
+    let located = |between: Option<&str>| {
+        let mut s = Situation::new();
+        let tagged = s.crate_commit("0.9.9");
+        s.upstream.tag("v1.0.0", tagged);
+        s.crate_commit("1.0.0");
+        if let Some(version) = between {
+            s.crate_commit(version);
+            s.crate_commit("1.0.0");
+        }
+        let packed = s.upstream.commit(&[("src/lib.rs", Text("// packed"))]);
+        s.upstream.commit(&[("src/lib.rs", Text("// later"))]);
+        let mut hints = hints("pkg:cargo/x@1.0.0");
+        hints.files = std::iter::once(blob("// packed")).collect();
+        s.locate(&hints)
+            .map(|(git, evidence)| (git.commit == id(packed), git.tag, evidence))
+    };
+    let (is_packed, tag, evidence) = located(None).expect("found");
+    assert!(is_packed && tag.is_none());
+    let told = "is the commit before the one that set it";
+    assert!(says(&evidence, told), "{evidence:?}");
+    // Another version between the two was another release.
+    let error = located(Some("1.0.1")).expect_err("refused");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
 }
 
 #[test]

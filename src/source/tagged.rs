@@ -279,7 +279,7 @@ fn packed_later(
 }
 
 /// Why a tag that names the version is not on the released commit: where the very next commit
-/// declares the version, it was tagged before that was written; and where no tag names the
+/// set the version, it was tagged before that was written; and where no tag names the
 /// package and its commit declares the version of another one, the tag is that one's.
 fn why_not_tagged(
     opened: &Opened,
@@ -289,9 +289,9 @@ fn why_not_tagged(
     tags: &[VersionTag],
 ) -> Result<Option<String>, Error> {
     let shown = |tag: &VersionTag| printable(&tag.name, false);
-    if let Some(tag) = tagged_before(opened, released, tags) {
+    if let Some(tag) = tagged_before(opened, hints, at, released, tags)? {
         return Ok(Some(format!(
-            "tag {} names the version and is the commit before",
+            "tag {} names the version and is the commit before the one that set it",
             shown(tag)
         )));
     }
@@ -316,15 +316,34 @@ fn why_not_tagged(
     }))
 }
 
-/// The tag that is on a parent of the released commit.
+/// The tag that is on a parent of the commit that set the version, where that is the released
+/// one or one that leads to it by commits of the version alone.
 fn tagged_before<'t>(
     opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
     released: &Released,
     tags: &'t [VersionTag],
-) -> Option<&'t VersionTag> {
-    let commit = opened.git.find_commit(released.commit).ok()?;
-    let parents: Vec<Oid> = commit.parent_ids().collect();
-    tags.iter().find(|tag| parents.contains(&tag.commit))
+) -> Result<Option<&'t VersionTag>, Error> {
+    let incomplete = || Error::incomplete(&at.target.shown);
+    let mut id = released.commit;
+    for _ in 0..=MAX_LATER {
+        let commit = opened.git.find_commit(id).map_err(incomplete())?;
+        let parents: Vec<Oid> = commit.parent_ids().collect();
+        if let Some(tag) = tags.iter().find(|tag| parents.contains(&tag.commit)) {
+            return Ok(Some(tag));
+        }
+        let [parent] = parents[..] else {
+            return Ok(None);
+        };
+        let before = opened.git.find_commit(parent).map_err(incomplete())?;
+        let before = Manifests::at(&opened.git, &before, &at.target.shown, &hints.purl)?;
+        if before.declares(&released.found.directory)?.is_none() {
+            return Ok(None);
+        }
+        id = parent;
+    }
+    Ok(None)
 }
 
 /// Every tag that names the version, best first.
