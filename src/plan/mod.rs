@@ -157,6 +157,8 @@ pub struct Facts<'a> {
     pub tree: &'a BTreeMap<String, Vec<u8>>,
     /// Line ends of the artifact's texts beside those of the checkout's.
     pub ends: &'a [FileEnds],
+    /// How many files of the artifact are copies of nothing in the checkout.
+    pub made: usize,
     /// How many texts of the artifact have CRLF and are copies of nothing in the checkout.
     pub made_with_crlf: usize,
     /// How many texts of the artifact name the commit's year, where what they are copies of in

@@ -12,6 +12,22 @@ use crate::model::{Ecosystem, Source};
 use crate::plan;
 use crate::store::archive::{LineEnds, MemberContent, Years};
 
+/// How many files of the artifact are copies of none of the checkout, neither in the package's
+/// folder nor, as publishing tools take licences, at the root.
+pub(super) fn files(
+    source: &Source,
+    tree: &Path,
+    ecosystem: Ecosystem,
+    published: &BTreeMap<String, MemberContent>,
+) -> usize {
+    let folder = package_folder(source, tree);
+    published
+        .keys()
+        .filter_map(|member| plan::source_of_member(ecosystem, member))
+        .filter(|path| is_made(ecosystem, &folder, path) && is_made(ecosystem, tree, path))
+        .count()
+}
+
 /// How many texts of the artifact have CRLF and are copies of no file of the checkout.
 pub(super) fn with_crlf(
     source: &Source,
@@ -20,16 +36,18 @@ pub(super) fn with_crlf(
     published: &BTreeMap<String, MemberContent>,
 ) -> usize {
     let folder = package_folder(source, tree);
-    let is_made = |path: &str| {
-        let mut places = plan::places(ecosystem, path).into_iter();
-        !places.any(|place| folder.join(place).symlink_metadata().is_ok())
-    };
     published
         .iter()
         .filter(|(_, content)| content.ends == LineEnds::Crlf)
         .filter_map(|(member, _)| plan::source_of_member(ecosystem, member))
-        .filter(|path| is_made(path))
+        .filter(|path| is_made(ecosystem, &folder, path))
         .count()
+}
+
+/// Whether nothing in the folder is what this path of the artifact could be a copy of.
+fn is_made(ecosystem: Ecosystem, folder: &Path, path: &str) -> bool {
+    let mut places = plan::places(ecosystem, path).into_iter();
+    !places.any(|place| folder.join(place).symlink_metadata().is_ok())
 }
 
 /// How many texts of the artifact name the year of the source's commit, where the file of the
@@ -86,6 +104,21 @@ mod tests {
         tree
     }
 
+    /// A commit of 2024-01-01T00:00:00Z, and the package in this folder.
+    fn git_source(directory: &str) -> Source {
+        Source::Git {
+            git: GitSource {
+                repository: "https://git.example/demo".into(),
+                read_from_mirror: false,
+                commit: "a".repeat(40).parse::<CommitId>().expect("valid"),
+                commit_time: 1_704_067_200,
+                tag: None,
+                directory: directory.into(),
+            },
+            evidence: vec![],
+        }
+    }
+
     #[test]
     fn crlf_of_what_the_checkout_has_is_none_that_was_made() {
         let tree = checkout("a.js", "a\n");
@@ -110,21 +143,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_the_packages_folder_or_at_the_root_was_not_made() {
+        let tree = checkout("LICENSE", "x");
+        std::fs::create_dir_all(tree.path().join("packages/x")).expect("a folder");
+        std::fs::write(tree.path().join("packages/x/a.js"), "a").expect("write");
+        let source = git_source("packages/x");
+        let made = |names: &[&str]| {
+            let published = names.iter().map(|name| ((*name).to_owned(), content("x")));
+            let published = published.collect();
+            files(&source, tree.path(), Ecosystem::Npm, &published)
+        };
+        assert_eq!(made(&["LICENSE", "a.js"]), 0);
+        assert_eq!(made(&["LICENSE", "a.js", "dist/a.js", "b.js"]), 2);
+    }
+
+    #[test]
     fn the_commits_year_counts_where_the_checkout_does_not_name_it() {
         let tree = checkout("b.js", "// 2019-2023");
         let years = |name: &str, text: &str| {
-            let source = Source::Git {
-                git: GitSource {
-                    repository: "https://git.example/demo".into(),
-                    read_from_mirror: false,
-                    commit: "a".repeat(40).parse::<CommitId>().expect("valid"),
-                    // 2024-01-01T00:00:00Z
-                    commit_time: 1_704_067_200,
-                    tag: None,
-                    directory: String::new(),
-                },
-                evidence: vec![],
-            };
+            let source = git_source("");
             let published = BTreeMap::from([(name.to_owned(), content(text))]);
             with_year(&source, tree.path(), Ecosystem::Npm, &published)
         };

@@ -177,6 +177,7 @@ impl Line {
             .await?;
         let modes = tree::file_modes(source, tree, release.purl.ecosystem(), &published.stamps);
         let ecosystem = release.purl.ecosystem();
+        let made = made::files(source, tree, ecosystem, &published.contents);
         let made_with_crlf = made::with_crlf(source, tree, ecosystem, &published.contents);
         let made_with_year = made::with_year(source, tree, ecosystem, &published.contents);
         let mut facts = Facts {
@@ -191,6 +192,7 @@ impl Line {
             source,
             tree: &files,
             ends: &ends,
+            made,
             made_with_crlf,
             made_with_year,
             ranges_since: &ranges_since,

@@ -58,10 +58,6 @@ fn chmod(stamps: &[MemberStamp]) -> Option<&'static str> {
     })
 }
 
-/// What may be filled where something is installed, in MiB: what a workspace of some forty
-/// packages installs was measured to be more than 4 GiB.
-const DISK_TO_INSTALL: u64 = 12_288;
-
 pub(super) struct Draft<'a> {
     facts: &'a Facts<'a>,
     /// The package's folder.
@@ -286,10 +282,6 @@ impl<'a> Draft<'a> {
         // npm sets the executable bit of a package's programs by itself, so that its absence
         // elsewhere tells nothing of the checkout (npm documentation, "package.json", `bin`).
         let checkout = Checkout::of(self.facts, false, &mut self.recovered, &mut self.reasons);
-        let mut limits = Limits::default();
-        if !self.prepare.is_empty() {
-            limits.disk_mib = DISK_TO_INSTALL;
-        }
         Candidate {
             plan: Plan {
                 image: "node".into(),
@@ -306,7 +298,7 @@ impl<'a> Draft<'a> {
                 recovered: self.recovered,
                 crlf: checkout.crlf,
                 plain_modes: checkout.plain_modes,
-                limits,
+                limits: Limits::default(),
             },
             reasons: self.reasons,
         }

@@ -69,12 +69,16 @@ impl<'a> Tries<'a> {
         })
     }
 
-    /// All of them. Without a script first: it takes seconds, and many scripts make nothing.
+    /// All of them. Without a script first: it takes seconds, and many scripts make nothing. But
+    /// where something was made, packing alone cannot have it.
     pub(super) fn candidates(&self) -> Vec<Candidate> {
         let ways = self.ways();
-        let mut found = self.without_scripts(&ways);
-        found.extend(self.with_scripts(&ways));
-        found
+        let (plain, scripted) = (self.without_scripts(&ways), self.with_scripts(&ways));
+        if self.facts.made > 0 {
+            [scripted, plain].concat()
+        } else {
+            [plain, scripted].concat()
+        }
     }
 
     /// What may have packed, and on what.
