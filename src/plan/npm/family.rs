@@ -44,11 +44,11 @@ const SIXTEEN_AFTER_ALL: Family = Family {
     ..SIXTEEN
 };
 
-/// npm 7.10 to 7.19, which pack a change log whatever `files` says.
+/// npm 7.10 and 7.11 (npm-packlist 2.1), which pack a change log whatever `files` says.
 const SIXTEEN_SEVEN: Family = Family {
     node: "16.20.2",
-    npm: "7.15.1",
-    why: "as before, with an npm before 7.20, which packs a change log whatever `files` says",
+    npm: "7.11.2",
+    why: "as before, with an npm before 7.12, which packs a change log whatever `files` says",
 };
 
 /// npm 10.0 to 10.2 (npm-packlist 8.0.0), on a Node.js from 18 on and on one before.

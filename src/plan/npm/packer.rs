@@ -66,7 +66,11 @@ pub(super) fn packers(
     if !stamps.is_empty() && all_at(BERRYS_TIME) && locks("yarn.lock") {
         &[Packer::Berry, Packer::Npm]
     } else if own_times && locks("yarn.lock") {
-        &[Packer::Yarn, Packer::Npm]
+        if has_manifest_first(stamps) {
+            &[Packer::Npm, Packer::Yarn]
+        } else {
+            &[Packer::Yarn, Packer::Npm]
+        }
     } else if !own_times && locks("pnpm-lock.yaml") && !has_publishing_scripts() {
         &[Packer::Pnpm, Packer::Npm]
     } else {
@@ -128,6 +132,14 @@ impl Packer {
             .map(str::to_owned)
             .collect()
     }
+}
+
+/// Whether `package.json` comes before files that sort before it, as npm with files' own times
+/// packs it and yarn, which sorts, does not (yarn 1.22, `cli/commands/pack.js`, `sort`).
+fn has_manifest_first(stamps: &[MemberStamp]) -> bool {
+    let manifest = "package.json";
+    let is_before = |stamp: &MemberStamp| !stamp.name.contains('/') && *stamp.name < *manifest;
+    stamps.first().is_some_and(|first| first.name == manifest) && stamps.iter().any(is_before)
 }
 
 /// What tells pnpm 6 to put no readme into the manifest that it packs, as those before 6.28 did
@@ -198,6 +210,26 @@ mod tests {
         assert_eq!(first(0, 0x13, time, "/yarn.lock"), Packer::Yarn);
         assert_eq!(first(0, 3, PORTABLE_TIME, "yarn.lock"), Packer::Npm);
         assert_eq!(first(0, 3, time, "package-lock.json"), Packer::Npm);
+    }
+
+    #[test]
+    fn npm_is_told_from_yarn_by_the_manifest_that_it_puts_first() {
+        let of = |names: &[&str]| {
+            let stamp = |name: &&str| MemberStamp {
+                name: (*name).to_owned(),
+                mtime: PORTABLE_TIME + 1,
+                mode: 0o644,
+            };
+            let stamps: Vec<_> = names.iter().map(stamp).collect();
+            let tree = BTreeMap::from([("yarn.lock".to_owned(), Vec::new())]);
+            packers(Some(marks(0, 3, None)), &stamps, &tree, None)
+        };
+        let both = of(&["package.json", "README.md", "dist/a.js"]);
+        assert_eq!(both, [Packer::Npm, Packer::Yarn]);
+        // Sorted, it may come first too.
+        let sorted = of(&["package.json", "src/a.js", "dist/a.js"]);
+        assert_eq!(sorted, [Packer::Yarn, Packer::Npm]);
+        assert_eq!(of(&["README.md", "package.json"]), sorted);
     }
 
     #[test]
