@@ -22,6 +22,19 @@ const IDLE: [&str; 12] = [
     "ls",
 ];
 
+/// Programs that set the version and write the change log, and commit both (their own
+/// documentation, "Usage"): the release's commit has what they made.
+const VERSIONERS: [&str; 5] = [
+    "bumpp",
+    "changelogen",
+    "commit-and-tag-version",
+    "conventional-changelog",
+    "standard-version",
+];
+
+/// Programs that do so when they are told to by the word `version`.
+const TOLD_TO_SET_VERSION: [&str; 2] = ["changeset", "lerna"];
+
 /// Programs that publish, whatever follows them (their own documentation, "Usage").
 const PUBLISHERS: [&str; 4] = ["semantic-release", "np", "release-it", "clean-publish"];
 
@@ -160,7 +173,7 @@ pub(super) fn purpose(command: &str) -> Purpose {
     if PUBLISHERS.contains(&program) {
         return Purpose::Publishes(None);
     }
-    if IDLE.contains(&program) {
+    if IDLE.contains(&program) || VERSIONERS.contains(&program) {
         return Purpose::Nothing;
     }
     let rest = plain_words(words);
@@ -179,6 +192,9 @@ pub(super) fn purpose(command: &str) -> Purpose {
     };
     if TOLD_TO_PUBLISH.contains(&program) && *first == "publish" {
         return Purpose::Publishes(after.first().and_then(|folder| plain_folder(folder)));
+    }
+    if TOLD_TO_SET_VERSION.contains(&program) && *first == "version" {
+        return Purpose::Nothing;
     }
     if !is_manager {
         return Purpose::Other;
@@ -339,6 +355,22 @@ mod tests {
         );
         assert_eq!(purpose("npm publish ../other"), Purpose::Publishes(None));
         assert_ne!(purpose("changeset version"), Purpose::Publishes(None));
+    }
+
+    #[test]
+    fn what_sets_the_version_was_run_before_the_releases_commit() {
+        for sets_it in [
+            "changelogen --release",
+            "npx bumpp --commit --push --tag",
+            "standard-version",
+            "npx changeset version",
+            "pnpm changeset version",
+            "lerna version patch",
+        ] {
+            assert_eq!(purpose(sets_it), Purpose::Nothing, "{sets_it}");
+        }
+        assert_eq!(purpose("node bumpp"), Purpose::Other);
+        assert_eq!(purpose("lerna run version"), Purpose::Other);
     }
 
     #[test]
