@@ -197,9 +197,16 @@ impl<'a> Tries<'a> {
             .into_iter()
             .map(|script| self.packing(likeliest, Some(script), None))
             .collect();
-        for other in others.iter().take(MOST_OTHERS) {
-            let script = first_of_all.clone();
-            found.extend(script.map(|script| self.packing(other, Some(script), None)));
+        let others = others.iter().take(MOST_OTHERS);
+        for (nth, other) in others.enumerate() {
+            let Some(script) = first_of_all.clone() else {
+                break;
+            };
+            // On which Node.js a packer ran that runs on any is not told: both are as likely.
+            let is_as_likely =
+                nth == 0 && other.packer == likeliest.packer && likeliest.packer.is_installer();
+            let at = if is_as_likely { 1 } else { found.len() };
+            found.insert(at, self.packing(other, Some(script), None));
         }
         found
     }
