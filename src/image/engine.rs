@@ -59,6 +59,11 @@ impl EngineError {
     }
 }
 
+/// How long an engine that answered once may take for an answer: to remove a volume with a
+/// large workspace's files takes minutes on a busy disk, and until then it answers nothing about
+/// any other.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(15 * 60);
+
 /// A container engine that answers.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -81,7 +86,8 @@ impl Engine {
         if api_number(&api).is_none_or(|found| found < OLDEST_API) {
             return Err(EngineError::TooOld { found: api });
         }
-        let docker = docker.negotiate_version().await.map_err(unreachable)?;
+        let mut docker = docker.negotiate_version().await.map_err(unreachable)?;
+        docker.set_timeout(PATIENCE);
         Ok(Self {
             docker,
             description: format!("version {}, API {api}", version.version.unwrap_or_default()),
