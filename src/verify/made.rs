@@ -12,67 +12,72 @@ use crate::model::{Ecosystem, Source};
 use crate::plan;
 use crate::store::archive::{LineEnds, MemberContent, Years};
 
-/// How many files of the artifact are copies of none of the checkout, neither in the package's
-/// folder nor, as publishing tools take licences, at the root.
-pub(super) fn files(
-    source: &Source,
-    tree: &Path,
-    ecosystem: Ecosystem,
-    published: &BTreeMap<String, MemberContent>,
-) -> usize {
-    let folder = package_folder(source, tree);
-    published
-        .keys()
-        .filter_map(|member| plan::source_of_member(ecosystem, member))
-        .filter(|path| is_made(ecosystem, &folder, path) && is_made(ecosystem, tree, path))
-        .count()
+/// The artifact's files beside the checkout's.
+pub(super) struct Beside<'a> {
+    pub(super) source: &'a Source,
+    /// The checkout.
+    pub(super) tree: &'a Path,
+    pub(super) ecosystem: Ecosystem,
+    /// What is known of the artifact's files, by their names.
+    pub(super) published: &'a BTreeMap<String, MemberContent>,
 }
 
-/// How many texts of the artifact have CRLF and are copies of no file of the checkout.
-pub(super) fn with_crlf(
-    source: &Source,
-    tree: &Path,
-    ecosystem: Ecosystem,
-    published: &BTreeMap<String, MemberContent>,
-) -> usize {
-    let folder = package_folder(source, tree);
-    published
-        .iter()
-        .filter(|(_, content)| content.ends == LineEnds::Crlf)
-        .filter_map(|(member, _)| plan::source_of_member(ecosystem, member))
-        .filter(|path| is_made(ecosystem, &folder, path))
-        .count()
-}
+impl Beside<'_> {
+    /// How many files of the artifact are copies of none of the checkout, neither in the
+    /// package's folder nor, as publishing tools take licences, at the root.
+    pub(super) fn files(&self) -> usize {
+        self.count(
+            |_| true,
+            |folder, path| self.is_made(folder, path) && self.is_made(self.tree, path),
+        )
+    }
 
-/// Whether nothing in the folder is what this path of the artifact could be a copy of.
-fn is_made(ecosystem: Ecosystem, folder: &Path, path: &str) -> bool {
-    let mut places = plan::places(ecosystem, path).into_iter();
-    !places.any(|place| folder.join(place).symlink_metadata().is_ok())
-}
+    /// How many texts of the artifact have CRLF and are copies of no file of the checkout.
+    pub(super) fn with_crlf(&self) -> usize {
+        self.count(
+            |content| content.ends == LineEnds::Crlf,
+            |folder, path| self.is_made(folder, path),
+        )
+    }
 
-/// How many texts of the artifact name the year of the source's commit, where the file of the
-/// checkout that they are copies of, if any, does not.
-pub(super) fn with_year(
-    source: &Source,
-    tree: &Path,
-    ecosystem: Ecosystem,
-    published: &BTreeMap<String, MemberContent>,
-) -> usize {
-    let Some(year) = commit_year(source) else {
-        return 0;
-    };
-    let folder = package_folder(source, tree);
-    let has_it = |path: &str| {
-        let places = plan::places(ecosystem, path).into_iter();
-        let mut copied = places.filter_map(|place| read_inside(tree, &folder.join(place)));
-        copied.any(|bytes| Years::of(&bytes).has(year))
-    };
-    published
-        .iter()
-        .filter(|(_, content)| content.years.has(year))
-        .filter_map(|(member, _)| plan::source_of_member(ecosystem, member))
-        .filter(|path| !has_it(path))
-        .count()
+    /// How many texts of the artifact name the year of the source's commit, where the file of
+    /// the checkout that they are copies of, if any, does not.
+    pub(super) fn with_year(&self) -> usize {
+        let Some(year) = commit_year(self.source) else {
+            return 0;
+        };
+        let has_it = |folder: &Path, path: &str| {
+            let places = plan::places(self.ecosystem, path).into_iter();
+            let mut copied = places.filter_map(|place| read_inside(self.tree, &folder.join(place)));
+            copied.any(|bytes| Years::of(&bytes).has(year))
+        };
+        self.count(
+            |content| content.years.has(year),
+            |folder, path| !has_it(folder, path),
+        )
+    }
+
+    /// How many of the artifact's files are such, by their content and by where in the package's
+    /// folder they would be copied from.
+    fn count(
+        &self,
+        content_is: impl Fn(&MemberContent) -> bool,
+        place_is: impl Fn(&Path, &str) -> bool,
+    ) -> usize {
+        let folder = package_folder(self.source, self.tree);
+        self.published
+            .iter()
+            .filter(|(_, content)| content_is(content))
+            .filter_map(|(member, _)| plan::source_of_member(self.ecosystem, member))
+            .filter(|path| place_is(&folder, path))
+            .count()
+    }
+
+    /// Whether nothing in the folder is what this path of the artifact could be a copy of.
+    fn is_made(&self, folder: &Path, path: &str) -> bool {
+        let mut places = plan::places(self.ecosystem, path).into_iter();
+        !places.any(|place| folder.join(place).symlink_metadata().is_ok())
+    }
 }
 
 fn commit_year(source: &Source) -> Option<i16> {
@@ -95,6 +100,19 @@ mod tests {
             blob: BlobId::from_bytes([0; 20]),
             ends: LineEnds::of(text.as_bytes()),
             years: Years::of(text.as_bytes()),
+        }
+    }
+
+    fn beside<'a>(
+        source: &'a Source,
+        tree: &'a tempfile::TempDir,
+        published: &'a BTreeMap<String, MemberContent>,
+    ) -> Beside<'a> {
+        Beside {
+            source,
+            tree: tree.path(),
+            ecosystem: Ecosystem::Npm,
+            published,
         }
     }
 
@@ -134,12 +152,9 @@ mod tests {
             },
             evidence: vec![],
         };
-        let made = with_crlf(&source, tree.path(), Ecosystem::Npm, &published);
-        assert_eq!(made, 1);
-        assert_eq!(
-            with_year(&source, tree.path(), Ecosystem::Npm, &published),
-            0
-        );
+        let beside = beside(&source, &tree, &published);
+        assert_eq!(beside.with_crlf(), 1);
+        assert_eq!(beside.with_year(), 0);
     }
 
     #[test]
@@ -151,7 +166,7 @@ mod tests {
         let made = |names: &[&str]| {
             let published = names.iter().map(|name| ((*name).to_owned(), content("x")));
             let published = published.collect();
-            files(&source, tree.path(), Ecosystem::Npm, &published)
+            beside(&source, &tree, &published).files()
         };
         assert_eq!(made(&["LICENSE", "a.js"]), 0);
         assert_eq!(made(&["LICENSE", "a.js", "dist/a.js", "b.js"]), 2);
@@ -163,7 +178,7 @@ mod tests {
         let years = |name: &str, text: &str| {
             let source = git_source("");
             let published = BTreeMap::from([(name.to_owned(), content(text))]);
-            with_year(&source, tree.path(), Ecosystem::Npm, &published)
+            beside(&source, &tree, &published).with_year()
         };
         assert_eq!(years("a.js", "// 2019-2024"), 1);
         assert_eq!(years("a.js", "// 2019-2023"), 0);

@@ -29,6 +29,22 @@ pub(super) struct Try {
     pub(super) millis: u64,
 }
 
+impl Try {
+    /// One that left nothing yet.
+    pub(super) const fn of(source: Source, recipe: Recipe) -> Self {
+        Self {
+            source,
+            recipe,
+            image: None,
+            phases: vec![],
+            served: vec![],
+            log: None,
+            passed_over: vec![],
+            millis: 0,
+        }
+    }
+}
+
 /// How a candidate ended.
 pub(super) enum Tried {
     /// With a verdict on the package.
@@ -67,16 +83,8 @@ impl Line {
         candidate: &Candidate,
         number: usize,
     ) -> Result<Tried, Error> {
-        let mut tried = Box::new(Try {
-            source: prepared.source.clone(),
-            recipe: prepare::recipe_of(subject, &prepared.source, candidate),
-            image: None,
-            phases: vec![],
-            served: vec![],
-            log: None,
-            passed_over: vec![],
-            millis: 0,
-        });
+        let recipe = prepare::recipe_of(subject, &prepared.source, candidate);
+        let mut tried = Box::new(Try::of(prepared.source.clone(), recipe));
         let clock = Instant::now();
         let scratch = Scratch::make()?;
         let outcome = self

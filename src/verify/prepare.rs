@@ -177,9 +177,12 @@ impl Line {
             .await?;
         let modes = tree::file_modes(source, tree, release.purl.ecosystem(), &published.stamps);
         let ecosystem = release.purl.ecosystem();
-        let made = made::files(source, tree, ecosystem, &published.contents);
-        let made_with_crlf = made::with_crlf(source, tree, ecosystem, &published.contents);
-        let made_with_year = made::with_year(source, tree, ecosystem, &published.contents);
+        let beside = made::Beside {
+            source,
+            tree,
+            ecosystem,
+            published: &published.contents,
+        };
         let mut facts = Facts {
             release,
             artifact: subject.artifact(),
@@ -192,9 +195,9 @@ impl Line {
             source,
             tree: &files,
             ends: &ends,
-            made,
-            made_with_crlf,
-            made_with_year,
+            made: beside.files(),
+            made_with_crlf: beside.with_crlf(),
+            made_with_year: beside.with_year(),
             ranges_since: &ranges_since,
             modes: &modes,
             index: &[],

@@ -341,16 +341,10 @@ mod tests {
             r#"{{"recipe":1,"purl":"pkg:npm/x@1.0.0","artifact":"x-1.0.0.tgz","source":{{"kind":"sdist","name":"x.tar.gz","sha256":"{sha256}"}},"plan":{}}}"#,
             serde_json::to_string(&plan).expect("a plan")
         );
-        let tried = Try {
-            source: serde_json::from_str(&source).expect("a source"),
-            recipe: serde_json::from_str(&recipe).expect("a recipe"),
-            image: None,
-            phases: vec![],
-            served: vec![],
-            log: None,
-            passed_over: vec![],
-            millis: 0,
-        };
+        let tried = Try::of(
+            serde_json::from_str(&source).expect("a source"),
+            serde_json::from_str(&recipe).expect("a recipe"),
+        );
         Tried::Judged(Box::new(tried), verdict)
     }
 
