@@ -205,7 +205,7 @@ fn runner_of(first: &Pair, source: &Source, said: Option<u64>) -> Runner {
         .filter(|major| *major >= family::TOLD_FROM)
         .unwrap_or(0);
     said.filter(|said| *said >= at_least)
-        .and_then(period::of_line)
+        .and_then(|major| period::of_line(major, git.commit_time))
         .unwrap_or_else(|| period::runner(git.commit_time, at_least))
 }
 
