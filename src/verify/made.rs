@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::tree::{package_folder, read_inside};
+use super::tree::{metadata_inside, package_folder, read_inside};
 use crate::model::{Ecosystem, Source};
 use crate::plan;
 use crate::store::archive::{LineEnds, MemberContent, Years};
@@ -76,7 +76,7 @@ impl Beside<'_> {
     /// Whether nothing in the folder is what this path of the artifact could be a copy of.
     fn is_made(&self, folder: &Path, path: &str) -> bool {
         let mut places = plan::places(self.ecosystem, path).into_iter();
-        !places.any(|place| folder.join(place).symlink_metadata().is_ok())
+        !places.any(|place| metadata_inside(self.tree, &folder.join(place)).is_some())
     }
 }
 

@@ -2,6 +2,7 @@
 //! reads. Reads files below a checkout, never through a link out of it.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -216,7 +217,7 @@ pub(super) fn file_modes(
             // A link is copied as what it leads to, which may be anywhere.
             let metadata = plan::places(ecosystem, path)
                 .into_iter()
-                .find_map(|path| folder.join(path).symlink_metadata().ok())?;
+                .find_map(|path| metadata_inside(tree, &folder.join(path)))?;
             metadata.is_file().then(|| FileModes {
                 published: is_executable(member.mode),
                 source: is_executable(metadata.permissions().mode()),
@@ -235,6 +236,16 @@ pub(super) fn package_folder(source: &Source, tree: &Path) -> PathBuf {
         Source::Git { git, .. } => tree.join(&git.directory),
         Source::Sdist { .. } => tree.to_owned(),
     }
+}
+
+/// What is at a path below `tree`, a link itself where it is one; nothing where a link or `..` on
+/// the way leaves the tree, since members of an artifact are named by whoever made it.
+pub(super) fn metadata_inside(tree: &Path, path: &Path) -> Option<Metadata> {
+    let folder = path.parent()?.canonicalize().ok()?;
+    if !folder.starts_with(tree.canonicalize().ok()?) {
+        return None;
+    }
+    folder.join(path.file_name()?).symlink_metadata().ok()
 }
 
 /// A small regular file below `tree`; nothing where it is none, or leaves it.
@@ -352,5 +363,20 @@ mod tests {
         assert!(read_inside(tree.path(), &tree.path().join("package.json")).is_some());
         assert!(read_inside(tree.path(), &tree.path().join("evil")).is_none());
         assert!(read_inside(tree.path(), &tree.path().join("absent")).is_none());
+    }
+
+    #[test]
+    fn what_is_outside_of_the_checkout_is_not_seen_whatever_a_member_is_called() {
+        let outside = tempfile::tempdir().expect("temp");
+        std::fs::write(outside.path().join("secret"), "s").expect("write");
+        let tree = outside.path().join("tree");
+        std::fs::create_dir(&tree).expect("a folder");
+        std::os::unix::fs::symlink(outside.path(), tree.join("out")).expect("link");
+        let sees = |member: &str| metadata_inside(&tree, &tree.join(member)).is_some();
+        assert!(sees("out"));
+        let absolute = outside.path().join("secret").display().to_string();
+        for member in ["../secret", "out/secret", "..", "absent", &absolute] {
+            assert!(!sees(member), "{member}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use globset::GlobBuilder;
 use serde::Deserialize;
 
 use super::super::{Error, Facts};
@@ -182,10 +183,6 @@ impl Manifest {
     /// Whether a folder below is one of its workspaces (yarn documentation, "Workspaces", "How
     /// to use it?"; yarn 1.22, `config.js`, `resolveWorkspaceRoot` and `getWorkspaces`).
     pub(super) fn is_root_of(&self, folder: &str) -> bool {
-        let one = glob::MatchOptions {
-            require_literal_separator: true,
-            ..glob::MatchOptions::new()
-        };
         let listed = match &self.workspaces {
             serde_json::Value::Object(map) => map.get("packages"),
             listed => Some(listed),
@@ -195,7 +192,9 @@ impl Manifest {
         patterns.any(|pattern| {
             let pattern = pattern.as_str().unwrap_or_default();
             let pattern = pattern.trim_start_matches("./").trim_end_matches('/');
-            glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches_with(folder, one))
+            // Linear in both, which are the source's own.
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            glob.is_ok_and(|glob| glob.compile_matcher().is_match(folder))
         })
     }
 
@@ -524,5 +523,21 @@ mod tests {
         assert!(written(&other, "{}").is_none());
         assert!(written("{}", "{}").is_none());
         assert!(written(&own, &own).is_none());
+    }
+
+    #[test]
+    fn workspaces_are_told_by_their_patterns_in_no_more_time_than_those_take_to_read() {
+        let is_root = |pattern: &str, folder: &str| {
+            let text = format!(r#"{{"workspaces":["{pattern}"]}}"#);
+            manifest(&text).is_root_of(folder)
+        };
+        assert!(is_root("packages/*", "packages/a"));
+        assert!(is_root("./packages/a/", "packages/a"));
+        assert!(is_root("{apps,packages}/*", "packages/a"));
+        assert!(is_root("packages/**", "packages/a/b"));
+        assert!(!is_root("packages/*", "packages/a/b"));
+        assert!(!is_root("packages/[", "packages/["));
+        let hostile = format!("{}/", "*a".repeat(40));
+        assert!(!is_root(&hostile, &format!("{}/b", "a".repeat(200))));
     }
 }
