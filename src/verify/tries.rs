@@ -92,12 +92,14 @@ impl Tries {
         })
     }
 
-    /// Whether what this plan prepares was prepared in vain, by a plan that differs in nothing
-    /// that its steps can see.
-    fn was_in_vain(&self, next: &Plan) -> bool {
+    /// Whether what this plan prepares was prepared in vain, from the same source and by a plan
+    /// that differs in nothing that its steps can see.
+    fn was_in_vain(&self, source: &Source, next: &Plan) -> bool {
         self.tried.values().any(|tried| match tried {
             Tried::Judged(made, Verdict::BuildFailed { stage, .. }) => {
-                *stage == BuildStage::Prepare && prepares_alike(&made.recipe.plan, next)
+                *stage == BuildStage::Prepare
+                    && made.source == *source
+                    && prepares_alike(&made.recipe.plan, next)
             }
             Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
         })
@@ -115,7 +117,7 @@ impl Tries {
         }
         let installs = !next.prepare.is_empty();
         // What scripts would make is all there already, and they change no metadata.
-        if installs && (self.has_every_content() || self.was_in_vain(next)) {
+        if installs && self.has_every_content() {
             return Step::Skip;
         }
         let may_make_it_needless = installs && running.iter().any(|plan| plan.prepare.is_empty());
@@ -212,6 +214,10 @@ impl Line {
                 && failed.is_none()
                 && let Some(&candidate) = waiting.front()
             {
+                if tries.was_in_vain(&prepared.source, &candidate.plan) {
+                    waiting.pop_front();
+                    continue;
+                }
                 let beside: Vec<_> = plans.values().copied().collect();
                 match tries.step(&candidate.plan, &beside, self.tries, begun.elapsed()) {
                     Step::Try if beside.is_empty() => {
@@ -278,7 +284,7 @@ impl Line {
 mod tests {
     use super::super::one_try::Try;
     use super::*;
-    use crate::model::BuildFailure;
+    use crate::model::{BuildFailure, PlanSource, SdistSource, Sha256Digest};
 
     const LIMITS: TryLimits = TryLimits {
         most: 3,
@@ -332,39 +338,49 @@ mod tests {
         }
     }
 
-    /// A try of this plan with this verdict.
-    fn judged(plan: Plan, verdict: Verdict) -> Tried {
-        let sha256 = "00".repeat(32);
-        let source =
-            format!(r#"{{"kind":"sdist","name":"x.tar.gz","sha256":"{sha256}","evidence":[]}}"#);
-        let recipe = format!(
-            r#"{{"recipe":1,"purl":"pkg:npm/x@1.0.0","artifact":"x-1.0.0.tgz","source":{{"kind":"sdist","name":"x.tar.gz","sha256":"{sha256}"}},"plan":{}}}"#,
-            serde_json::to_string(&plan).expect("a plan")
-        );
-        let tried = Try::of(
-            serde_json::from_str(&source).expect("a source"),
-            serde_json::from_str(&recipe).expect("a recipe"),
-        );
-        Tried::Judged(Box::new(tried), verdict)
+    /// The source distribution of this name.
+    fn sdist(name: &str) -> Source {
+        Source::Sdist {
+            sdist: SdistSource {
+                name: name.into(),
+                sha256: Sha256Digest::of(name),
+            },
+            evidence: vec![],
+        }
+    }
+
+    /// A try of this plan, from `x.tar.gz`, that failed there.
+    fn failed(plan: Plan, stage: BuildStage) -> Tried {
+        let recipe = Recipe {
+            recipe: Recipe::VERSION,
+            purl: "pkg:npm/x@1.0.0".parse().expect("a package URL"),
+            artifact: "x-1.0.0.tgz".into(),
+            source: PlanSource::Sdist {
+                name: "x.tar.gz".into(),
+                sha256: Sha256Digest::of("x"),
+            },
+            plan,
+            reasons: BTreeMap::new(),
+        };
+        let failure = BuildFailure::DiskLimit { limit_mib: 1 };
+        let verdict = Verdict::BuildFailed { stage, failure };
+        Tried::Judged(Box::new(Try::of(sdist("x.tar.gz"), recipe)), verdict)
     }
 
     #[test]
-    fn what_was_prepared_in_vain_is_not_prepared_again() {
-        let next = |stage, plan: &Plan| {
+    fn what_was_prepared_in_vain_is_not_prepared_again_from_the_same_source() {
+        let in_vain = |stage, source: &str, next: &Plan| {
             let mut tries = Tries::default();
-            let failure = BuildFailure::DiskLimit { limit_mib: 1 };
-            let verdict = Verdict::BuildFailed { stage, failure };
             let number = tries.begin();
-            tries.tried.insert(number, judged(installing(), verdict));
-            tries.step(plan, &[], LIMITS, Duration::ZERO)
+            tries.tried.insert(number, failed(installing(), stage));
+            tries.was_in_vain(&sdist(source), next)
         };
-        assert_eq!(next(BuildStage::Prepare, &installing()), Step::Skip);
-        // Of what was built upon it nothing follows, nor for what is prepared otherwise.
-        assert_eq!(next(BuildStage::Build, &installing()), Step::Try);
-        assert_eq!(next(BuildStage::Prepare, &plain()), Step::Try);
-        let mut other = installing();
-        other.limits.disk_mib += 1;
-        assert_eq!(next(BuildStage::Prepare, &other), Step::Try);
+        assert!(in_vain(BuildStage::Prepare, "x.tar.gz", &installing()));
+        // Of what was built upon it nothing follows, nor for what is prepared otherwise, nor for
+        // another source, whose own files the same steps may read.
+        assert!(!in_vain(BuildStage::Build, "x.tar.gz", &installing()));
+        assert!(!in_vain(BuildStage::Prepare, "x.tar.gz", &plain()));
+        assert!(!in_vain(BuildStage::Prepare, "y.tar.gz", &installing()));
     }
 
     #[test]
