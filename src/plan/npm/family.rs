@@ -6,6 +6,7 @@
 //! same bytes.
 
 use super::super::GzipMarks;
+use super::collation;
 use crate::store::archive::MemberStamp;
 
 /// A Node.js and an npm that write the same bytes as their whole family.
@@ -99,7 +100,7 @@ const SIX_REFERENCE: Family = Family {
     why: "the gzip header names the publisher's system, as npm 6 and before wrote it, and the stream is the reference zlib's, as up to Node.js 12",
 };
 
-/// npm 5.7 to 6.4: package.json comes before all other members.
+/// npm 5.8 to 6.4: package.json comes before all other members.
 const EARLY_SIX: Family = Family {
     node: "10.24.1",
     npm: "6.4.1",
@@ -116,17 +117,24 @@ const FOUR: Family = Family {
 /// The npm that packs files as folders list them.
 pub(super) const LISTS_FOLDERS: &str = FOUR.npm;
 
-/// npm 5.0 to 5.6: the members' own times, in the order of later releases.
+/// npm 5.0 to 5.6: the members' own times, and package.json first too.
 const FIVE: Family = Family {
     node: "10.24.1",
     npm: "5.6.0",
     why: "members have their files' own times, as up to npm 5.6",
 };
 
+/// npm 5.7.0 and 5.7.1, which leave the time out (npm 5.8.0, "CHANGELOG.md").
+const FIVE_SEVEN: Family = Family {
+    node: "10.24.1",
+    npm: "5.7.1",
+    why: "the gzip header names the publisher's system and members have no time, as in npm 5.7",
+};
+
 /// The first Node.js whose streams tell that nothing older wrote them.
 pub(super) const TOLD_FROM: u64 = 18;
 
-/// The time that npm from 5.7 on gives to every member: 1985-10-26T08:15:00Z.
+/// The time that npm from 5.8 on gives to every member: 1985-10-26T08:15:00Z.
 pub(super) const PORTABLE_TIME: i64 = 499_162_500;
 
 impl Family {
@@ -156,6 +164,7 @@ pub(super) fn families(
     // Of two members or more: one alone is first in any order.
     let manifest_first =
         stamps.len() > 1 && stamps.first().is_some_and(|s| s.name == "package.json");
+    let no_times = stamps.iter().all(|stamp| stamp.mtime == 0);
     match gzip {
         Some(GzipMarks {
             xfl: 2,
@@ -186,6 +195,8 @@ pub(super) fn families(
             ..
         }) => &[&EARLY_SEVEN_REFERENCE],
         Some(GzipMarks { os: 255, .. }) => &[&EARLY_SEVEN, &EARLY_SEVEN_MODERN],
+        Some(_) if no_times && manifest_first => &[&FIVE_SEVEN, &FIVE, &FOUR],
+        Some(_) if own_times && manifest_first && collation::is_of_npm_5(stamps) => &[&FIVE, &FOUR],
         Some(_) if own_times && manifest_first => &[&FOUR, &FIVE],
         Some(_) if manifest_first => &[&EARLY_SIX],
         Some(GzipMarks {
@@ -316,10 +327,23 @@ mod tests {
 
     #[test]
     fn times_of_their_own_tell_an_npm_before_5_7() {
-        let of = |time| first(0, 3, Some(6), &members(&["package.json", "a"], time));
+        let of = |time| first(0, 3, Some(6), &members(&["package.json", "b", "a"], time));
         assert_eq!(of(PORTABLE_TIME), &EARLY_SIX);
         assert_eq!(of(PORTABLE_TIME + 1), &FOUR);
+        assert_eq!(of(0), &FIVE_SEVEN);
         let unordered = first(0, 3, Some(6), &members(&["a", "package.json"], 1));
         assert_eq!(unordered, &SIX_REFERENCE);
+    }
+
+    #[test]
+    fn the_order_of_members_with_times_of_their_own_tells_npm_5_from_those_before() {
+        let of = |names: &[&str]| {
+            let marks = marks(0, 3, Some(6));
+            families(Some(marks), &members(names, 1), &[])
+        };
+        let sorted = of(&["package.json", "b", "C", "a/x"]);
+        assert_eq!(sorted, [&FIVE, &FOUR]);
+        let as_listed = of(&["package.json", "a/x", "b", "C"]);
+        assert_eq!(as_listed, [&FOUR, &FIVE]);
     }
 }
