@@ -20,13 +20,18 @@ const SIBLINGS: &str = include_str!("../src/plan/npm/siblings.cjs");
 
 /// What a program prints whose Node.js reads `hook` first.
 fn node(hook: &str, program: &str) -> String {
+    node_at(hook, "1000000100", program)
+}
+
+/// The same where the clock is told this.
+fn node_at(hook: &str, clock: &str, program: &str) -> String {
     let dir = tempfile::tempdir().expect("tempdir");
     let file = dir.path().join("hook.cjs");
     std::fs::write(&file, hook).expect("written");
     let output = Command::new("node")
         .args(["-e", program])
         .env("NODE_OPTIONS", format!("--require {}", file.display()))
-        .env("BUILD_CLOCK", "1000000100")
+        .env("BUILD_CLOCK", clock)
         .env("TZ", "UTC")
         .output()
         .expect("node runs");
@@ -337,6 +342,19 @@ fn a_clock_begins_when_the_commit_was_made_and_dates_stay_dates() {
          true true function 0 Date\n\
          2001\n\
          true\n"
+    );
+}
+
+#[test]
+fn a_clock_that_is_told_to_the_second_stands_still_before_it_goes_on() {
+    let program = "const begun = Date.now(); setTimeout(() => console.log(begun, Date.now() - begun > 500), 1500);";
+    assert_eq!(
+        node_at(CLOCK, "1000000100 300", program),
+        "1000000100000 false\n"
+    );
+    assert_eq!(
+        node_at(CLOCK, "1000000100 0.5", program),
+        "1000000100000 true\n"
     );
 }
 

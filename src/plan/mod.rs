@@ -164,6 +164,8 @@ pub struct Facts<'a> {
     /// How many texts of the artifact name the commit's year, where what they are copies of in
     /// the checkout, if anything, does not.
     pub made_with_year: usize,
+    /// When such texts say that they were made, in seconds since the Unix epoch.
+    pub made_at: Option<i64>,
     /// When the ranges of what the manifest asks for were written, in seconds since the Unix
     /// epoch, because [`wanted_history`] asked.
     pub ranges_since: &'a BTreeMap<String, i64>,

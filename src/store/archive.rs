@@ -1,6 +1,7 @@
 //! Bounded reading of named members out of archives that outsiders made: enough
 //! for inference, never the comparison. Nothing is unpacked to disk.
 
+mod times;
 mod years;
 
 use std::collections::BTreeMap;
@@ -105,6 +106,13 @@ pub struct MemberContent {
     pub blob: BlobId,
     /// Years that it names.
     pub years: Years,
+    /// The first time, in seconds since the Unix epoch, that it names where it begins.
+    pub time: Option<i64>,
+}
+
+/// The first time that a text names where it begins, in seconds since the Unix epoch.
+pub fn first_time(text: &[u8]) -> Option<i64> {
+    times::first(&text[..text.len().min(times::HEAD)])
 }
 
 /// Why an archive cannot be read.
@@ -195,7 +203,7 @@ pub fn member_contents(
     let mut found = BTreeMap::new();
     visit(path, kind, &mut |stamp, size, content| {
         let (mut counted, mut hasher) = (Counted::default(), sha1::Sha1::new());
-        let mut seen = years::Seen::default();
+        let (mut seen, mut head) = (years::Seen::default(), Vec::new());
         hasher.update(format!("blob {size}\0"));
         let mut buffer = [0; 8192];
         loop {
@@ -207,12 +215,15 @@ pub fn member_contents(
             }
             counted.add(&buffer[..count]);
             seen.add(&buffer[..count]);
+            let wanted = times::HEAD.saturating_sub(head.len()).min(count);
+            head.extend_from_slice(&buffer[..wanted]);
             hasher.update(&buffer[..count]);
         }
         let content = MemberContent {
             ends: counted.ends(),
             blob: BlobId::from_bytes(hasher.finalize().into()),
             years: seen.years(),
+            time: first_time(&head),
         };
         found.insert(stamp.name.clone(), content);
         Ok(())

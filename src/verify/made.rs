@@ -10,7 +10,12 @@ use jiff::tz::TimeZone;
 use super::tree::{metadata_inside, package_folder, read_inside};
 use crate::model::{Ecosystem, Source};
 use crate::plan;
-use crate::store::archive::{LineEnds, MemberContent, Years};
+use crate::store::archive::{LineEnds, MemberContent, Years, first_time};
+
+/// How long before its commit what is committed may have been built, and how long after it a
+/// release is, in seconds.
+const BEFORE_COMMIT: i64 = 24 * 3600;
+const AFTER_COMMIT: i64 = 30 * 24 * 3600;
 
 /// The artifact's files beside the checkout's.
 pub(super) struct Beside<'a> {
@@ -46,15 +51,44 @@ impl Beside<'_> {
         let Some(year) = commit_year(self.source) else {
             return 0;
         };
-        let has_it = |folder: &Path, path: &str| {
-            let places = plan::places(self.ecosystem, path).into_iter();
-            let mut copied = places.filter_map(|place| read_inside(self.tree, &folder.join(place)));
-            copied.any(|bytes| Years::of(&bytes).has(year))
-        };
         self.count(
             |content| content.years.has(year),
-            |folder, path| !has_it(folder, path),
+            |folder, path| !self.names(folder, path, |text| Years::of(text).has(year)),
         )
+    }
+
+    /// The time of day, in seconds since the Unix epoch, that most texts of the artifact name
+    /// where they begin, of those that are copies of no file of the checkout that names it; of
+    /// several the earliest. It is one at which a release of the source's commit may have been
+    /// built.
+    pub(super) fn at(&self) -> Option<i64> {
+        let Source::Git { git, .. } = self.source else {
+            return None;
+        };
+        let may_be = git.commit_time - BEFORE_COMMIT..=git.commit_time + AFTER_COMMIT;
+        let mut times: BTreeMap<i64, usize> = BTreeMap::new();
+        for time in self.published.values().filter_map(|content| content.time) {
+            if may_be.contains(&time) {
+                *times.entry(time).or_default() += 1;
+            }
+        }
+        for (time, count) in &mut times {
+            *count = self.count(
+                |content| content.time == Some(*time),
+                |folder, path| !self.names(folder, path, |text| first_time(text) == Some(*time)),
+            );
+        }
+        let made = times.into_iter().filter(|(_, count)| *count > 0);
+        made.rev()
+            .max_by_key(|(_, count)| *count)
+            .map(|(time, _)| time)
+    }
+
+    /// Whether a file that this path of the artifact could be a copy of is such.
+    fn names(&self, folder: &Path, path: &str, is_such: impl Fn(&[u8]) -> bool) -> bool {
+        let places = plan::places(self.ecosystem, path).into_iter();
+        let mut copied = places.filter_map(|place| read_inside(self.tree, &folder.join(place)));
+        copied.any(|bytes| is_such(&bytes))
     }
 
     /// How many of the artifact's files are such, by their content and by where in the package's
@@ -100,6 +134,7 @@ mod tests {
             blob: BlobId::from_bytes([0; 20]),
             ends: LineEnds::of(text.as_bytes()),
             years: Years::of(text.as_bytes()),
+            time: first_time(text.as_bytes()),
         }
     }
 
@@ -185,5 +220,32 @@ mod tests {
         assert_eq!(years("b.js", "// 2019-2024"), 1);
         std::fs::write(tree.path().join("b.js"), "// 2024").expect("write");
         assert_eq!(years("b.js", "// 2019-2024"), 0);
+    }
+
+    #[test]
+    fn the_time_that_most_of_what_was_made_names_is_when_it_was_built() {
+        let tree = checkout("b.js", "// 2024-01-02T00:00Z");
+        let at = |texts: &[(&str, &str)]| {
+            let source = git_source("");
+            let named = |(name, text): &(&str, &str)| ((*name).to_owned(), content(text));
+            let published = texts.iter().map(named).collect();
+            beside(&source, &tree, &published).at()
+        };
+        let day = 24 * 3600;
+        let commit = 1_704_067_200;
+        let (second, third) = ("// 2024-01-02T00:00Z", "// 2024-01-03T00:00Z");
+        assert_eq!(at(&[("a.js", second)]), Some(commit + day));
+        let two = [("a.js", second), ("c.js", third)];
+        assert_eq!(at(&two), Some(commit + day));
+        let three = [("a.js", second), ("c.js", third), ("d.js", third)];
+        assert_eq!(at(&three), Some(commit + 2 * day));
+        // The checkout has it, or it is not of this release.
+        assert_eq!(at(&[("b.js", second)]), None);
+        assert_eq!(at(&[("a.js", "// 2023-12-30T00:00Z")]), None);
+        assert_eq!(at(&[("a.js", "// 2024-02-01T00:00Z")]), None);
+        assert_eq!(
+            at(&[("a.js", "// 2024-01-31T00:00Z")]),
+            Some(commit + 30 * day)
+        );
     }
 }

@@ -198,6 +198,7 @@ impl Line {
             made: beside.files(),
             made_with_crlf: beside.with_crlf(),
             made_with_year: beside.with_year(),
+            made_at: beside.at(),
             ranges_since: &ranges_since,
             modes: &modes,
             index: &[],

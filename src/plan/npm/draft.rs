@@ -166,6 +166,9 @@ impl<'a> Draft<'a> {
         self.prepare = scripts.prepare(&self.cwd);
         self.files.extend(clone_of(self.facts.source));
         self.files.extend(programs::of_scripts());
+        if scripts.install.at_root && self.cwd != "src" {
+            self.set("PATH", programs::path_with_root());
+        }
         match &scripts.as_of {
             AsOf::Mended => self.put((MEND_FILE, MEND)),
             AsOf::Called(_) => self.put((LEAN_FILE, LEAN)),
@@ -208,7 +211,7 @@ impl<'a> Draft<'a> {
 
     /// What Node.js reads before each program that scripts run.
     pub(super) fn hook(&mut self, scripts: &Scripts<'_>) {
-        let hooks = hooks(self.facts, scripts.at_commit);
+        let hooks = hooks(self.facts, scripts.with_clock);
         self.env.extend(hooks::option(&hooks));
         for hook in hooks {
             self.put(hook.file);
@@ -279,9 +282,11 @@ impl<'a> Draft<'a> {
     pub(super) fn finish(mut self, output: String) -> Candidate {
         let about_build = self.about_build.join("\n");
         self.because("plan.build", &about_build);
-        // npm sets the executable bit of a package's programs by itself, so that its absence
-        // elsewhere tells nothing of the checkout (npm documentation, "package.json", `bin`).
-        let checkout = Checkout::of(self.facts, false, &mut self.recovered, &mut self.reasons);
+        // npm from 7 on sets the executable bit of a package's programs by itself, so that its
+        // absence elsewhere tells nothing of the checkout (npm documentation, "package.json",
+        // `bin`).
+        let is_early = system(self.facts.gzip).is_some();
+        let checkout = Checkout::of(self.facts, is_early, &mut self.recovered, &mut self.reasons);
         Candidate {
             plan: Plan {
                 image: "node".into(),

@@ -13,6 +13,10 @@ const LINE_ENDS: (&str, &str) = ("line_ends.cjs", include_str!("line_ends.cjs"))
 const CLOCK: (&str, &str) = ("clock.cjs", include_str!("clock.cjs"));
 const CLOCK_VARIABLE: &str = "BUILD_CLOCK";
 
+/// How long a clock that is told to the second stands still in each program, in seconds: longer
+/// than programs take to ask, and no longer than what waits can wait.
+const STILL: u32 = 300;
+
 /// One such file.
 pub(super) struct Hook {
     /// Where it is below the work folder, and its text.
@@ -24,8 +28,9 @@ pub(super) struct Hook {
     pub(super) why: String,
 }
 
-/// The files for a build that runs scripts; `at_commit` asks for the commit's time.
-pub(super) fn hooks(facts: &Facts<'_>, at_commit: bool) -> Vec<Hook> {
+/// The files for a build that runs scripts; `with_clock` asks for the time that the package
+/// names, or else the commit's.
+pub(super) fn hooks(facts: &Facts<'_>, with_clock: bool) -> Vec<Hook> {
     let line_ends = (facts.made_with_crlf > 0).then(|| Hook {
         file: LINE_ENDS,
         variable: None,
@@ -37,24 +42,39 @@ pub(super) fn hooks(facts: &Facts<'_>, at_commit: bool) -> Vec<Hook> {
             facts.made_with_crlf
         ),
     });
-    let clock = match facts.source {
-        Source::Git { git, .. } if at_commit => Some(Hook {
-            file: CLOCK,
-            variable: Some((CLOCK_VARIABLE, git.commit_time.to_string())),
-            recovered: Some(RecoveredFact::BuildClock {
-                seconds: git.commit_time,
-                began: None,
-                ended: None,
-                wrote: None,
-            }),
-            why: format!(
+    let clock = match (facts.made_at, facts.source) {
+        (Some(seconds), _) if with_clock => Some(clock(
+            format!("{seconds} {STILL}"),
+            seconds,
+            "texts of the package that are in no source say when they were made: the clock says so too"
+                .to_owned(),
+        )),
+        (None, Source::Git { git, .. }) if with_clock => Some(clock(
+            git.commit_time.to_string(),
+            git.commit_time,
+            format!(
                 "{} text(s) of the package name the commit's year where the source does not, as programs take it from the clock: it begins when the commit was made",
                 facts.made_with_year
             ),
-        }),
-        Source::Git { .. } | Source::Sdist { .. } => None,
+        )),
+        _ => None,
     };
     line_ends.into_iter().chain(clock).collect()
+}
+
+/// The file that sets the clock.
+fn clock(told: String, seconds: i64, why: String) -> Hook {
+    Hook {
+        file: CLOCK,
+        variable: Some((CLOCK_VARIABLE, told)),
+        recovered: Some(RecoveredFact::BuildClock {
+            seconds,
+            began: None,
+            ended: None,
+            wrote: None,
+        }),
+        why,
+    }
 }
 
 /// What tells Node.js to read them.
@@ -64,7 +84,7 @@ pub(super) fn option(hooks: &[Hook]) -> Option<(String, String)> {
     (!all.is_empty()).then(|| ("NODE_OPTIONS".to_owned(), all.join(" ")))
 }
 
-/// Whether the package shows that its build may have asked what year it is.
+/// Whether the package shows that its build may have asked what time it is, or what year.
 pub(super) const fn shows_a_clock(facts: &Facts<'_>) -> bool {
-    facts.made_with_year > 0
+    facts.made_at.is_some() || facts.made_with_year > 0
 }

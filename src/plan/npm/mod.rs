@@ -3,6 +3,7 @@
 //! those that make what the source does not hold.
 
 mod actions;
+mod collation;
 mod deflate;
 mod draft;
 mod end;

@@ -25,8 +25,8 @@ pub(super) struct Scripts<'a> {
     pub(super) runs_installed: bool,
     /// As of when what no lock file names is resolved.
     pub(super) as_of: AsOf,
-    /// Whether they run at the commit's time.
-    pub(super) at_commit: bool,
+    /// Whether they run on a clock that the package tells.
+    pub(super) with_clock: bool,
 }
 
 /// As of when the mirror shows the registry.
@@ -137,7 +137,7 @@ pub(super) fn scripts<'a>(
         run: list.clone(),
         runs_installed,
         as_of: as_of.clone(),
-        at_commit: false,
+        with_clock: false,
     };
     let mut found = Vec::new();
     for (number, list) in lists.iter().enumerate() {
@@ -156,10 +156,10 @@ pub(super) fn scripts<'a>(
         found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
     }
     if hooks::shows_a_clock(facts) {
-        // Once without, since a person may have written the year.
-        let likeliest = found.first().cloned();
+        // Once without, since a person may have written the year; but hardly the time of day.
+        let likeliest = found.first().filter(|_| facts.made_at.is_none()).cloned();
         for scripts in &mut found {
-            scripts.at_commit = true;
+            scripts.with_clock = true;
         }
         found.splice(0..0, likeliest);
     }

