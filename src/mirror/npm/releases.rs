@@ -26,8 +26,16 @@ const SCOPES: [(&str, &str); 5] = [
 ];
 
 /// Other names of what has a tool's version numbers.
-const ALIASES: [(&str, &str); 13] = [
+const ALIASES: [(&str, &str); 22] = [
     ("@types/node", "node"),
+    ("@vue/compiler-core", "vue"),
+    ("@vue/compiler-dom", "vue"),
+    ("@vue/compiler-sfc", "vue"),
+    ("@vue/compiler-ssr", "vue"),
+    ("@vue/reactivity", "vue"),
+    ("@vue/runtime-core", "vue"),
+    ("@vue/runtime-dom", "vue"),
+    ("@vue/shared", "vue"),
     ("babel-cli", "@babel/core"),
     ("babel-core", "@babel/core"),
     ("babel-generator", "@babel/core"),
@@ -40,6 +48,7 @@ const ALIASES: [(&str, &str); 13] = [
     ("jest-environment-jsdom", "jest"),
     ("core-js-compat", "core-js"),
     ("core-js-pure", "core-js"),
+    ("type-coverage-core", "type-coverage"),
 ];
 
 /// The releases of one tool, by version.
