@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use remint::model::Sha256Digest;
 
+const BOOTSTRAP: &str = include_str!("../src/plan/npm/bootstrap.cjs");
 const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
 const DEFLATE: &str = include_str!("../src/plan/npm/deflate.cjs");
 const END: &str = include_str!("../src/plan/npm/end.cjs");
@@ -622,4 +623,96 @@ fn a_file_is_compressed_at_the_level_that_is_named_and_without_a_header() {
         std::io::Read::read_to_string(&mut decoder, &mut inflated).expect("a raw stream");
         assert_eq!(inflated, text);
     }
+}
+
+#[test]
+fn bootstrapping_installs_what_a_package_needs_of_its_repository_before_it_without_each_other() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    // An installer that says where it is called and for what, of which one fails.
+    let installer = "#!/bin/sh\n\
+        echo \"${0##*/} $* in ${PWD##*/}: $(tr -d '\\n ' <package.json)\" >>\"$LOG\"\n\
+        [ \"$1 ${PWD##*/}\" != 'ci c' ]\n";
+    let a = r#"{"name":"a","version":"1.0.0","dependencies":{"b":"^1.0.0","x":"1"},"devDependencies":{"far":"^1.0.0"}}"#;
+    for (name, text) in [
+        ("bootstrap.cjs", BOOTSTRAP),
+        (
+            "npm/node_modules/semver/index.js",
+            "exports.satisfies = (version, range) => range === `^${version}`;",
+        ),
+        ("bin/npm", installer),
+        ("bin/yarn", installer),
+        ("repo/package.json", r#"{"devDependencies":{"tool":"1"}}"#),
+        ("repo/packages/a/package.json", a),
+        (
+            "repo/packages/b/package.json",
+            r#"{"name":"b","version":"1.0.0","bin":"run.js","dependencies":{"@s/c":"file:../c","y":"1"},"scripts":{"build":"b","prepare":"p"}}"#,
+        ),
+        (
+            "repo/packages/b/yarn.lock",
+            "y@1:\n  resolved \"https://registry.example/y.tgz\"\n",
+        ),
+        (
+            "repo/packages/c/package.json",
+            r#"{"name":"@s/c","version":"2.0.0","dependencies":{"z":"1"},"scripts":{"build":"b"}}"#,
+        ),
+        ("repo/packages/c/package-lock.json", "{}"),
+        // The version that is asked for is another.
+        (
+            "repo/packages/far/package.json",
+            r#"{"name":"far","version":"2.0.0","scripts":{"build":"b"}}"#,
+        ),
+    ] {
+        std::fs::create_dir_all(at(name).parent().expect("a folder")).expect("made");
+        std::fs::write(at(name), text).expect("written");
+    }
+    for program in ["bin/npm", "bin/yarn"] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(at(program), mode).expect("a program");
+    }
+    let path = format!("{}:{}", at("bin").display(), env!("PATH"));
+    let run = |action: &str| {
+        let log = at(&format!("{action}.log"));
+        let output = Command::new("node")
+            .arg(at("bootstrap.cjs"))
+            .arg(action)
+            .args([at("repo"), at("npm")])
+            .args(["http://mirror.example/npm", "--legacy-peer-deps"])
+            .current_dir(at("repo/packages/a"))
+            .env("PATH", &path)
+            .env("LOG", &log)
+            .output()
+            .expect("node runs");
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read_to_string(log).expect("a log")
+    };
+    let flags = "--ignore-scripts --force --legacy-peer-deps";
+    let c = r#"{"name":"@s/c","version":"2.0.0","dependencies":{"z":"1"},"scripts":{"build":"b"}}"#;
+    let installed = [
+        format!(r#"npm install --no-package-lock --no-save {flags} in repo: {{"devDependencies":{{"tool":"1"}}}}"#),
+        format!("npm ci {flags} in c: {c}"),
+        format!("npm install --no-save {flags} in c: {c}"),
+        r#"yarn install --pure-lockfile --ignore-scripts --non-interactive --ignore-engines in b: {"name":"b","version":"1.0.0","bin":"run.js","dependencies":{"y":"1"},"scripts":{"build":"b","prepare":"p"}}"#.to_owned(),
+        format!(r#"npm install --no-package-lock --no-save {flags} in a: {{"name":"a","version":"1.0.0","dependencies":{{"x":"1"}},"devDependencies":{{"far":"^1.0.0"}}}}"#),
+    ];
+    assert_eq!(run("install"), installed.join("\n") + "\n");
+    let linked = |link: &str| std::fs::read_link(at("repo/packages").join(link)).ok();
+    assert_eq!(linked("a/node_modules/b"), Some("../../b".into()));
+    assert_eq!(
+        linked("a/node_modules/.bin/b"),
+        Some("../../../b/run.js".into())
+    );
+    assert_eq!(linked("b/node_modules/@s/c"), Some("../../../c".into()));
+    assert_eq!(linked("a/node_modules/far"), None);
+    let now = std::fs::read_to_string(at("repo/packages/a/package.json"));
+    assert_eq!(now.expect("read"), a);
+    let lock = std::fs::read_to_string(at("repo/packages/b/yarn.lock"));
+    assert!(lock.expect("read").contains("registry.example"));
+    let built = run("build");
+    let called: Vec<_> = built
+        .lines()
+        .filter_map(|line| line.split(": ").next())
+        .collect();
+    assert_eq!(called, ["npm run build in c", "npm run prepare in b"]);
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::super::checkout::Checkout;
 use super::super::listing::Listing;
 use super::super::{Candidate, Facts};
+use super::bootstrap;
 use super::folder;
 use super::hooks::{self, hooks};
 use super::install::{
@@ -166,7 +167,8 @@ impl<'a> Draft<'a> {
         self.prepare = scripts.prepare(&self.cwd);
         self.files.extend(clone_of(self.facts.source));
         self.files.extend(programs::of_scripts());
-        if scripts.install.at_root && self.cwd != "src" {
+        let is_below = scripts.install.at_root && self.cwd != "src";
+        if is_below || scripts.install.bootstraps {
             self.set("PATH", programs::path_with_root());
         }
         match &scripts.as_of {
@@ -185,6 +187,12 @@ impl<'a> Draft<'a> {
         }
         if let Some(said_by) = &scripts.run.said_by {
             self.about(format!("{said_by} says what runs before publishing"));
+        }
+        if scripts.install.bootstraps {
+            self.put(bootstrap::PROGRAM);
+            let run = bootstrap::command(bootstrap::Action::Build, scripts.install.without_peers);
+            self.here(run);
+            self.about("what it needs of the repository is built before it".into());
         }
         for call in &scripts.run.calls {
             self.call(call.step(scripts.install.installer));

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bootstrap;
 use super::manifest::{self, Manifest};
 use super::root_manifest;
 use crate::model::{Ecosystem, Purl, RELAY_PORT, WORK_DIR};
@@ -84,6 +85,9 @@ pub(super) struct Install {
     pub(super) at_root: bool,
     /// The installer as a package of the registry, where it is not npm itself.
     pub(super) tool: Option<(&'static str, String)>,
+    /// Whether each package of the repository is installed by itself, and those that need each
+    /// other are linked.
+    pub(super) bootstraps: bool,
     /// Whether something that is installed has scripts of its own to run then.
     pub(super) has_scripts: bool,
     /// Whether the publisher's npm was one that installed no peers, as up to npm 6.
@@ -108,6 +112,7 @@ const YARN_2: &str = "__metadata:";
 /// the lock file is of a tool that remint cannot run.
 pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<Install> {
     let root = root_manifest(tree);
+    let bootstraps = bootstrap::is_told(tree, folder);
     let is_workspace = || root.as_ref().is_some_and(|root| root.is_root_of(folder));
     let own = lock_at(tree, false);
     // In a workspace yarn 1 reads the root's and no other (yarn 1.22, `config.js`,
@@ -120,6 +125,7 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<
             lock: Some(lock.name),
             at_root: lock.at_root,
             tool: tool(installer, &lock.text, root.as_ref())?,
+            bootstraps,
             has_scripts: has_scripts(installer, &lock.text),
             without_peers: lock_version(installer, &lock.text) == Some(1),
         });
@@ -130,6 +136,7 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<
         // The package's own where it is a repository of one package, as most are.
         at_root: root.is_some(),
         tool: None,
+        bootstraps,
         has_scripts: true,
         without_peers: false,
     })

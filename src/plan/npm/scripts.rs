@@ -10,7 +10,7 @@ use super::install::Install;
 use super::lists::{List, lists};
 use super::manifest::Manifest;
 use super::publishing::Publishing;
-use super::{Tools, hooks, period, root_manifest};
+use super::{Tools, bootstrap, hooks, period, root_manifest};
 use crate::model::{DatedBy, Source, Step};
 
 /// Scripts that run before the package is packed.
@@ -127,6 +127,7 @@ pub(super) fn scripts<'a>(
         (vec![AsOf::Release], undated)
     };
     let mut install = install.clone();
+    let bootstraps = std::mem::take(&mut install.bootstraps);
     if install.lock.is_none() {
         let node = runner.node.purl.version();
         install.without_peers = node.is_some_and(|node| !period::installs_peers(node.as_str()));
@@ -140,6 +141,17 @@ pub(super) fn scripts<'a>(
         with_clock: false,
     };
     let mut found = Vec::new();
+    if bootstraps {
+        let mut likeliest: Vec<Scripts<'_>> = lists
+            .iter()
+            .take(MOST_BOOTSTRAPPED)
+            .map(|list| of(list, false, &as_of[0]))
+            .collect();
+        for scripts in &mut likeliest {
+            scripts.install.bootstraps = true;
+        }
+        found.append(&mut likeliest);
+    }
     for (number, list) in lists.iter().enumerate() {
         // The likeliest scripts with all, the others with what is likeliest.
         let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
@@ -165,6 +177,10 @@ pub(super) fn scripts<'a>(
     }
     found
 }
+
+/// How many ways to run scripts are tried with all packages bootstrapped that are needed, each of
+/// which takes minutes.
+const MOST_BOOTSTRAPPED: usize = 2;
 
 /// How long after its commit a release is published at most, in seconds, before the
 /// registry's time is taken for a proxy's: when it first saw the release.
@@ -224,6 +240,10 @@ fn commit_time(facts: &Facts<'_>) -> Option<Timestamp> {
 impl Scripts<'_> {
     /// The commands that install what the scripts need.
     pub(super) fn prepare(&self, package: &str) -> Vec<Step> {
+        if self.install.bootstraps {
+            let run = bootstrap::command(bootstrap::Action::Install, self.install.without_peers);
+            return vec![Step::new(run, package.to_owned())];
+        }
         let folder = if self.install.at_root { "src" } else { package };
         let commands = match &self.as_of {
             AsOf::Mended => self.install.mended(),
@@ -270,6 +290,9 @@ impl Scripts<'_> {
                 format!("{NO_TIMES}; what scripts need is resolved as of today")
             }
         };
+        if self.install.bootstraps {
+            why.push_str("\nlerna installs each package of the repository by itself, and links those that need each other");
+        }
         if self.runs_installed {
             why.push_str(
                 "\nwhat is installed has scripts of its own, which publishers' installers run",

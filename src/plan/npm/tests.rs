@@ -200,6 +200,51 @@ fn a_workspace_is_installed_at_its_root_and_packed_in_the_package() {
 }
 
 #[test]
+fn packages_that_lerna_bootstraps_are_installed_by_themselves_before_they_are_otherwise() {
+    let bootstraps = |lerna: Option<&str>| -> Vec<bool> {
+        let mut situation = Situation::npm();
+        if let Source::Git { git, .. } = &mut situation.source {
+            git.directory = "packages/demo".into();
+        }
+        situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+        situation.tree_file("/package.json", "{}");
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":1}"#);
+        if let Some(text) = lerna {
+            situation.tree_file("/lerna.json", text);
+        }
+        let plans = situation.candidates().expect("plans").into_iter();
+        plans
+            .map(|found| found.plan)
+            .map(|plan| {
+                let is_run = |step: &Step, action: &str| {
+                    step.cwd == "src/packages/demo"
+                        && step
+                            .run
+                            .get(1)
+                            .is_some_and(|run| run.ends_with("/bootstrap.cjs"))
+                        && step.run.get(2).is_some_and(|told| told == action)
+                        && step
+                            .run
+                            .last()
+                            .is_some_and(|last| last == "--legacy-peer-deps")
+                };
+                let installs = installing(&plan).iter().any(|step| is_run(step, "install"));
+                let builds = plan.build.iter().any(|step| is_run(step, "build"));
+                assert_eq!(installs, builds);
+                assert_eq!(installs, plan.files.contains_key("bootstrap.cjs"));
+                let finds = plan.env["PATH"].contains(":/build/src/node_modules/.bin:");
+                assert!(finds || !installs);
+                installs
+            })
+            .collect()
+    };
+    assert!(!bootstraps(None).contains(&true));
+    let plans = bootstraps(Some("{}"));
+    assert_eq!(plans[..3], [false, true, false]);
+    assert_eq!(plans.len(), bootstraps(None).len() + 1);
+}
+
+#[test]
 fn scripts_of_a_workspaces_package_find_what_is_installed_at_its_root() {
     let finds = |directory: &str| {
         let mut situation = Situation::npm();
