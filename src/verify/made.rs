@@ -65,21 +65,20 @@ impl Beside<'_> {
         let Source::Git { git, .. } = self.source else {
             return None;
         };
-        let may_be = git.commit_time - BEFORE_COMMIT..=git.commit_time + AFTER_COMMIT;
+        let earliest = git.commit_time.saturating_sub(BEFORE_COMMIT);
+        let may_be = earliest..=git.commit_time.saturating_add(AFTER_COMMIT);
+        let folder = package_folder(self.source, self.tree);
         let mut times: BTreeMap<i64, usize> = BTreeMap::new();
-        for time in self.published.values().filter_map(|content| content.time) {
-            if may_be.contains(&time) {
+        for (member, content) in self.published {
+            if let Some(time) = content.time.filter(|time| may_be.contains(time))
+                && let Some(path) = plan::source_of_member(self.ecosystem, member)
+                && !self.names(&folder, path, |text| first_time(text) == Some(time))
+            {
                 *times.entry(time).or_default() += 1;
             }
         }
-        for (time, count) in &mut times {
-            *count = self.count(
-                |content| content.time == Some(*time),
-                |folder, path| !self.names(folder, path, |text| first_time(text) == Some(*time)),
-            );
-        }
-        let made = times.into_iter().filter(|(_, count)| *count > 0);
-        made.rev()
+        let latest_first = times.into_iter().rev();
+        latest_first
             .max_by_key(|(_, count)| *count)
             .map(|(time, _)| time)
     }

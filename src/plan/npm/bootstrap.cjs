@@ -3,13 +3,14 @@
 // those of the repository that it needs ask for in each of their folders, without each other, which
 // are linked. Arguments: "install", or "build" for the scripts that bootstrapping runs in those
 // that the package needs; the repository's folder; npm's, whose library for versions this takes;
-// the mirror of npm's registry; and more options for npm. The package is in the working folder.
+// to install, the mirror of npm's registry and more options for npm, and to build, what runs a
+// script. The package is in the working folder.
 "use strict";
 const fs = require("fs");
 const path = require("path");
 const { spawnSync } = require("child_process");
 
-const [action, place, npm, mirror, ...options] = process.argv.slice(2);
+const [action, place, npm, told, ...options] = process.argv.slice(2);
 const root = fs.realpathSync(place);
 const own = fs.realpathSync(".");
 const { satisfies } = require(path.join(npm, "node_modules", "semver"));
@@ -94,7 +95,7 @@ function installed(folder, linked) {
   if (fs.existsSync(at("yarn.lock"))) {
     // yarn asks the host that the lock file names.
     const lock = fs.readFileSync(at("yarn.lock"), "utf8");
-    const mirrored = lock.replace(/^( {2}resolved ")https?:\/\/[^/]+\//gm, `$1${mirror}/`);
+    const mirrored = lock.replace(/^( {2}resolved ")https?:\/\/[^/]+\//gm, `$1${told}/`);
     const words = ["install", "--pure-lockfile", "--ignore-scripts", "--non-interactive", "--ignore-engines"];
     return changed([lean, [at("yarn.lock"), mirrored]], () => run(folder, "yarn", ...words));
   }
@@ -142,7 +143,7 @@ function build() {
     const scripts = Object(read(folder).scripts);
     const bootstrapped = ["prepublish", "prepare"].filter((name) => scripts[name]);
     const built = bootstrapped.length ? bootstrapped : ["build"].filter((name) => scripts[name]);
-    for (const name of built) run(folder, "npm", "run", name);
+    for (const name of built) run(folder, told, "run", name);
   }
   return true;
 }

@@ -20,27 +20,28 @@ pub(super) fn is_told(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> bool {
         && !is_workspace()
 }
 
-/// What the program does.
-#[derive(Clone, Copy)]
-pub(super) enum Action {
-    /// Installs and links.
-    Install,
-    /// Runs the scripts that build what the package needs of the repository.
-    Build,
-}
-
-/// The command, in the package's folder. `without_peers` is for what npm 6 and before installed.
-pub(super) fn command(action: Action, without_peers: bool) -> Vec<String> {
-    let action = match action {
-        Action::Install => "install",
-        Action::Build => "build",
-    };
-    let mut run = words(&format!(
-        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {action} {WORK_DIR}/src {WORK_DIR}/tools/npm http://127.0.0.1:{RELAY_PORT}/npm",
-        PROGRAM.0
-    ));
+/// The command that installs and links, in the package's folder. `without_peers` is for what npm 6
+/// and before installed.
+pub(super) fn install(without_peers: bool) -> Vec<String> {
+    let mut run = begun("install");
+    run.push(format!("http://127.0.0.1:{RELAY_PORT}/npm"));
     run.extend(without_peers.then(|| "--legacy-peer-deps".to_owned()));
     run
+}
+
+/// The command that builds what the package in the working folder needs of its repository, where
+/// this runs a script.
+pub(super) fn build(runner: &str) -> Vec<String> {
+    let mut run = begun("build");
+    run.push(runner.to_owned());
+    run
+}
+
+fn begun(action: &str) -> Vec<String> {
+    words(&format!(
+        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {action} {WORK_DIR}/src {WORK_DIR}/tools/npm",
+        PROGRAM.0
+    ))
 }
 
 #[cfg(test)]

@@ -167,6 +167,9 @@ impl<'a> Draft<'a> {
         self.prepare = scripts.prepare(&self.cwd);
         self.files.extend(clone_of(self.facts.source));
         self.files.extend(programs::of_scripts());
+        if scripts.install.bootstraps {
+            self.put(bootstrap::PROGRAM);
+        }
         let is_below = scripts.install.at_root && self.cwd != "src";
         if is_below || scripts.install.bootstraps {
             self.set("PATH", programs::path_with_root());
@@ -188,10 +191,10 @@ impl<'a> Draft<'a> {
         if let Some(said_by) = &scripts.run.said_by {
             self.about(format!("{said_by} says what runs before publishing"));
         }
-        if scripts.install.bootstraps {
+        if scripts.builds_siblings {
             self.put(bootstrap::PROGRAM);
-            let run = bootstrap::command(bootstrap::Action::Build, scripts.install.without_peers);
-            self.here(run);
+            let runner = &scripts.install.installer.run("build")[0];
+            self.here(bootstrap::build(runner));
             self.about("what it needs of the repository is built before it".into());
         }
         for call in &scripts.run.calls {

@@ -332,7 +332,11 @@ impl Install {
                 } else {
                     "--mode=skip-build"
                 };
-                vec![words(&format!("yarn install --immutable {skip}"))]
+                vec![
+                    words(&format!("yarn install --immutable {skip}")),
+                    // Where the source asks for yarn 1 too, that one would run in its place.
+                    words("/bin/rm -f -- node_modules/.bin/yarn"),
+                ]
             }
         }
     }

@@ -67,6 +67,13 @@ pub(super) enum Call {
 }
 
 impl Call {
+    /// The folder where it runs, below the work folder.
+    pub(super) fn cwd(&self) -> &str {
+        match self {
+            Self::Script { cwd, .. } | Self::Command { cwd, .. } | Self::Version { cwd, .. } => cwd,
+        }
+    }
+
     /// The step, and what says that it is one.
     pub(super) fn step(&self, installer: Installer) -> (Step, String) {
         let (run, cwd, why) = match self {

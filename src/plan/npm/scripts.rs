@@ -10,6 +10,7 @@ use super::install::Install;
 use super::lists::{List, lists};
 use super::manifest::Manifest;
 use super::publishing::Publishing;
+use super::siblings;
 use super::{Tools, bootstrap, hooks, period, root_manifest};
 use crate::model::{DatedBy, Source, Step};
 
@@ -23,6 +24,8 @@ pub(super) struct Scripts<'a> {
     pub(super) run: List,
     /// Whether scripts of what was installed run first.
     pub(super) runs_installed: bool,
+    /// Whether what the package needs of its repository is built first.
+    pub(super) builds_siblings: bool,
     /// As of when what no lock file names is resolved.
     pub(super) as_of: AsOf,
     /// Whether they run on a clock that the package tells.
@@ -137,6 +140,7 @@ pub(super) fn scripts<'a>(
         runner,
         run: list.clone(),
         runs_installed,
+        builds_siblings: false,
         as_of: as_of.clone(),
         with_clock: false,
     };
@@ -149,6 +153,7 @@ pub(super) fn scripts<'a>(
             .collect();
         for scripts in &mut likeliest {
             scripts.install.bootstraps = true;
+            scripts.builds_siblings = true;
         }
         found.append(&mut likeliest);
     }
@@ -156,6 +161,14 @@ pub(super) fn scripts<'a>(
         // The likeliest scripts with all, the others with what is likeliest.
         let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
         found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
+    }
+    let own = facts.package_dir();
+    let is_below = install.at_root && own != "src";
+    let of_its_folder = lists.iter().find(|list| is_of(list, &own));
+    if let Some(list) = of_its_folder.filter(|_| is_below && siblings::may_be_needed(facts)) {
+        let mut built_first = of(list, false, &as_of[0]);
+        built_first.builds_siblings = true;
+        found.insert(found.len().min(1), built_first);
     }
     for as_of in &at_last {
         found.extend(lists.first().map(|list| of(list, false, as_of)));
@@ -176,6 +189,11 @@ pub(super) fn scripts<'a>(
         found.splice(0..0, likeliest);
     }
     found
+}
+
+/// Whether all that runs is of this folder.
+fn is_of(list: &List, folder: &str) -> bool {
+    list.calls.iter().all(|call| call.cwd() == folder)
 }
 
 /// How many ways to run scripts are tried with all packages bootstrapped that are needed, each of
@@ -241,7 +259,7 @@ impl Scripts<'_> {
     /// The commands that install what the scripts need.
     pub(super) fn prepare(&self, package: &str) -> Vec<Step> {
         if self.install.bootstraps {
-            let run = bootstrap::command(bootstrap::Action::Install, self.install.without_peers);
+            let run = bootstrap::install(self.install.without_peers);
             return vec![Step::new(run, package.to_owned())];
         }
         let folder = if self.install.at_root { "src" } else { package };

@@ -37,7 +37,6 @@ pub(super) fn told(facts: &Facts<'_>) -> BTreeSet<String> {
     ) else {
         return BTreeSet::new();
     };
-    let is_placed = |spec: &str| PLACES.iter().any(|place| spec.starts_with(place));
     let mut found = BTreeSet::new();
     for map in MAPS {
         for (name, spec) in source[map].as_object().into_iter().flatten() {
@@ -51,6 +50,27 @@ pub(super) fn told(facts: &Facts<'_>) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// Whether something that the source's manifest asks for may be in the same repository: it is
+/// asked for by its place there, or is of the same npm scope.
+pub(super) fn may_be_needed(facts: &Facts<'_>) -> bool {
+    let manifest = facts.tree.get("package.json");
+    let Some(source) = manifest.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
+    else {
+        return false;
+    };
+    let scope = |name: &str| name.split_once('/').map(|(scope, _)| scope.to_owned());
+    let own = source["name"].as_str().and_then(scope);
+    let maps = MAPS.iter().filter_map(|map| source[map].as_object());
+    maps.flatten().any(|(name, spec)| {
+        let is_of_scope = own.is_some() && scope(name) == own;
+        is_of_scope || spec.as_str().is_some_and(is_placed)
+    })
+}
+
+fn is_placed(spec: &str) -> bool {
+    PLACES.iter().any(|place| spec.starts_with(place))
 }
 
 /// What is done with the packages of the same repository.
@@ -96,5 +116,21 @@ mod tests {
         // Published as it is, or not at all.
         assert_eq!(of(r#"{"dependencies":{"a":"file:../a"}}"#), [""; 0]);
         assert_eq!(of("{}"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_asked_for_by_its_place_or_of_the_same_scope_may_be_in_the_repository() {
+        let of = |source: &str| {
+            let mut situation = Situation::npm();
+            situation.tree_file("package.json", source);
+            situation.with_facts(may_be_needed)
+        };
+        assert!(of(r#"{"dependencies":{"a":"workspace:*"}}"#));
+        assert!(of(r#"{"name":"@s/b","devDependencies":{"@s/a":"1"}}"#));
+        assert!(!of(
+            r#"{"name":"@s/b","dependencies":{"@t/a":"1","a":"1"}}"#
+        ));
+        assert!(!of(r#"{"name":"b","dependencies":{"@t/a":"1","a":"1"}}"#));
+        assert!(!of("{}"));
     }
 }

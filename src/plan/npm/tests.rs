@@ -199,49 +199,58 @@ fn a_workspace_is_installed_at_its_root_and_packed_in_the_package() {
     assert_eq!(plan.build[0].cwd, "src/packages/demo");
 }
 
+/// Of each plan for a package below the root, with these other files, whether it installs as lerna
+/// does and whether it builds what the package needs of the repository before it.
+fn bootstrapping(files: &[(&str, &str)]) -> Vec<(bool, bool)> {
+    let mut situation = Situation::npm();
+    if let Source::Git { git, .. } = &mut situation.source {
+        git.directory = "packages/demo".into();
+    }
+    for (name, text) in files {
+        situation.tree_file(name, text);
+    }
+    let is_run = |step: &Step, told: &str| {
+        let run = step.run.join(" ");
+        let begun = "/build/tools/node/bin/node /build/bootstrap.cjs";
+        step.cwd == "src/packages/demo"
+            && run == format!("{begun} {told}").replace("~", "/build/src /build/tools/npm")
+    };
+    let of = |Candidate { plan, .. }: Candidate| {
+        let install = "install ~ http://127.0.0.1:8417/npm --legacy-peer-deps";
+        let installs = installing(&plan).iter().any(|step| is_run(step, install));
+        let builds = plan.build.iter().any(|step| is_run(step, "build ~ npm"));
+        assert_eq!(installs || builds, plan.files.contains_key("bootstrap.cjs"));
+        let finds = plan.env["PATH"].contains(":/build/src/node_modules/.bin:");
+        assert!(finds || !(installs || builds));
+        (installs, builds)
+    };
+    let plans = situation.candidates().expect("plans").into_iter();
+    plans.map(of).collect()
+}
+
 #[test]
 fn packages_that_lerna_bootstraps_are_installed_by_themselves_before_they_are_otherwise() {
-    let bootstraps = |lerna: Option<&str>| -> Vec<bool> {
-        let mut situation = Situation::npm();
-        if let Source::Git { git, .. } = &mut situation.source {
-            git.directory = "packages/demo".into();
-        }
-        situation.tree_file("package.json", r#"{"scripts":{"prepare":"x"}}"#);
-        situation.tree_file("/package.json", "{}");
-        situation.tree_file("package-lock.json", r#"{"lockfileVersion":1}"#);
-        if let Some(text) = lerna {
-            situation.tree_file("/lerna.json", text);
-        }
-        let plans = situation.candidates().expect("plans").into_iter();
-        plans
-            .map(|found| found.plan)
-            .map(|plan| {
-                let is_run = |step: &Step, action: &str| {
-                    step.cwd == "src/packages/demo"
-                        && step
-                            .run
-                            .get(1)
-                            .is_some_and(|run| run.ends_with("/bootstrap.cjs"))
-                        && step.run.get(2).is_some_and(|told| told == action)
-                        && step
-                            .run
-                            .last()
-                            .is_some_and(|last| last == "--legacy-peer-deps")
-                };
-                let installs = installing(&plan).iter().any(|step| is_run(step, "install"));
-                let builds = plan.build.iter().any(|step| is_run(step, "build"));
-                assert_eq!(installs, builds);
-                assert_eq!(installs, plan.files.contains_key("bootstrap.cjs"));
-                let finds = plan.env["PATH"].contains(":/build/src/node_modules/.bin:");
-                assert!(finds || !installs);
-                installs
-            })
-            .collect()
-    };
-    assert!(!bootstraps(None).contains(&true));
-    let plans = bootstraps(Some("{}"));
-    assert_eq!(plans[..3], [false, true, false]);
-    assert_eq!(plans.len(), bootstraps(None).len() + 1);
+    let script = ("package.json", r#"{"scripts":{"prepare":"x"}}"#);
+    let lock = ("package-lock.json", r#"{"lockfileVersion":1}"#);
+    let root = ("/package.json", "{}");
+    let without = bootstrapping(&[script, lock, root]);
+    assert!(without.iter().all(|did| *did == (false, false)));
+    let with = bootstrapping(&[script, lock, root, ("/lerna.json", "{}")]);
+    let no = (false, false);
+    assert_eq!(with[..3], [no, (true, true), no]);
+    assert_eq!(with.len(), without.len() + 1);
+}
+
+#[test]
+fn what_a_workspaces_package_may_need_of_its_repository_is_built_before_it_in_the_second_try() {
+    let (lock, root) = (("/package-lock.json", "{}"), ("/package.json", "{}"));
+    let of = |manifest: &str| bootstrapping(&[("package.json", manifest), lock, root]);
+    let without = of(r#"{"scripts":{"prepare":"x"},"dependencies":{"a":"1"}}"#);
+    assert!(without.iter().all(|did| *did == (false, false)));
+    let with = of(r#"{"scripts":{"prepare":"x"},"dependencies":{"a":"file:../a"}}"#);
+    // Without a script, then with its own alone.
+    assert_eq!(with[..3], [(false, false), (false, false), (false, true)]);
+    assert_eq!(with.len(), without.len() + 1);
 }
 
 #[test]

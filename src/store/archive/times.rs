@@ -7,13 +7,16 @@ use jiff::tz::TimeZone;
 pub(super) const HEAD: usize = 4096;
 
 /// How JavaScript writes a time of the zone UTC to the second, and how it is written to the
-/// minute: how long it is in bytes, how it ends, and its format (ECMA-262,
+/// minute: its shape, where `0` is any digit and `a` any letter, and its format (ECMA-262,
 /// `Date.prototype.toUTCString`, `toString` and, without its milliseconds, `toISOString`).
-const FORMATS: [(usize, &str, &str); 4] = [
-    (29, " GMT", "%a, %d %b %Y %H:%M:%S GMT"),
-    (33, " GMT+0000", "%a %b %d %Y %H:%M:%S GMT+0000"),
-    (20, "Z", "%Y-%m-%dT%H:%M:%SZ"),
-    (17, "Z", "%Y-%m-%dT%H:%MZ"),
+const FORMATS: [(&str, &str); 4] = [
+    ("aaa, 00 aaa 0000 00:00:00 GMT", "%a, %d %b %Y %H:%M:%S GMT"),
+    (
+        "aaa aaa 00 0000 00:00:00 GMT+0000",
+        "%a %b %d %Y %H:%M:%S GMT+0000",
+    ),
+    ("0000-00-00T00:00:00Z", "%Y-%m-%dT%H:%M:%SZ"),
+    ("0000-00-00T00:00Z", "%Y-%m-%dT%H:%MZ"),
 ];
 
 /// The first such time, in seconds since the Unix epoch.
@@ -25,8 +28,16 @@ pub(super) fn first(head: &[u8]) -> Option<i64> {
     })
 }
 
-fn at(text: &[u8], (length, end, format): (usize, &str, &str)) -> Option<i64> {
-    let word = text.get(..length).filter(|w| w.ends_with(end.as_bytes()))?;
+fn at(text: &[u8], (shape, format): (&str, &str)) -> Option<i64> {
+    let word = text.get(..shape.len())?;
+    let is_such = |(byte, like): (&u8, u8)| match like {
+        b'0' => byte.is_ascii_digit(),
+        b'a' => byte.is_ascii_alphabetic(),
+        other => *byte == other,
+    };
+    if !word.iter().zip(shape.bytes()).all(is_such) {
+        return None;
+    }
     let time = DateTime::strptime(format, word).ok()?;
     let zoned = time.to_zoned(TimeZone::UTC).ok()?;
     Some(zoned.timestamp().as_second())
