@@ -506,9 +506,9 @@ fn where_nothing_is_gone_the_plan_without_it_would_come_to_the_same() {
 }
 
 #[test]
-fn what_leads_to_a_git_host_is_left_out_of_what_is_for_development_and_of_nothing_else() {
+fn what_leads_to_a_git_host_is_left_out_and_nothing_else() {
     let manifest = r#"{
-  "dependencies": {"own": "github:x/own"},
+  "dependencies": {"own": "github:x/own", "kept": "^1"},
   "devDependencies": {"dev-foreign": "^1", "dev-leading": "^1", "dev-kept": "^1", "dev-named": "github:x/y"}
 }"#;
     let lock = r#"{"lockfileVersion": 3, "packages": {
@@ -524,6 +524,9 @@ fn what_leads_to_a_git_host_is_left_out_of_what_is_for_development_and_of_nothin
         calls,
         "call install --no-save\nleading-1.0.0.tgz\nkept-1.0.0.tgz\n\"dev-kept\"\n"
     );
+    let said = String::from_utf8_lossy(&done.stdout);
+    let left = "no registry has: own, dev-foreign, dev-leading, dev-named\n";
+    assert!(said.contains(left), "{said}");
     assert_eq!(read(dir.path(), "package.json"), manifest);
     assert_eq!(read(dir.path(), "package-lock.json"), lock);
 }

@@ -61,8 +61,8 @@ impl Installer {
     }
 }
 
-/// What installs where the registry lacks something that is locked, or something for
-/// development is from a git host, and where it is below the work folder.
+/// What installs where the registry lacks something that is locked, or something is from a git
+/// host, and where it is below the work folder.
 pub(super) const MEND: &str = include_str!("mend.cjs");
 pub(super) const MEND_FILE: &str = "mend.cjs";
 

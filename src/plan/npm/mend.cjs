@@ -1,7 +1,7 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
 // more is resolved anew within its range, as is what the manifest asks for and the lock file does
-// not have (a workspace's other packages, say), and of what is for development, that is left out
-// which leads to something that no registry has (a git host's). Ends with an error where nothing
+// not have (a workspace's other packages, say), and of what the manifest asks for, that is left out
+// which leads to something that no registry has (a git host's): no build may need it. Ends with an error where nothing
 // was gone, since then the plan without this came to the same. What it changes it puts back.
 "use strict";
 const fs = require("fs");
@@ -19,6 +19,7 @@ const STALE = /package\.json and package-lock\.json .*are in sync|lockfile needs
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
 const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|download)\/))/;
 const MANIFEST = "package.json";
+const MAPS = ["dependencies", "devDependencies", "optionalDependencies"];
 
 const kept = (file) => [file, fs.readFileSync(file, "utf8"), fs.statSync(file)];
 const locks = LOCKS.filter((file) => fs.existsSync(file)).map(kept);
@@ -90,7 +91,7 @@ function readLock(name, text) {
   return found;
 }
 
-// What is for development and leads to something foreign.
+// What the manifest asks for that leads to something foreign.
 function leadingOutside(manifest, found) {
   const known = new Map();
   const leads = (name) => {
@@ -101,7 +102,9 @@ function leadingOutside(manifest, found) {
     known.set(name, is);
     return is;
   };
-  return Object.entries(manifest.devDependencies || {})
+  const asked = MAPS.map((map) => Object.entries(Object(manifest[map])));
+  return []
+    .concat(...asked)
     .filter(([name, range]) => FOREIGN.test(String(range)) || leads(name))
     .map(([name]) => name);
 }
@@ -115,7 +118,7 @@ function leaveOut() {
   if (!left.length) return false;
   console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
   locks.push(kept(MANIFEST));
-  for (const one of left) delete manifest.devDependencies[one];
+  for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
   fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
   if (name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
   loosen();

@@ -287,7 +287,7 @@ impl Scripts<'_> {
     pub(super) fn why_installed(&self) -> String {
         let mut why = match (self.install.lock, &self.as_of) {
             (Some(lock), AsOf::Mended) => format!(
-                "the source locks what its scripts need in {lock}; what the registry has no more of that is resolved anew,\nand what is for development and leads to a git host is left out"
+                "the source locks what its scripts need in {lock}; what the registry has no more of that is resolved anew,\nand what leads to a git host is left out"
             ),
             (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
             (None, AsOf::Release) => {
