@@ -145,30 +145,24 @@ pub(super) fn scripts<'a>(
         with_clock: false,
     };
     let mut found = Vec::new();
-    if bootstraps {
-        let mut likeliest: Vec<Scripts<'_>> = lists
-            .iter()
-            .take(MOST_BOOTSTRAPPED)
-            .map(|list| of(list, false, &as_of[0]))
-            .collect();
-        for scripts in &mut likeliest {
-            scripts.install.bootstraps = true;
-            scripts.builds_siblings = true;
-        }
-        found.append(&mut likeliest);
-    }
     for (number, list) in lists.iter().enumerate() {
         // The likeliest scripts with all, the others with what is likeliest.
         let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
         found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
     }
+    // The likeliest runs next to the one after it, and takes a fraction of its time.
     let own = facts.package_dir();
     let is_below = install.at_root && own != "src";
-    let of_its_folder = lists.iter().find(|list| is_of(list, &own));
-    if let Some(list) = of_its_folder.filter(|_| is_below && siblings::may_be_needed(facts)) {
-        let mut built_first = of(list, false, &as_of[0]);
-        built_first.builds_siblings = true;
-        found.insert(found.len().min(1), built_first);
+    if bootstraps || (is_below && siblings::may_be_needed(facts)) {
+        let list = lists.iter().find(|list| is_of(list, &own));
+        let built_first = list.map(|list| {
+            let mut scripts = of(list, false, &as_of[0]);
+            scripts.install.bootstraps = bootstraps;
+            scripts.builds_siblings = true;
+            scripts
+        });
+        let second = found.len().min(1);
+        found.splice(second..second, built_first);
     }
     for as_of in &at_last {
         found.extend(lists.first().map(|list| of(list, false, as_of)));
@@ -195,10 +189,6 @@ pub(super) fn scripts<'a>(
 fn is_of(list: &List, folder: &str) -> bool {
     list.calls.iter().all(|call| call.cwd() == folder)
 }
-
-/// How many ways to run scripts are tried with all packages bootstrapped that are needed, each of
-/// which takes minutes.
-const MOST_BOOTSTRAPPED: usize = 2;
 
 /// How long after its commit a release is published at most, in seconds, before the
 /// registry's time is taken for a proxy's: when it first saw the release.
