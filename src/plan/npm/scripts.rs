@@ -175,12 +175,18 @@ pub(super) fn scripts<'a>(
         found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
     }
     if hooks::shows_a_clock(facts) {
-        // Once without, since a person may have written the year; but hardly the time of day.
-        let likeliest = found.first().filter(|_| facts.made_at.is_none()).cloned();
+        // Once without, since a person may have written it: first where it is the year alone, and
+        // last where it is the time of day, which people hardly write.
+        let likeliest = found.first().cloned();
         for scripts in &mut found {
             scripts.with_clock = true;
         }
-        found.splice(0..0, likeliest);
+        let place = if facts.made_at.is_some() {
+            found.len()
+        } else {
+            0
+        };
+        found.splice(place..place, likeliest);
     }
     found
 }
