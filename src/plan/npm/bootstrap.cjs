@@ -15,6 +15,8 @@ const root = fs.realpathSync(place);
 const own = fs.realpathSync(".");
 const { satisfies } = require(path.join(npm, "node_modules", "semver"));
 
+// The plan's own; one that was installed is not run to install.
+const YARN = path.join(__dirname, "bin", "yarn");
 const MAPS = ["dependencies", "devDependencies", "optionalDependencies"];
 // What is somewhere in the same repository.
 const PLACED = /^(file|link|workspace):/;
@@ -92,12 +94,12 @@ function installed(folder, linked) {
   for (const map of MAPS) for (const name of linked.keys()) delete Object(manifest[map])[name];
   if (!MAPS.some((map) => Object.keys(Object(manifest[map])).length)) return true;
   const lean = [at("package.json"), JSON.stringify(manifest, null, 2)];
-  if (fs.existsSync(at("yarn.lock"))) {
+  if (fs.existsSync(at("yarn.lock")) && fs.existsSync(YARN)) {
     // yarn asks the host that the lock file names.
     const lock = fs.readFileSync(at("yarn.lock"), "utf8");
     const mirrored = lock.replace(/^( {2}resolved ")https?:\/\/[^/]+\//gm, `$1${told}/`);
     const words = ["install", "--pure-lockfile", "--ignore-scripts", "--non-interactive", "--ignore-engines"];
-    return changed([lean, [at("yarn.lock"), mirrored]], () => run(folder, "yarn", ...words));
+    return changed([lean, [at("yarn.lock"), mirrored]], () => run(folder, YARN, ...words));
   }
   const rest = ["--ignore-scripts", "--force", ...options];
   const lock = ["package-lock.json", "npm-shrinkwrap.json"].map(at).find((file) => fs.existsSync(file));

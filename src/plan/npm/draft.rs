@@ -18,7 +18,9 @@ use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
-use crate::model::{DatedBy, Input, Limits, Network, Plan, RecoveredFact, Step, WORK_DIR, Yanked};
+use crate::model::{
+    DatedBy, Input, Limits, Network, PackingSystem, Plan, RecoveredFact, Step, WORK_DIR, Yanked,
+};
 use crate::store::archive::MemberStamp;
 
 /// Umasks that publishers have, with what they leave of `rw-` for group and others,
@@ -295,9 +297,12 @@ impl<'a> Draft<'a> {
         self.because("plan.build", &about_build);
         // npm from 7 on sets the executable bit of a package's programs by itself, so that its
         // absence elsewhere tells nothing of the checkout (npm documentation, "package.json",
-        // `bin`).
-        let is_early = system(self.facts.gzip).is_some();
-        let checkout = Checkout::of(self.facts, is_early, &mut self.recovered, &mut self.reasons);
+        // `bin`). Those before do not, and name the system.
+        let tells = matches!(
+            system(self.facts.gzip),
+            Some(PackingSystem::Windows | PackingSystem::OldWindows)
+        );
+        let checkout = Checkout::of(self.facts, tells, &mut self.recovered, &mut self.reasons);
         Candidate {
             plan: Plan {
                 image: "node".into(),

@@ -490,6 +490,8 @@ mod tests {
         assert_eq!(found.installer, Installer::Berry);
         assert_eq!(found.tool, Some(("@yarnpkg/cli-dist", "3.8.7".into())));
         assert_eq!(found.commands(&[])[0][3], "--mode=skip-build");
+        let remove_yarn_1 = words("/bin/rm -f -- node_modules/.bin/yarn");
+        assert_eq!(found.commands(&[])[1], remove_yarn_1);
         assert_eq!(
             berry(4).expect("yarn 2").commands(&[])[0][3],
             "--skip-builds"

@@ -39,23 +39,15 @@ pub(super) fn of_scripts() -> [(String, String); 1] {
 
 /// Where programs are looked for.
 fn path() -> String {
-    format!("{}:{SYSTEM}", own())
+    format!("{WORK_DIR}/bin:{WORK_DIR}/tools/node/bin:/usr/local/bin:/usr/bin:/bin")
 }
 
 /// The same with what is installed at the repository's root: publishers of a workspace start from
-/// there, and a script of a package finds it then (npm documentation, "scripts", "path").
+/// there, and a script of a package finds it then (npm documentation, "scripts", "path"). It is
+/// last, so that no program of it stands in for one that the plan's own steps run.
 pub(super) fn path_with_root() -> String {
-    let own = own();
-    format!("{own}:{WORK_DIR}/src/node_modules/.bin:{SYSTEM}")
+    format!("{}:{WORK_DIR}/src/node_modules/.bin", path())
 }
-
-/// Where the plan's own programs are.
-fn own() -> String {
-    format!("{WORK_DIR}/bin:{WORK_DIR}/tools/node/bin")
-}
-
-/// Where the image's are.
-const SYSTEM: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The same where none of the package's scripts may run.
 pub(super) fn path_without_scripts() -> String {
