@@ -17,6 +17,7 @@ const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
 const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
 const WRITTEN: &str = include_str!("../src/plan/npm/written.cjs");
+const SHARED: &str = include_str!("../src/plan/npm/shared.cjs");
 const SIBLINGS: &str = include_str!("../src/plan/npm/siblings.cjs");
 
 /// What a program prints whose Node.js reads `hook` first.
@@ -130,6 +131,8 @@ fn workspace() -> tempfile::TempDir {
     for (folder, manifest) in [
         ("packages/a", r#"{"name":"@s/a","version":"1.2.0"}"#),
         ("packages/deep/b", r#"{"name":"b","version":"2.0.1"}"#),
+        // Farther from the root, and before it by name.
+        ("copies/of/other/b", r#"{"name":"b","version":"9.9.9"}"#),
         (
             "packages/own",
             "{\n\t\"dependencies\": {\n\t\t\"@s/a\": \"file:../a\",\n\t\t\"b\": \"workspace:^\",\n\t\t\"c\": \"file:../c\",\n\t\t\"other\": \"file:../a\"\n\t},\n\t\"peerDependencies\": {\n\t\t\"b\": \"workspace:>=2\"\n\t}\n}",
@@ -139,6 +142,7 @@ fn workspace() -> tempfile::TempDir {
         std::fs::write(at(folder).join("package.json"), manifest).expect("written");
     }
     std::fs::write(at("siblings.cjs"), SIBLINGS).expect("written");
+    std::fs::write(at("shared.cjs"), SHARED).expect("written");
     dir
 }
 
@@ -186,8 +190,8 @@ fn versions_of_the_repositorys_packages_are_written_where_their_folders_stood() 
 #[test]
 fn what_is_for_development_and_not_called_is_left_out_while_something_is_installed() {
     let text = "{\n\t\"dependencies\": {\"own\": \"1\"},\n\t\"devDependencies\": {\"called\": \"1\", \"gone\": \"next\"}\n}";
-    let dir = source(&[("package.json", text)]);
-    std::fs::write(dir.path().join("lean.cjs"), LEAN).expect("written");
+    let programs = [("lean.cjs", LEAN), ("shared.cjs", SHARED)];
+    let dir = source(&[&[("package.json", text)], &programs[..]].concat());
     let output = |program: &[&str]| {
         Command::new("node")
             .args(["lean.cjs", "called,other"])
@@ -401,6 +405,7 @@ fn is_old(path: &Path) -> bool {
 fn mend(dir: &Path, words: &[&str]) -> (Output, String) {
     let script = dir.join("mend.cjs");
     std::fs::write(&script, MEND).expect("written");
+    std::fs::write(dir.join("shared.cjs"), SHARED).expect("written");
     let output = Command::new("node")
         .arg(&script)
         .arg(INSTALLER)
@@ -639,6 +644,7 @@ fn bootstrapping_installs_what_a_package_needs_of_its_repository_before_it_witho
     let a = r#"{"name":"a","version":"1.0.0","dependencies":{"b":"^1.0.0","x":"1"},"devDependencies":{"far":"^1.0.0"}}"#;
     for (name, text) in [
         ("bootstrap.cjs", BOOTSTRAP),
+        ("shared.cjs", SHARED),
         (
             "npm/node_modules/semver/index.js",
             "exports.satisfies = (version, range) => range === `^${version}`;",

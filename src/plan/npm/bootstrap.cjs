@@ -9,6 +9,7 @@
 const fs = require("fs");
 const path = require("path");
 const { spawnSync } = require("child_process");
+const { MAPS, changed, packages, read } = require("./shared.cjs");
 
 const [action, place, npm, told, ...options] = process.argv.slice(2);
 const root = fs.realpathSync(place);
@@ -17,36 +18,10 @@ const { satisfies } = require(path.join(npm, "node_modules", "semver"));
 
 // The plan's own; one that was installed is not run to install.
 const YARN = path.join(__dirname, "bin", "yarn");
-const MAPS = ["dependencies", "devDependencies", "optionalDependencies"];
 // What is somewhere in the same repository.
 const PLACED = /^(file|link|workspace):/;
 
-function read(folder) {
-  try {
-    return JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"));
-  } catch (_) {
-    return {};
-  }
-}
-
-// The folders of the repository's packages by their names; the nearest to the root counts.
-function packages() {
-  const found = new Map();
-  for (let folders = [root]; folders.length; ) {
-    const below = [];
-    for (const folder of folders) {
-      const { name, version } = read(folder);
-      if (name && version && !found.has(name)) found.set(name, folder);
-      for (const entry of fs.readdirSync(folder, { withFileTypes: true }))
-        if (entry.isDirectory() && entry.name !== "node_modules" && entry.name[0] !== ".")
-          below.push(path.join(folder, entry.name));
-    }
-    folders = below;
-  }
-  return found;
-}
-
-const known = packages();
+const known = packages(root);
 
 // Those of the repository that a package is linked to: where its range has their version.
 function siblings(folder) {
@@ -73,19 +48,6 @@ function run(folder, program, ...words) {
   console.log(`${path.relative(root, folder) || "."}: ${program} ${words.join(" ")}`);
   const done = spawnSync(program, words, { cwd: folder, stdio: "inherit" });
   return done.status === 0;
-}
-
-// Changes files for as long as something runs. A build that compares times must not find what was
-// put back newer than what is installed.
-function changed(files, running) {
-  const kept = files.map(([file]) => [file, fs.readFileSync(file), fs.statSync(file)]);
-  for (const [file, text] of files) fs.writeFileSync(file, text);
-  const done = running();
-  for (const [file, text, { atime, mtime }] of kept) {
-    fs.writeFileSync(file, text);
-    fs.utimesSync(file, atime, mtime);
-  }
-  return done;
 }
 
 function installed(folder, linked) {

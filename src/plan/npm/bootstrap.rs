@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::install::words;
+use super::programs::run_by_node;
 use super::root_manifest;
 use crate::model::{RELAY_PORT, WORK_DIR};
 
@@ -38,10 +38,12 @@ pub(super) fn build(runner: &str) -> Vec<String> {
 }
 
 fn begun(action: &str) -> Vec<String> {
-    words(&format!(
-        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {action} {WORK_DIR}/src {WORK_DIR}/tools/npm",
-        PROGRAM.0
-    ))
+    let told = [
+        action.to_owned(),
+        format!("{WORK_DIR}/src"),
+        format!("{WORK_DIR}/tools/npm"),
+    ];
+    run_by_node(PROGRAM, told)
 }
 
 #[cfg(test)]

@@ -11,9 +11,7 @@ use super::super::{Candidate, Facts};
 use super::bootstrap;
 use super::folder;
 use super::hooks::{self, hooks};
-use super::install::{
-    Installer, LEAN, LEAN_FILE, MEND, MEND_FILE, SINCE_FILE, WRITTEN, WRITTEN_FILE, words,
-};
+use super::install::{Installer, LEAN, MEND, SHARED, SINCE_FILE, WRITTEN, words};
 use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
@@ -121,6 +119,12 @@ impl<'a> Draft<'a> {
         self.files.insert(name.to_owned(), text.to_owned());
     }
 
+    /// A program that loads what it shares with others from its own folder.
+    pub(super) fn put_sharing(&mut self, program: (&str, &str)) {
+        self.put(program);
+        self.put(SHARED);
+    }
+
     /// A variable of the environment.
     pub(super) fn set(&mut self, name: &str, value: String) {
         self.env.insert(name.to_owned(), value);
@@ -170,17 +174,17 @@ impl<'a> Draft<'a> {
         self.files.extend(clone_of(self.facts.source));
         self.files.extend(programs::of_scripts());
         if scripts.install.bootstraps {
-            self.put(bootstrap::PROGRAM);
+            self.put_sharing(bootstrap::PROGRAM);
         }
         let is_below = scripts.install.at_root && self.cwd != "src";
         if is_below || scripts.install.bootstraps {
             self.set("PATH", programs::path_with_root());
         }
         match &scripts.as_of {
-            AsOf::Mended => self.put((MEND_FILE, MEND)),
-            AsOf::Called(_) => self.put((LEAN_FILE, LEAN)),
+            AsOf::Mended => self.put_sharing(MEND),
+            AsOf::Called(_) => self.put_sharing(LEAN),
             AsOf::Written(since, _) => {
-                self.put((WRITTEN_FILE, WRITTEN));
+                self.put(WRITTEN);
                 let since = serde_json::json!(since).to_string();
                 self.put((SINCE_FILE, &since));
             }
@@ -194,7 +198,7 @@ impl<'a> Draft<'a> {
             self.about(format!("{said_by} says what runs before publishing"));
         }
         if scripts.builds_siblings {
-            self.put(bootstrap::PROGRAM);
+            self.put_sharing(bootstrap::PROGRAM);
             let runner = &scripts.install.installer.run("build")[0];
             self.here(bootstrap::build(runner));
             self.about("what it needs of the repository is built before it".into());

@@ -2,8 +2,7 @@
 //! one of them may have run when the commit was made, or over what the build had made. Pure.
 
 use super::super::Facts;
-use super::install::words;
-use crate::model::WORK_DIR;
+use super::programs::run_by_node;
 
 /// What lets it end so, and where that is below the work folder.
 pub(super) const PROGRAM: (&str, &str) = ("end.cjs", include_str!("end.cjs"));
@@ -22,10 +21,7 @@ pub(super) fn told(facts: &Facts<'_>, is_made: bool) -> Option<bool> {
 /// The command, in the folder of the manifest.
 pub(super) fn command(ends: bool) -> Vec<String> {
     let end = if ends { "newline" } else { "none" };
-    words(&format!(
-        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {end}",
-        PROGRAM.0
-    ))
+    run_by_node(PROGRAM, [end.to_owned()])
 }
 
 #[cfg(test)]

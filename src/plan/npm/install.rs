@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::bootstrap;
 use super::manifest::{self, Manifest};
+use super::programs::run_by_node;
 use super::root_manifest;
 use crate::model::{Ecosystem, Purl, RELAY_PORT, WORK_DIR};
 
@@ -63,16 +64,16 @@ impl Installer {
 
 /// What installs where the registry lacks something that is locked, or something is from a git
 /// host, and where it is below the work folder.
-pub(super) const MEND: &str = include_str!("mend.cjs");
-pub(super) const MEND_FILE: &str = "mend.cjs";
+pub(super) const MEND: (&str, &str) = ("mend.cjs", include_str!("mend.cjs"));
 
 /// What installs of what is for development only some, and where it is below the work folder.
-pub(super) const LEAN: &str = include_str!("lean.cjs");
-pub(super) const LEAN_FILE: &str = "lean.cjs";
+pub(super) const LEAN: (&str, &str) = ("lean.cjs", include_str!("lean.cjs"));
+
+/// What the programs share that install, link and write in the source's folders, beside them.
+pub(super) const SHARED: (&str, &str) = ("shared.cjs", include_str!("shared.cjs"));
 
 /// What installs each package as of when its range was written, and what says when that was.
-pub(super) const WRITTEN: &str = include_str!("written.cjs");
-pub(super) const WRITTEN_FILE: &str = "written.cjs";
+pub(super) const WRITTEN: (&str, &str) = ("written.cjs", include_str!("written.cjs"));
 pub(super) const SINCE_FILE: &str = "since.json";
 
 /// What is installed, and where.
@@ -352,8 +353,7 @@ impl Install {
         let mut commands = self.commands(&[]);
         for run in &mut commands {
             if matches!(run[0].as_str(), "npm" | "yarn") {
-                let node = format!("{WORK_DIR}/tools/node/bin/node");
-                run.splice(0..0, [node, format!("{WORK_DIR}/{MEND_FILE}")]);
+                run.splice(0..0, run_by_node(MEND, []));
             }
         }
         commands
@@ -364,11 +364,7 @@ impl Install {
     pub(super) fn lean(&self, called: &[String]) -> Vec<Vec<String>> {
         let mut commands = self.commands(&[]);
         for run in &mut commands {
-            let node = format!("{WORK_DIR}/tools/node/bin/node");
-            run.splice(
-                0..0,
-                [node, format!("{WORK_DIR}/{LEAN_FILE}"), called.join(",")],
-            );
+            run.splice(0..0, run_by_node(LEAN, [called.join(",")]));
         }
         commands
     }
@@ -377,14 +373,12 @@ impl Install {
     pub(super) fn as_written(&self) -> Vec<Vec<String>> {
         let mut commands = self.commands(&[]);
         for run in &mut commands {
-            let by = [
-                format!("{WORK_DIR}/tools/node/bin/node"),
-                format!("{WORK_DIR}/{WRITTEN_FILE}"),
+            let told = [
                 format!("{WORK_DIR}/tools/npm"),
                 format!("{WORK_DIR}/{SINCE_FILE}"),
                 format!("http://127.0.0.1:{RELAY_PORT}/npm"),
             ];
-            run.splice(0..0, by);
+            run.splice(0..0, run_by_node(WRITTEN, told));
         }
         commands
     }
@@ -450,7 +444,7 @@ mod tests {
         );
         let yarn = of(&[("yarn.lock", "# yarn lockfile v1\n")]).expect("yarn");
         let runs = yarn.mended();
-        let mended = runs.iter().filter(|run| run[1].ends_with(MEND_FILE));
+        let mended = runs.iter().filter(|run| run[1].ends_with(MEND.0));
         assert!(yarn.can_mend() && mended.count() == 1);
         assert!(
             !of(&[("pnpm-lock.yaml", "lockfileVersion: 5.4\n")])

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::super::Facts;
-use super::install::words;
+use super::programs::run_by_node;
 use crate::model::WORK_DIR;
 
 /// What finds it, and where that is below the work folder.
@@ -49,13 +49,9 @@ fn json(bytes: Option<&Vec<u8>>) -> Option<Value> {
 pub(super) fn find(facts: &Facts<'_>, own: &str) -> Vec<String> {
     let purl = &facts.release.purl;
     let version = purl.version().map_or("", |version| version.as_str());
-    let mut run = words(&format!(
-        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{}",
-        FINDER.0
-    ));
-    run.extend([purl.name().as_str().to_owned(), version.to_owned()]);
-    run.extend([FOLDER, own, "src"].map(|folder| format!("{WORK_DIR}/{folder}")));
-    run
+    let told = [purl.name().as_str().to_owned(), version.to_owned()];
+    let folders = [FOLDER, own, "src"].map(|folder| format!("{WORK_DIR}/{folder}"));
+    run_by_node(FINDER, told.into_iter().chain(folders))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 "use strict";
 const fs = require("fs");
 const { spawnSync } = require("child_process");
+const { MAPS, keep, read } = require("./shared.cjs");
 
 const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 // More than this many versions are not gone by accident.
@@ -19,10 +20,10 @@ const STALE = /package\.json and package-lock\.json .*are in sync|lockfile needs
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
 const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|download)\/))/;
 const MANIFEST = "package.json";
-const MAPS = ["dependencies", "devDependencies", "optionalDependencies"];
 
-const kept = (file) => [file, fs.readFileSync(file, "utf8"), fs.statSync(file)];
-const locks = LOCKS.filter((file) => fs.existsSync(file)).map(kept);
+const isThere = (file) => fs.existsSync(file);
+const locks = LOCKS.filter(isThere);
+const putBack = keep([...locks, MANIFEST].filter(isThere));
 let [program, ...words] = process.argv.slice(2);
 
 function install() {
@@ -76,18 +77,18 @@ function readLock(name, text) {
     }
     return found;
   }
-  const read = (entries) => {
+  const walk = (entries) => {
     for (const [place, entry] of Object.entries(entries || {})) {
       if (!place || !entry || typeof entry !== "object") continue;
       const needs = [entry.requires, entry.dependencies, entry.optionalDependencies];
       const names = [].concat(...needs.map((names) => Object.keys(Object(names))));
       add(place.split("node_modules/").pop(), [entry.version, entry.resolved], names);
-      if (entry.requires) read(entry.dependencies);
+      if (entry.requires) walk(entry.dependencies);
     }
   };
   const lock = JSON.parse(text);
-  read(lock.packages);
-  read(lock.dependencies);
+  walk(lock.packages);
+  walk(lock.dependencies);
   return found;
 }
 
@@ -110,14 +111,14 @@ function leadingOutside(manifest, found) {
 }
 
 function leaveOut() {
-  const [name, text] = locks[0] || [];
-  if (!name || !fs.existsSync(MANIFEST)) return false;
+  const [name] = locks;
+  if (!name || !isThere(MANIFEST)) return false;
+  const text = fs.readFileSync(name, "utf8");
   const found = readLock(name, text);
-  const manifest = JSON.parse(fs.readFileSync(MANIFEST, "utf8"));
+  const manifest = read(".");
   const left = leadingOutside(manifest, found);
   if (!left.length) return false;
   console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
-  locks.push(kept(MANIFEST));
   for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
   fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
   if (name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
@@ -145,16 +146,12 @@ for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
   const said = done.stdout + done.stderr;
   const gone = GONE.map((words) => words.exec(said)).find(Boolean);
   if (!gone && (mended || !STALE.test(said))) break;
-  for (const [name] of locks.filter(([name]) => gone && name !== MANIFEST))
+  for (const name of gone ? locks : [])
     fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), gone[1]));
   if (!mended) loosen();
   mended = true;
   done = install();
 }
-for (const [name, text, { atime, mtime }] of locks) {
-  fs.writeFileSync(name, text);
-  // A build that compares times must not find what was put back newer than what is installed.
-  fs.utimesSync(name, atime, mtime);
-}
+putBack();
 if (!mended) console.error("nothing is gone of what is locked");
 process.exit(mended ? done.status : 1);

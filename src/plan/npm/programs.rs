@@ -73,6 +73,20 @@ pub(super) fn environment() -> BTreeMap<String, String> {
     .collect()
 }
 
+/// The words that run a program of ours, which is below the work folder, with the plan's Node.js.
+pub(super) fn run_by_node(
+    (file, _): (&str, &str),
+    told: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    [
+        format!("{WORK_DIR}/tools/node/bin/node"),
+        format!("{WORK_DIR}/{file}"),
+    ]
+    .into_iter()
+    .chain(told)
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,34 +5,17 @@
 "use strict";
 const fs = require("fs");
 const path = require("path");
+const { packages, read } = require("./shared.cjs");
 
 const [action, root, ...names] = process.argv.slice(2);
 
-function read(folder) {
-  try {
-    return JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"));
-  } catch (_) {
-    return {};
-  }
-}
-
-// The folder of a package that has a version, wherever it is in the repository.
-function folderOf(name, folder) {
-  const own = read(folder);
-  if (own.name === name && own.version) return folder;
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory() || entry.name === "node_modules" || entry.name[0] === ".") continue;
-    const found = folderOf(name, path.join(folder, entry.name));
-    if (found) return found;
-  }
-  return undefined;
-}
+const known = packages(root);
 
 function written(name, spec) {
   const [, protocol, rest] = /^(file|link|workspace):(.*)$/.exec(spec) || [];
   if (!protocol) return spec;
   if (protocol === "workspace" && !["*", "^", "~"].includes(rest)) return rest;
-  const folder = protocol === "workspace" ? folderOf(name, root) : rest;
+  const folder = protocol === "workspace" ? known.get(name) : rest;
   const version = folder && read(folder).version;
   if (!version) return spec;
   return (protocol === "workspace" ? rest.replace("*", "") : "^") + version;
@@ -54,7 +37,7 @@ function write() {
 
 function link() {
   for (const name of names) {
-    const folder = folderOf(name, root);
+    const folder = known.get(name);
     const place = path.resolve("node_modules", ...name.split("/"));
     if (!folder || fs.existsSync(place)) continue;
     fs.mkdirSync(path.dirname(place), { recursive: true });

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::Facts;
-use super::install::words;
+use super::programs::run_by_node;
 use crate::model::WORK_DIR;
 
 /// What writes or links them, and where that is below the work folder.
@@ -88,12 +88,8 @@ pub(super) fn command(action: Action, names: BTreeSet<String>) -> Vec<String> {
         Action::Write => "write",
         Action::Link => "link",
     };
-    let mut run = words(&format!(
-        "{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{} {action} {WORK_DIR}/src",
-        PROGRAM.0
-    ));
-    run.extend(names);
-    run
+    let told = [action.to_owned(), format!("{WORK_DIR}/src")];
+    run_by_node(PROGRAM, told.into_iter().chain(names))
 }
 
 #[cfg(test)]

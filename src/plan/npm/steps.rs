@@ -11,7 +11,7 @@ use super::lists;
 use super::made;
 use super::manifest::{Manifest, written_commit};
 use super::packer::{self, Packer, packed_name};
-use super::programs;
+use super::programs::{self, run_by_node};
 use super::scripts::Scripts;
 use super::siblings::{self, Action};
 use super::{Tools, purl, tool, variables};
@@ -167,9 +167,7 @@ impl<'a> Packing<'a> {
         self.name_siblings(draft, scripts.is_some());
         if let Some(commit) = written_commit(self.facts, self.manifest) {
             draft.put(WRITE_COMMIT);
-            let program = WRITE_COMMIT.0;
-            let run = format!("{WORK_DIR}/tools/node/bin/node {WORK_DIR}/{program} {commit}");
-            draft.there(words(&run));
+            draft.there(run_by_node(WRITE_COMMIT, [commit.to_string()]));
             draft.about("the published package.json names this very commit".into());
         }
         if let Some(newline) = end::told(self.facts, is_made) {
@@ -200,7 +198,7 @@ impl<'a> Packing<'a> {
             ),
             Packer::Pnpm | Packer::Yarn | Packer::Berry => return,
         };
-        draft.put(siblings::PROGRAM);
+        draft.put_sharing(siblings::PROGRAM);
         draft.there(siblings::command(action, names));
         draft.about(why.into());
     }
