@@ -240,6 +240,11 @@ impl Package<'_> {
             .iter()
             .map(|run| self.plain(called(run, of, cwd)))
             .collect();
+        if cwd == self.own {
+            for (list, run) in lists.iter_mut().zip(&scripts) {
+                list.calls.extend(self.makes_folder(run));
+            }
+        }
         // What publishing runs alone may have been run before, by tests say, with what npm runs
         // around it.
         lists.extend(
@@ -250,6 +255,18 @@ impl Package<'_> {
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
         lists
+    }
+
+    /// What makes the folder that is published, where these scripts do not.
+    fn makes_folder(&self, run: &[&str]) -> Option<Call> {
+        let folder = self.manifest.published_folder()?;
+        let name = self.manifest.makes(&folder, run)?;
+        Some(Call::Command {
+            text: format!("npm run {name}"),
+            env: BTreeMap::new(),
+            cwd: self.own.clone(),
+            why: "it makes the folder that is published",
+        })
     }
 
     /// What a package of a workspace needs of the others is built from the root.

@@ -94,6 +94,12 @@ fn is_between_words(character: char) -> bool {
     character.is_whitespace() || "&|;'\"()".contains(character)
 }
 
+/// Whether a script's name can be named on a command line as it is.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_:.".contains(c);
+    !name.starts_with('-') && name.chars().all(is_plain)
+}
+
 pub(super) fn parse(bytes: &[u8]) -> Result<Manifest, serde_json::Error> {
     serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
 }
@@ -174,6 +180,25 @@ impl Manifest {
         shell::plain_folder(folder).filter(|folder| !folder.is_empty())
     }
 
+    /// A script that makes this folder below the package's, where none of these and of those that
+    /// they call does, and which can be named on a command line as it is.
+    pub(super) fn makes(&self, folder: &str, running: &[&str]) -> Option<&str> {
+        let makes = |text: &str| {
+            let commands = shell::commands(text).unwrap_or_default();
+            commands.iter().any(|command| shell::makes(command, folder))
+        };
+        let called = self.called_by(running);
+        let mut scripts = self.scripts.iter();
+        let all = scripts.clone();
+        let is_made = all
+            .filter(|(name, _)| called.contains(*name))
+            .any(|(_, text)| text.as_str().is_some_and(makes));
+        let (name, _) = scripts.find(|(name, text)| {
+            is_plain(name) && !shell::checks(name) && text.as_str().is_some_and(makes)
+        })?;
+        (!is_made).then_some(name)
+    }
+
     /// What `files` lists.
     pub(super) fn files(&self) -> Vec<&str> {
         let listed = self.files.as_array().into_iter().flatten();
@@ -215,10 +240,6 @@ impl Manifest {
         let builds = |text: &str| {
             let commands = shell::commands(text).unwrap_or_default();
             commands.iter().any(|command| shell::builds(command))
-        };
-        let is_plain = |name: &str| {
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_:.".contains(c);
-            !name.starts_with('-') && name.chars().all(is_plain)
         };
         let called = self.called_by(&self.run_by_publishing());
         let mut scripts = self.scripts.iter();
@@ -452,6 +473,25 @@ mod tests {
         assert_eq!(made("false", "dist/package.json"), None);
         assert_eq!(made("true", "../package.json"), None);
         assert_eq!(made("true", "./package.json"), None);
+    }
+
+    #[test]
+    fn what_makes_a_folder_is_a_script_that_nothing_that_runs_calls() {
+        let found = |build: &str, stage: &str| {
+            let scripts = format!(
+                r#"{{"scripts":{{"build":"{build}","clean":"rm -r out","stage":"{stage}","test":"mkdir out"}}}}"#
+            );
+            manifest(&scripts)
+                .makes("out", &["build"])
+                .map(str::to_owned)
+        };
+        assert_eq!(
+            found("tsc", "rm -r out && mkdir out").as_deref(),
+            Some("stage")
+        );
+        assert_eq!(found("tsc && cp a out", "mkdir out"), None);
+        assert_eq!(found("npm run stage", "mkdir out"), None);
+        assert_eq!(found("tsc", "rm -r out"), None);
     }
 
     #[test]

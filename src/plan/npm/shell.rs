@@ -148,6 +148,31 @@ const BUILDERS: [&str; 16] = [
 /// Options with which they go on, or write nothing.
 const BUILDING_NOTHING: [&str; 4] = ["--watch", "-w", "--noEmit", "--serve"];
 
+/// Programs that make the folder that they name (POSIX.1-2017, "mkdir", "cp", "mv"; their own
+/// documentation, "Usage").
+const MAKERS: [&str; 8] = [
+    "copyfiles",
+    "cp",
+    "cpx",
+    "cpy",
+    "mkdir",
+    "mkdirp",
+    "mv",
+    "ncp",
+];
+
+/// Whether a command makes a folder, or one that it lies in.
+pub(super) fn makes(command: &str, folder: &str) -> bool {
+    let is_in = |outer: &str| {
+        let rest = folder.strip_prefix(outer);
+        !outer.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    program(command).is_some_and(|(program, mut words)| {
+        let is_named = words.any(|word| plain_folder(word).is_some_and(|word| is_in(&word)));
+        MAKERS.contains(&program) && is_named
+    })
+}
+
 /// The program of a command, and what follows it.
 fn program(command: &str) -> Option<(&str, impl Iterator<Item = &str>)> {
     let mut words = command
@@ -282,6 +307,28 @@ mod tests {
 
     fn publishes(folder: &str) -> Purpose {
         Purpose::Publishes(Some(folder.to_owned()))
+    }
+
+    #[test]
+    fn a_command_makes_a_folder_that_it_names_or_that_lies_in_what_it_names() {
+        for command in [
+            "mkdir .release",
+            "cp -r src ./.release/package/",
+            "mkdirp .release/package",
+        ] {
+            assert!(makes(command, ".release/package"), "{command}");
+        }
+        for command in [
+            "rimraf ./.release",
+            "mkdir .rel",
+            "mkdir .release/package/deep",
+            "mkdir ..",
+            "serve .release",
+            "mkdir",
+            "",
+        ] {
+            assert!(!makes(command, ".release/package"), "{command}");
+        }
     }
 
     #[test]

@@ -979,6 +979,34 @@ fn the_folder_that_is_published_is_the_one_that_is_packed() {
     assert_eq!(plans[0].plan.build.last().expect("a step").cwd, "src");
 }
 
+#[test]
+fn a_script_that_makes_the_folder_that_is_published_runs_after_what_builds() {
+    let runs = |stage: &str| {
+        let mut situation = Situation::npm();
+        let source = format!(
+            r#"{{"publishConfig":{{"directory":".release/package"}},"scripts":{{"build":"tsc","stage":"{stage}"}}}}"#
+        );
+        situation.tree_file("package.json", &source);
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        let plans = situation.candidates().expect("plans");
+        let prepares = |plan: &crate::model::Plan| !installing(plan).is_empty();
+        let built = plans.iter().find(|found| prepares(&found.plan));
+        let plan = &built.expect("one").plan;
+        assert_eq!(
+            plan.build.last().expect("a step").cwd,
+            "src/.release/package"
+        );
+        let runs = plan.build.iter().filter(|step| step.may_fail);
+        runs.filter_map(|step| Some(step.run.last()?.lines().last()?.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        runs("yarn pack && mkdir .release"),
+        ["build", "npm run stage"]
+    );
+    assert_eq!(runs("rm -r .release"), ["build"]);
+}
+
 /// What runs in the first plan that prepares something, with the folder that is packed.
 fn first_built(scripts: &str, file: &str) -> Option<(Vec<String>, String)> {
     let mut situation = Situation::npm();

@@ -65,8 +65,12 @@ fn looks_for_ci(setup: &str) -> bool {
     ["'CI'", "\"CI\""].iter().any(|name| setup.contains(name))
 }
 
+/// Defaults that say no.
+const NO: [&str; 5] = ["", "0", "false", "no", "off"];
+
 /// The variable that a line asks for, and its value: what the line holds it against, the
-/// release's version where its name asks for one, and else `1`.
+/// release's version where its name asks for one, and else `1`. One that is something already
+/// where it is not set is not asked for.
 fn variable(line: &str, version: &str) -> Option<(String, String)> {
     let line = line.split('#').next()?;
     if !line.contains("environ") && !line.contains("getenv") {
@@ -80,9 +84,22 @@ fn variable(line: &str, version: &str) -> Option<(String, String)> {
         Some(value) if value != name && is_plain(value) => value,
         _ if name.contains("VERSION") || name.ends_with("TAG") => version,
         _ if name == CI => "true",
+        _ if has_default(line, name) => return None,
         _ => "1",
     };
     Some((name.to_owned(), value.to_owned()))
+}
+
+/// Whether a text follows the name that says more than no, as what there is where it is not set
+/// (Python documentation, "os", `getenv`).
+fn has_default(line: &str, name: &str) -> bool {
+    let (_, after) = line.split_once(name).unwrap_or_default();
+    let default = after.get(1..).and_then(|after| {
+        let value = after.trim_start().strip_prefix(',')?.trim_start();
+        let is_text = value.starts_with(['"', '\'']);
+        quoted(value).next().filter(|_| is_text)
+    });
+    default.is_some_and(|text| !NO.contains(&text.to_ascii_lowercase().as_str()))
 }
 
 fn is_plain(value: &str) -> bool {
@@ -150,6 +167,20 @@ mod tests {
             ["VERSION=1.0"]
         );
         assert_eq!(tried("os.environ['CI_COMMIT_TAG']"), ["CI_COMMIT_TAG=1.0"]);
+    }
+
+    #[test]
+    fn a_variable_that_is_something_already_is_not_asked_for() {
+        assert!(tried("name = os.getenv('PACKAGE_NAME', 'demo')").is_empty());
+        for default in ["''", "\"0\"", "'False'", "None", "name['a']"] {
+            let line = format!("os.environ.get('FAST', {default})");
+            assert_eq!(tried(&line), ["FAST=1"], "{line}");
+        }
+        assert_eq!(
+            tried("os.getenv('BUILD_VERSION', 'dev')"),
+            ["BUILD_VERSION=1.0"]
+        );
+        assert_eq!(tried("os.getenv('KIND', 'all') == 'small'"), ["KIND=small"]);
     }
 
     #[test]
