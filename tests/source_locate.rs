@@ -453,6 +453,41 @@ fn a_tag_on_another_versions_manifest_is_a_mismatch_and_not_a_guess() {
 }
 
 #[test]
+fn a_tag_of_the_name_that_a_package_had_before_leads_to_the_commit_that_renamed_it_alone() {
+    let renamed = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
+    let old = renamed.replace("\"x\"", "\"old\"");
+    let of = |is_after: bool, tagged: &str| {
+        let mut s = Situation::new();
+        let first = s.upstream.commit(&[("Cargo.toml", Text(&old))]);
+        let files = [("Cargo.toml", Text(tagged)), ("NEWS", Text("tagged"))];
+        let tagged = s.upstream.commit(&files);
+        s.upstream.tag("v1.0.0", tagged);
+        s.upstream.commit(&[("NEWS", Text("renamed"))]);
+        let parent = (!is_after).then_some(first);
+        let files = [("Cargo.toml", Text(renamed))];
+        let commit = match parent {
+            Some(parent) => s.upstream.commit_on(Some(parent), &files),
+            None => s.upstream.commit(&files),
+        };
+        s.upstream.set("refs/heads/renamed", commit);
+        let found = s.locate(&hints("pkg:cargo/x@1.0.0"));
+        (found, commit)
+    };
+    let (found, commit) = of(true, &old);
+    let (git, evidence) = found.expect("found");
+    assert_eq!((git.commit, git.tag), (id(commit), None));
+    let told = "tag v1.0.0 names the version, which Cargo.toml declares there for another package";
+    assert!(says(&evidence, told), "{evidence:?}");
+    // Beside the tag, or after one of another version.
+    let elsewhere = of(false, &old);
+    let another = of(true, &old.replace("1.0.0", "0.9.0"));
+    for (found, _) in [elsewhere, another] {
+        let error = found.expect_err("mismatch");
+        assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_tag_one_commit_before_the_version_was_written_leads_to_the_commit_that_wrote_it() {
     let mut s = Situation::new();
     let tagged = s.crate_commit("0.9.9");

@@ -280,7 +280,8 @@ fn packed_later(
 
 /// Why a tag that names the version is not on the released commit: where the very next commit
 /// set the version, it was tagged before that was written; and where no tag names the
-/// package and its commit declares the version of another one, the tag is that one's.
+/// package and its commit declares the version of another one, the tag is that one's, which lies
+/// beside the package, or became it by another name.
 fn why_not_tagged(
     opened: &Opened,
     hints: &SourceHints,
@@ -295,13 +296,16 @@ fn why_not_tagged(
             shown(tag)
         )));
     }
+    let git = &opened.git;
     let is_one_of_several = !released.found.directory.is_empty();
     let names_it = |tag: &VersionTag| tag.rank.0 == TagForm::Named;
-    let tag = tags.first().filter(|_| is_one_of_several);
-    let Some(tag) = tag.filter(|_| !tags.iter().any(names_it)) else {
+    let follows = |tag: &VersionTag| git.graph_descendant_of(released.commit, tag.commit);
+    let Some(tag) = tags.first().filter(|_| !tags.iter().any(names_it)) else {
         return Ok(None);
     };
-    let git = &opened.git;
+    if !is_one_of_several && !follows(tag).map_err(Error::incomplete(&at.target.shown))? {
+        return Ok(None);
+    }
     let commit = git
         .find_commit(tag.commit)
         .map_err(Error::incomplete(&at.target.shown))?;
