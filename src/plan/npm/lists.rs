@@ -42,6 +42,9 @@ impl List {
     }
 }
 
+/// How a script is called that formats all that is there, by convention.
+const FORMATTING: &str = "format";
+
 /// What is said of commands that the publisher runs.
 const BEFORE_PUBLISHING: &str = "it is run before publishing";
 
@@ -254,7 +257,24 @@ impl Package<'_> {
         );
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
+        let built = self.by_root().or_else(|| lists.first().cloned());
+        lists.extend(built.and_then(|list| self.formatted(list)));
         lists
+    }
+
+    /// The same, where the repository's own script formats what was built before it is tested and
+    /// published.
+    fn formatted(&self, mut list: List) -> Option<List> {
+        let (manifest, cwd) = match self.root {
+            Some(root) => (root, "src"),
+            None => (self.manifest, self.own.as_str()),
+        };
+        list.calls.push(Call::Script {
+            name: FORMATTING,
+            alone: None,
+            cwd: cwd.to_owned(),
+        });
+        manifest.has(FORMATTING).then_some(list)
     }
 
     /// What makes the folder that is published, where these scripts do not.

@@ -1035,6 +1035,34 @@ fn a_folder_that_a_script_publishes_is_built_by_what_builds_where_that_script_on
 }
 
 #[test]
+fn what_was_built_is_formatted_in_a_try_of_its_own_where_the_repository_has_a_script_for_it() {
+    let lists = |own: &str, root: Option<&str>| {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", own);
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        if let Some(root) = root {
+            situation.directory("packages/demo");
+            situation.tree_file("/package.json", root);
+        }
+        let plans = situation.candidates().expect("plans");
+        let run = |step: &crate::model::Step| Some(format!("{}:{}", step.cwd, step.run.last()?));
+        let runs = plans.iter().map(|found| {
+            let steps = found.plan.build.iter().filter(|step| step.may_fail);
+            steps.filter_map(run).collect::<Vec<_>>()
+        });
+        runs.filter(|runs| runs.iter().any(|run| run.ends_with(":format")))
+            .collect::<Vec<_>>()
+    };
+    let build = r#"{"scripts":{"build":"tsc"}}"#;
+    let both = r#"{"scripts":{"build":"tsc","format":"prettier . -w"}}"#;
+    assert_eq!(lists(both, None), [["src:build", "src:format"]]);
+    assert_eq!(lists(build, Some(both)), [["src:build", "src:format"]]);
+    // Nothing is built, or the script is the package's own alone.
+    assert!(lists(r#"{"scripts":{"format":"x"}}"#, None).is_empty());
+    assert!(lists(both, Some(build)).is_empty());
+}
+
+#[test]
 fn a_task_runner_builds_where_no_script_does() {
     let runs = |scripts: &str, file: &str| {
         let built = first_built(scripts, file);
