@@ -496,6 +496,12 @@ fn what_the_manifest_asks_for_and_no_lock_file_has_is_resolved_anew() {
         calls,
         "call install --frozen-lockfile\ncall install --pure-lockfile\n"
     );
+    let (done, calls) = mend(dir.path(), &["install", "--immutable"]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(
+        calls.ends_with("call install --immutable\ncall install --no-immutable\n"),
+        "{calls}"
+    );
 }
 
 #[test]
@@ -640,11 +646,13 @@ fn bootstrapping_installs_what_a_package_needs_of_its_repository_before_it_witho
     // An installer that says where it is called and for what, of which one fails.
     let installer = "#!/bin/sh\n\
         echo \"${0##*/} $* in ${PWD##*/}: $(tr -d '\\n ' <package.json)\" >>\"$LOG\"\n\
+        if grep -qs /gone- yarn.lock; then echo 'error http://127.0.0.1/-/gone-1.0.0.tgz: Request failed \"404\"'; exit 1; fi\n\
         [ \"$1 ${PWD##*/}\" != 'ci c' ]\n";
     let a = r#"{"name":"a","version":"1.0.0","dependencies":{"b":"^1.0.0","x":"1"},"devDependencies":{"far":"^1.0.0"}}"#;
     for (name, text) in [
         ("bootstrap.cjs", BOOTSTRAP),
         ("shared.cjs", SHARED),
+        ("mend.cjs", MEND),
         (
             "npm/node_modules/semver/index.js",
             "exports.satisfies = (version, range) => range === `^${version}`;",
@@ -659,7 +667,7 @@ fn bootstrapping_installs_what_a_package_needs_of_its_repository_before_it_witho
         ),
         (
             "repo/packages/b/yarn.lock",
-            "y@1:\n  resolved \"https://registry.example/y.tgz\"\n",
+            "gone@1:\n  resolved \"https://registry.example/gone/-/gone-1.0.0.tgz\"\n\ny@1:\n  resolved \"https://registry.example/y/-/y-1.0.0.tgz\"\n",
         ),
         (
             "repo/packages/c/package.json",
@@ -698,12 +706,20 @@ fn bootstrapping_installs_what_a_package_needs_of_its_repository_before_it_witho
     };
     let flags = "--ignore-scripts --force --legacy-peer-deps";
     let c = r#"{"name":"@s/c","version":"2.0.0","dependencies":{"z":"1"},"scripts":{"build":"b"}}"#;
+    // What is locked, the same again, and then without what is gone.
+    let b = r#"yarn install --pure-lockfile --ignore-scripts --non-interactive --ignore-engines in b: {"name":"b","version":"1.0.0","bin":"run.js","dependencies":{"y":"1"},"scripts":{"build":"b","prepare":"p"}}"#;
     let installed = [
-        format!(r#"npm install --no-package-lock --no-save {flags} in repo: {{"devDependencies":{{"tool":"1"}}}}"#),
+        format!(
+            r#"npm install --no-package-lock --no-save {flags} in repo: {{"devDependencies":{{"tool":"1"}}}}"#
+        ),
         format!("npm ci {flags} in c: {c}"),
         format!("npm install --no-save {flags} in c: {c}"),
-        r#"yarn install --pure-lockfile --ignore-scripts --non-interactive --ignore-engines in b: {"name":"b","version":"1.0.0","bin":"run.js","dependencies":{"y":"1"},"scripts":{"build":"b","prepare":"p"}}"#.to_owned(),
-        format!(r#"npm install --no-package-lock --no-save {flags} in a: {{"name":"a","version":"1.0.0","dependencies":{{"x":"1"}},"devDependencies":{{"far":"^1.0.0"}}}}"#),
+        b.to_owned(),
+        b.to_owned(),
+        b.to_owned(),
+        format!(
+            r#"npm install --no-package-lock --no-save {flags} in a: {{"name":"a","version":"1.0.0","dependencies":{{"x":"1"}},"devDependencies":{{"far":"^1.0.0"}}}}"#
+        ),
     ];
     assert_eq!(
         run(

@@ -27,6 +27,16 @@ pub(super) struct Beside<'a> {
     pub(super) published: &'a BTreeMap<String, MemberContent>,
 }
 
+/// Whether a path is that of declarations that `downlevel-dts` writes for an older TypeScript, by
+/// convention into a folder with its name and version: their lines end with CRLF on every system
+/// (downlevel-dts, `index.js`, `createPrinter`).
+fn is_downleveled(path: &str) -> bool {
+    let is_version = |text: &str| text.split('.').all(|part| part.parse::<u32>().is_ok());
+    let mut folders = path.split('/');
+    path.ends_with(".d.ts")
+        && folders.any(|folder| folder.strip_prefix("ts").is_some_and(is_version))
+}
+
 impl Beside<'_> {
     /// How many files of the artifact are copies of none of the checkout, neither in the
     /// package's folder nor, as publishing tools take licences, at the root.
@@ -37,11 +47,12 @@ impl Beside<'_> {
         )
     }
 
-    /// How many texts of the artifact have CRLF and are copies of no file of the checkout.
+    /// How many texts of the artifact have CRLF and are copies of no file of the checkout, but for
+    /// those that have it wherever they are made.
     pub(super) fn with_crlf(&self) -> usize {
         self.count(
             |content| content.ends == LineEnds::Crlf,
-            |folder, path| self.is_made(folder, path),
+            |folder, path| !is_downleveled(path) && self.is_made(folder, path),
         )
     }
 
@@ -178,6 +189,8 @@ mod tests {
             ("a.js".to_owned(), content("a\r\n")),
             ("b.d.ts".to_owned(), content("b\r\n")),
             ("c.js".to_owned(), content("c\n")),
+            // What has it everywhere.
+            ("types/ts3.4/b.d.ts".to_owned(), content("b\r\n")),
         ]);
         let source = Source::Sdist {
             sdist: SdistSource {
@@ -189,6 +202,21 @@ mod tests {
         let beside = beside(&source, &tree, &published);
         assert_eq!(beside.with_crlf(), 1);
         assert_eq!(beside.with_year(), 0);
+    }
+
+    #[test]
+    fn declarations_in_a_folder_of_an_older_typescript_are_downleveled() {
+        assert!(is_downleveled("types/ts3.4/deep/a.d.ts"));
+        assert!(is_downleveled("ts4/a.d.ts"));
+        for other in [
+            "types/a.d.ts",
+            "ts3.4/a.js",
+            "ts3.x/a.d.ts",
+            "ts/a.d.ts",
+            "ts3.4.d.ts",
+        ] {
+            assert!(!is_downleveled(other), "{other}");
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ if grep -q '"unlocked"' package.json; then
       echo 'error Your lockfile needs to be updated, but yarn was run with `--frozen-lockfile`.' >&2
       exit 1
       ;;
+    *' --immutable'*)
+      echo '➤ YN0028: │ The lockfile would have been modified by this install, which is explicitly forbidden.'
+      exit 1
+      ;;
   esac
 fi
 gone=$(grep -h -o -E '[a-z]+-9\.0\.0\.tgz' package-lock.json yarn.lock 2>/dev/null | head -n 1)

@@ -18,6 +18,8 @@ const { satisfies } = require(path.join(npm, "node_modules", "semver"));
 
 // The plan's own; one that was installed is not run to install.
 const YARN = path.join(__dirname, "bin", "yarn");
+// What installs what is locked as far as it is to be had.
+const MEND = path.join(__dirname, "mend.cjs");
 // What is somewhere in the same repository.
 const PLACED = /^(file|link|workspace):/;
 
@@ -61,7 +63,8 @@ function installed(folder, linked) {
     const lock = fs.readFileSync(at("yarn.lock"), "utf8");
     const mirrored = lock.replace(/^( {2}resolved ")https?:\/\/[^/]+\//gm, `$1${told}/`);
     const words = ["install", "--pure-lockfile", "--ignore-scripts", "--non-interactive", "--ignore-engines"];
-    return changed([lean, [at("yarn.lock"), mirrored]], () => run(folder, YARN, ...words));
+    const as = [lean, [at("yarn.lock"), mirrored]];
+    return changed(as, () => run(folder, YARN, ...words) || run(folder, process.execPath, MEND, YARN, ...words));
   }
   const rest = ["--ignore-scripts", "--force", ...options];
   const lock = ["package-lock.json", "npm-shrinkwrap.json"].map(at).find((file) => fs.existsSync(file));

@@ -175,6 +175,7 @@ impl<'a> Draft<'a> {
         self.files.extend(programs::of_scripts());
         if scripts.install.bootstraps {
             self.put_sharing(bootstrap::PROGRAM);
+            self.put(MEND);
         }
         let is_below = scripts.install.at_root && self.cwd != "src";
         if is_below || scripts.install.bootstraps {

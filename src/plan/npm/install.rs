@@ -344,7 +344,10 @@ impl Install {
 
     /// Whether what the registry lacks of what is locked can be resolved anew or left out.
     pub(super) fn can_mend(&self) -> bool {
-        let is_read = matches!(self.installer, Installer::Npm | Installer::Yarn);
+        let is_read = matches!(
+            self.installer,
+            Installer::Npm | Installer::Yarn | Installer::Berry
+        );
         is_read && self.lock.is_some()
     }
 
@@ -434,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_of_a_lock_file_is_resolved_anew_where_npm_or_yarn_1_reads_it() {
+    fn what_is_gone_of_a_lock_file_is_resolved_anew_where_npm_or_a_yarn_reads_it() {
         let npm = of(&[("package-lock.json", r#"{"lockfileVersion":3}"#)]).expect("npm");
         assert!(npm.can_mend());
         let run = npm.mended().remove(0).join(" ");
@@ -446,6 +449,10 @@ mod tests {
         let runs = yarn.mended();
         let mended = runs.iter().filter(|run| run[1].ends_with(MEND.0));
         assert!(yarn.can_mend() && mended.count() == 1);
+        let berry = of(&[("yarn.lock", "__metadata:\n  version: 6\n")]).expect("yarn 3");
+        let runs = berry.mended();
+        assert!(berry.can_mend() && runs[0][1].ends_with(MEND.0));
+        assert!(runs[0].contains(&"--immutable".to_owned()));
         assert!(
             !of(&[("pnpm-lock.yaml", "lockfileVersion: 5.4\n")])
                 .expect("pnpm")

@@ -13,8 +13,10 @@ const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 const MOST = 20;
 // As npm and yarn say it.
 const GONE = [/\b404\b.*\/-\/([^\s/"]+\.tgz)/, /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/];
-// Where the lock file does not have all that the manifest asks for, as npm and yarn say it.
-const STALE = /package\.json and package-lock\.json .*are in sync|lockfile needs to be updated/;
+// Where the lock file does not have all that the manifests ask for, as npm, yarn 1 and later yarns
+// say it: lerna, for one, writes versions of a workspace's packages and no lock file.
+const STALE =
+  /package\.json and package-lock\.json .*are in sync|lockfile needs to be updated|lockfile would have been modified/;
 
 // What no registry has, as a lock file says where it is from: a URL that is no registry's
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
@@ -55,7 +57,8 @@ function without(name, text, file) {
 // What takes a lock file as far as it goes, and writes none.
 function loosen() {
   if (words[0] === "ci") words.splice(0, 1, "install", "--no-save");
-  words = words.map((word) => (word === "--frozen-lockfile" ? "--pure-lockfile" : word));
+  const loose = { "--frozen-lockfile": "--pure-lockfile", "--immutable": "--no-immutable" };
+  words = words.map((word) => loose[word] || word);
 }
 
 // Each package that a lock file names: whether it is foreign, and what it leads to.

@@ -168,7 +168,16 @@ pub(super) fn scripts<'a>(
         found.extend(lists.first().map(|list| of(list, false, as_of)));
     }
     if install.can_mend() {
-        found.extend(lists.first().map(|list| of(list, false, &AsOf::Mended)));
+        let mended = |scripts: &Scripts<'a>| Scripts {
+            as_of: AsOf::Mended,
+            ..scripts.clone()
+        };
+        let likeliest = lists.first().map(|list| of(list, false, &AsOf::Mended));
+        let built_first = found.iter().find(|scripts| scripts.builds_siblings);
+        // Bootstrapping mends by itself.
+        let built_first = built_first.filter(|scripts| !scripts.install.bootstraps);
+        let built_first = built_first.map(mended);
+        found.extend(built_first.into_iter().chain(likeliest));
     }
     // Scripts of what was installed are run only where the build came to nothing without.
     if install.has_scripts {

@@ -250,7 +250,9 @@ fn what_a_workspaces_package_may_need_of_its_repository_is_built_before_it_in_th
     let with = of(r#"{"scripts":{"prepare":"x"},"dependencies":{"a":"file:../a"}}"#);
     // Without a script, then with its own alone.
     assert_eq!(with[..3], [(false, false), (false, false), (false, true)]);
-    assert_eq!(with.len(), without.len() + 1);
+    // And once more with what is locked as far as it is to be had.
+    assert_eq!(with.iter().filter(|did| **did == (false, true)).count(), 2);
+    assert_eq!(with.len(), without.len() + 2);
 }
 
 #[test]
