@@ -473,6 +473,32 @@ fn what_is_gone_of_yarns_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_is_gone_of_a_lock_file_of_yarn_2_is_resolved_anew_at_once() {
+    let block = |name: &str, version: &str| {
+        format!(
+            "\"{name}@npm:^1\":\n  version: {version}\n  resolution: \"{name}@npm:{version}\"\n"
+        )
+    };
+    let blocks = [("@s/other", "9.0.0"), ("kept", "1.0.0"), ("third", "9.0.0")];
+    let lock = blocks
+        .map(|(name, version)| block(name, version))
+        .join("\n");
+    let dir = source(&[("package.json", MANIFEST), ("yarn.lock", &lock)]);
+    let (done, calls) = mend(dir.path(), &["install", "--immutable"]);
+    assert!(done.status.success(), "{done:?}");
+    let called: Vec<_> = calls
+        .lines()
+        .filter(|line| line.starts_with("call"))
+        .collect();
+    assert_eq!(
+        called,
+        ["call install --immutable", "call install --no-immutable"]
+    );
+    assert_eq!(read(dir.path(), "yarn.lock"), lock);
+    assert!(is_old(&dir.path().join("yarn.lock")));
+}
+
+#[test]
 fn what_the_manifest_asks_for_and_no_lock_file_has_is_resolved_anew() {
     let manifest = r#"{"dependencies": {"unlocked": "^1.0.0"}}"#;
     let lock = npm_lock("8.0.0");

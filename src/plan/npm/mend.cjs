@@ -11,8 +11,14 @@ const { MAPS, keep, read } = require("./shared.cjs");
 const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 // More than this many versions are not gone by accident.
 const MOST = 20;
-// As npm and yarn say it.
-const GONE = [/\b404\b.*\/-\/([^\s/"]+\.tgz)/, /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/];
+// As npm, yarn 1 and later yarns say it.
+const GONE = [
+  /\b404\b.*\/-\/([^\s/"]+\.tgz)/g,
+  /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/g,
+  /Response Code.*\b404\b.*\n.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
+];
+// How a lock file of yarn 2 and later names what is from a registry.
+const RESOLUTION = /^ {2}resolution: "(?:@[^/"]+\/)?([^@"]+)@npm:([^"]+)"$/m;
 // Where the lock file does not have all that the manifests ask for, as npm, yarn 1 and later yarns
 // say it: lerna, for one, writes versions of a workspace's packages and no lock file.
 const STALE =
@@ -43,10 +49,21 @@ function drop(entries, file) {
   }
 }
 
+// The tarballs that the installer says are gone.
+function goneOf(said) {
+  const found = new Set();
+  for (const words of GONE) for (let one; (one = words.exec(said)); ) found.add(one[1]);
+  return found;
+}
+
 function without(name, text, file) {
   if (name === "yarn.lock") {
     const blocks = text.split(/\n(?=\S)/);
-    return blocks.filter((block) => !block.includes(`/-/${file}`)).join("\n");
+    const isIt = (block) => {
+      const [, package_, version] = RESOLUTION.exec(block) || [];
+      return block.includes(`/-/${file}`) || `${package_}-${version}.tgz` === file;
+    };
+    return blocks.filter((block) => !isIt(block)).join("\n");
   }
   const lock = JSON.parse(text);
   drop(lock.packages, file);
@@ -147,10 +164,10 @@ let mended = leaveOut();
 let done = install();
 for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
   const said = done.stdout + done.stderr;
-  const gone = GONE.map((words) => words.exec(said)).find(Boolean);
-  if (!gone && (mended || !STALE.test(said))) break;
-  for (const name of gone ? locks : [])
-    fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), gone[1]));
+  const gone = goneOf(said);
+  if (!gone.size && (mended || !STALE.test(said))) break;
+  for (const name of locks)
+    for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
   if (!mended) loosen();
   mended = true;
   done = install();
