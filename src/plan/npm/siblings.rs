@@ -53,14 +53,18 @@ pub(super) fn told(facts: &Facts<'_>) -> BTreeSet<String> {
 }
 
 /// Whether something that the source's manifest asks for may be in the same repository: it is
-/// asked for by its place there, or is of the same npm scope.
+/// asked for by its place there, or is of the same npm scope, or, without one, of a name that begins
+/// with the same word.
 pub(super) fn may_be_needed(facts: &Facts<'_>) -> bool {
     let manifest = facts.tree.get("package.json");
     let Some(source) = manifest.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
     else {
         return false;
     };
-    let scope = |name: &str| name.split_once('/').map(|(scope, _)| scope.to_owned());
+    let scope = |name: &str| {
+        let part = name.split_once('/').or_else(|| name.split_once('-'));
+        part.map(|(part, _)| part.to_owned())
+    };
     let own = source["name"].as_str().and_then(scope);
     let maps = MAPS.iter().filter_map(|map| source[map].as_object());
     maps.flatten().any(|(name, spec)| {
@@ -127,6 +131,8 @@ mod tests {
             r#"{"name":"@s/b","dependencies":{"@t/a":"1","a":"1"}}"#
         ));
         assert!(!of(r#"{"name":"b","dependencies":{"@t/a":"1","a":"1"}}"#));
+        assert!(of(r#"{"name":"x-b","dependencies":{"x-a":"1"}}"#));
+        assert!(!of(r#"{"name":"x-b","dependencies":{"y-b":"1","@x/a":"1"}}"#));
         assert!(!of("{}"));
     }
 }
