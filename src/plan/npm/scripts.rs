@@ -49,7 +49,8 @@ pub(super) enum AsOf {
     Written(BTreeMap<String, i64>, DatedBy),
     /// Today.
     Today,
-    /// What is locked, and today where the registry has that no more.
+    /// What is locked, and today where the registry has that no more or nothing is locked for what
+    /// is asked for.
     Mended,
 }
 
@@ -292,7 +293,7 @@ impl Scripts<'_> {
     pub(super) fn why_installed(&self) -> String {
         let mut why = match (self.install.lock, &self.as_of) {
             (Some(lock), AsOf::Mended) => format!(
-                "the source locks what its scripts need in {lock}; what the registry has no more of that is resolved anew,\nand what leads to a git host is left out"
+                "the source locks what its scripts need in {lock}; what that lacks and what the registry has no more is resolved anew,\nand what leads to a git host is left out"
             ),
             (Some(lock), _) => format!("the source locks what its scripts need in {lock}"),
             (None, AsOf::Release) => {

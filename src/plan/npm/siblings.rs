@@ -132,7 +132,9 @@ mod tests {
         ));
         assert!(!of(r#"{"name":"b","dependencies":{"@t/a":"1","a":"1"}}"#));
         assert!(of(r#"{"name":"x-b","dependencies":{"x-a":"1"}}"#));
-        assert!(!of(r#"{"name":"x-b","dependencies":{"y-b":"1","@x/a":"1"}}"#));
+        assert!(!of(
+            r#"{"name":"x-b","dependencies":{"y-b":"1","@x/a":"1"}}"#
+        ));
         assert!(!of("{}"));
     }
 }
