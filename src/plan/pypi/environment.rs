@@ -93,8 +93,10 @@ fn variable(line: &str, version: &str) -> Option<(String, String)> {
 /// Whether a text follows the name that says more than no, as what there is where it is not set
 /// (Python documentation, "os", `getenv`).
 fn has_default(line: &str, name: &str) -> bool {
-    let (_, after) = line.split_once(name).unwrap_or_default();
-    let default = after.get(1..).and_then(|after| {
+    let after = ['"', '\'']
+        .iter()
+        .find_map(|mark| Some(line.split_once(&format!("{mark}{name}{mark}"))?.1));
+    let default = after.and_then(|after| {
         let value = after.trim_start().strip_prefix(',')?.trim_start();
         let is_text = value.starts_with(['"', '\'']);
         quoted(value).next().filter(|_| is_text)
@@ -171,7 +173,12 @@ mod tests {
 
     #[test]
     fn a_variable_that_is_something_already_is_not_asked_for() {
-        assert!(tried("name = os.getenv('PACKAGE_NAME', 'demo')").is_empty());
+        for line in [
+            "name = os.getenv('PACKAGE_NAME', 'demo')",
+            "PACKAGE_NAME = os.environ.get(\"PACKAGE_NAME\" , \"demo\")",
+        ] {
+            assert!(tried(line).is_empty(), "{line}");
+        }
         for default in ["''", "\"0\"", "'False'", "None", "name['a']"] {
             let line = format!("os.environ.get('FAST', {default})");
             assert_eq!(tried(&line), ["FAST=1"], "{line}");
