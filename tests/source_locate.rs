@@ -459,7 +459,10 @@ fn a_tag_of_the_name_that_a_package_had_before_leads_to_the_commit_that_renamed_
     let of = |is_after: bool, tagged: &str| {
         let mut s = Situation::new();
         let first = s.upstream.commit(&[("Cargo.toml", Text(&old))]);
-        let files = [("Cargo.toml", Text(tagged)), ("NEWS", Text("tagged"))];
+        let files = [
+            ("Cargo.toml", Text(tagged)),
+            ("fixtures/a/Cargo.toml", Text(&old)),
+        ];
         let tagged = s.upstream.commit(&files);
         s.upstream.tag("v1.0.0", tagged);
         s.upstream.commit(&[("NEWS", Text("renamed"))]);
@@ -478,7 +481,7 @@ fn a_tag_of_the_name_that_a_package_had_before_leads_to_the_commit_that_renamed_
     assert_eq!((git.commit, git.tag), (id(commit), None));
     let told = "tag v1.0.0 names the version, which Cargo.toml declares there for another package";
     assert!(says(&evidence, told), "{evidence:?}");
-    // Beside the tag, or after one of another version.
+    // Beside the tag, or after one of another version, whatever lies below.
     let elsewhere = of(false, &old);
     let another = of(true, &old.replace("1.0.0", "0.9.0"));
     for (found, _) in [elsewhere, another] {

@@ -310,7 +310,9 @@ fn why_not_tagged(
         .find_commit(tag.commit)
         .map_err(Error::incomplete(&at.target.shown))?;
     let manifests = Manifests::at(git, &commit, &at.target.shown, &hints.purl)?;
-    let other = manifests.another_of_the_version()?;
+    // What became the package stood where it does now.
+    let may_tell = |path: &String| is_one_of_several || !path.contains('/');
+    let other = manifests.another_of_the_version()?.filter(may_tell);
     Ok(other.map(|path| {
         let path = printable(&path, false);
         format!(

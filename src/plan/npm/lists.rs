@@ -29,10 +29,7 @@ pub(super) struct List {
 impl List {
     /// The scripts of `package.json` that are called.
     pub(super) fn scripts(&self) -> impl Iterator<Item = &'static str> {
-        self.calls.iter().filter_map(|call| match call {
-            Call::Script { name, .. } => Some(*name),
-            Call::Command { .. } | Call::Version { .. } => None,
-        })
+        scripts(&self.calls)
     }
 
     /// Whether the version is written in at its time among what runs.
@@ -40,6 +37,14 @@ impl List {
         let mut calls = self.calls.iter();
         calls.any(|call| matches!(call, Call::Version { .. }))
     }
+}
+
+/// The scripts of `package.json` among these calls.
+fn scripts(calls: &[Call]) -> impl Iterator<Item = &'static str> {
+    calls.iter().filter_map(|call| match call {
+        Call::Script { name, .. } => Some(*name),
+        Call::Command { .. } | Call::Version { .. } => None,
+    })
 }
 
 /// How a script is called that formats all that is there, by convention.
@@ -178,8 +183,11 @@ struct Package<'a> {
 }
 
 impl Package<'_> {
-    /// These calls, and nobody says that it is they.
-    fn plain(&self, calls: Vec<Call>) -> List {
+    /// These calls, and nobody says that it is they; with what makes the folder that is published.
+    fn plain(&self, mut calls: Vec<Call>) -> List {
+        if !calls.is_empty() {
+            calls.extend(self.makes_folder(&calls));
+        }
         List {
             calls,
             folder: self.folder.clone(),
@@ -243,11 +251,6 @@ impl Package<'_> {
             .iter()
             .map(|run| self.plain(called(run, of, cwd)))
             .collect();
-        if cwd == self.own {
-            for (list, run) in lists.iter_mut().zip(&scripts) {
-                list.calls.extend(self.makes_folder(run));
-            }
-        }
         // What publishing runs alone may have been run before, by tests say, with what npm runs
         // around it.
         lists.extend(
@@ -277,12 +280,15 @@ impl Package<'_> {
         manifest.has(FORMATTING).then_some(list)
     }
 
-    /// What makes the folder that is published, where these scripts do not.
-    fn makes_folder(&self, run: &[&str]) -> Option<Call> {
+    /// What makes the folder that is published, where none of these scripts does.
+    fn makes_folder(&self, calls: &[Call]) -> Option<Call> {
         let folder = self.manifest.published_folder()?;
-        let name = self.manifest.makes(&folder, run)?;
-        Some(Call::Command {
-            text: format!("npm run {name}"),
+        let run: Vec<_> = scripts(calls).collect();
+        let name = self.manifest.makes(&folder, &run)?;
+        let runs = format!("npm run {name}");
+        let is_there = |call: &Call| matches!(call, Call::Command { text, .. } if *text == runs);
+        (!calls.iter().any(is_there)).then_some(Call::Command {
+            text: runs.clone(),
             env: BTreeMap::new(),
             cwd: self.own.clone(),
             why: "it makes the folder that is published",

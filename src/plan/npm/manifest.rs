@@ -187,16 +187,17 @@ impl Manifest {
             let commands = shell::commands(text).unwrap_or_default();
             commands.iter().any(|command| shell::makes(command, folder))
         };
+        let scripts = self.scripts.iter();
+        let makers = scripts.filter(|(_, text)| text.as_str().is_some_and(makes));
+        let makers: Vec<&String> = makers.map(|(name, _)| name).collect();
         let called = self.called_by(running);
-        let mut scripts = self.scripts.iter();
-        let all = scripts.clone();
-        let is_made = all
-            .filter(|(name, _)| called.contains(*name))
-            .any(|(_, text)| text.as_str().is_some_and(makes));
-        let (name, _) = scripts.find(|(name, text)| {
-            is_plain(name) && !shell::checks(name) && text.as_str().is_some_and(makes)
-        })?;
-        (!is_made).then_some(name)
+        if makers.iter().any(|name| called.contains(*name)) {
+            return None;
+        }
+        let mut makers = makers.into_iter();
+        makers
+            .find(|name| is_plain(name) && !shell::checks(name))
+            .map(String::as_str)
     }
 
     /// What `files` lists.

@@ -61,15 +61,15 @@ pub(super) fn may_be_needed(facts: &Facts<'_>) -> bool {
     else {
         return false;
     };
-    let scope = |name: &str| {
+    let family = |name: &str| {
         let part = name.split_once('/').or_else(|| name.split_once('-'));
         part.map(|(part, _)| part.to_owned())
     };
-    let own = source["name"].as_str().and_then(scope);
+    let own = source["name"].as_str().and_then(family);
     let maps = MAPS.iter().filter_map(|map| source[map].as_object());
     maps.flatten().any(|(name, spec)| {
-        let is_of_scope = own.is_some() && scope(name) == own;
-        is_of_scope || spec.as_str().is_some_and(is_placed)
+        let is_kin = own.is_some() && family(name) == own;
+        is_kin || spec.as_str().is_some_and(is_placed)
     })
 }
 
