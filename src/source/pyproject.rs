@@ -98,24 +98,13 @@ fn from_setup_cfg(text: &str) -> Option<Declared> {
     Some(literal("setup.cfg", &name?, version))
 }
 
-/// The first literal `name="..."` or `name='...'` argument.
+/// The literal `name="..."` that `setup` is called with, or, where that call has none of its own, as
+/// when it takes a dictionary, the first anywhere.
 fn from_setup_py(text: &str) -> Declared {
-    let name = text
-        .match_indices("name")
-        .filter(|(at, _)| {
-            !text[..*at]
-                .chars()
-                .next_back()
-                .is_some_and(|c| c.is_alphanumeric() || "_.\"'".contains(c))
-        })
-        .find_map(|(at, word)| {
-            let value = text[at + word.len()..].trim_start().strip_prefix('=')?;
-            let value = value.trim_start();
-            let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-            let (name, _) = value[1..].split_once(quote)?;
-            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-            (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
-        });
+    let name = match setup_arguments(text).and_then(|text| argument(text, "name")) {
+        Some(value) => literal_text(value),
+        None => names(text).find_map(literal_text),
+    };
     Declared {
         file: "setup.py",
         name: match name {
@@ -124,6 +113,92 @@ fn from_setup_py(text: &str) -> Declared {
         },
         version: dynamic("setup.py is code and is not run"),
     }
+}
+
+/// What follows each word `name` and `=`.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let found = text.match_indices("name");
+    found.filter_map(|(at, word)| {
+        let is_within = |c: char| c.is_alphanumeric() || "_.\"'".contains(c);
+        if text[..at].chars().next_back().is_some_and(is_within) {
+            return None;
+        }
+        text[at + word.len()..].trim_start().strip_prefix('=')
+    })
+}
+
+/// The text from the first argument of the last call of `setup` on.
+fn setup_arguments(text: &str) -> Option<&str> {
+    let calls = text.match_indices("setup(").filter(|(at, _)| {
+        let before = &text[..*at];
+        let is_whole = |c: char| !c.is_alphanumeric() && c != '_';
+        let is_defined = before.trim_end().ends_with("def");
+        before.chars().next_back().is_none_or(is_whole) && !is_defined
+    });
+    let (at, call) = calls.last()?;
+    Some(&text[at + call.len()..])
+}
+
+/// What follows `name=` among the arguments themselves, and not within one: an extension module has
+/// a name too.
+fn argument<'t>(arguments: &'t str, name: &str) -> Option<&'t str> {
+    let (mut depth, mut rest) = (0_usize, arguments);
+    let mut is_word_before = false;
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        let value = rest.strip_prefix(name).and_then(|after| {
+            let value = after.trim_start().strip_prefix('=')?;
+            (!value.starts_with('=')).then_some(value)
+        });
+        if let Some(value) = value.filter(|_| depth == 0 && !is_word_before) {
+            return Some(value);
+        }
+        is_word_before = c.is_alphanumeric() || c == '_';
+        rest = match c {
+            '#' => after.find('\n').map_or("", |end| &after[end..]),
+            '"' | '\'' => after_text(rest, c),
+            '(' | '[' | '{' => {
+                depth += 1;
+                after
+            }
+            ')' | ']' | '}' => {
+                depth = depth.checked_sub(1)?;
+                after
+            }
+            _ => after,
+        };
+    }
+    None
+}
+
+/// What follows a text that begins here (Python language reference, "String literals").
+fn after_text(text: &str, quote: char) -> &str {
+    let thrice = quote.to_string().repeat(3);
+    let ends = if text.starts_with(&thrice) {
+        thrice
+    } else {
+        quote.to_string()
+    };
+    let mut rest = &text[ends.len()..];
+    while !rest.is_empty() && !rest.starts_with(&ends) {
+        let escaped = rest.starts_with('\\');
+        let mut chars = rest.chars();
+        chars.next();
+        if escaped {
+            chars.next();
+        }
+        rest = chars.as_str();
+    }
+    rest.strip_prefix(&ends).unwrap_or(rest)
+}
+
+/// The text that this expression begins with, where it can be a name.
+fn literal_text(value: &str) -> Option<String> {
+    let value = value.trim_start();
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (name, _) = value[1..].split_once(quote)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
 }
 
 fn dynamic(how: &str) -> DeclaredVersion {
@@ -225,5 +300,25 @@ mod tests {
         );
         assert_eq!(py("setup(name=NAME)"), pair("dynamic", "dynamic"));
         assert_eq!(py("setup(name='x%s' % y)"), pair("dynamic", "dynamic"));
+    }
+
+    #[test]
+    fn the_name_in_setup_py_is_that_of_the_call_and_of_nothing_within_it() {
+        let py = |text: &str| read(&[("setup.py", text)]).expect("a package").0;
+        let before = "def setup(name='w'): pass\ne = Extension(name='x._c')\n";
+        assert_eq!(
+            py(&format!(
+                "{before}setup(description=\"it's (\", ext_modules=[Extension(name='y')],  # name='z'\n name='x')"
+            )),
+            "x"
+        );
+        assert_eq!(
+            py(&format!("{before}setuptools.setup(name=NAME)")),
+            "dynamic"
+        );
+        // Taken from elsewhere.
+        assert_eq!(py("kwargs = dict(name='x')\nsetup(**kwargs)"), "x");
+        assert_eq!(py("s = \"\"\"\nsetup(name='x')"), "x");
+        assert_eq!(py("setup('"), "dynamic");
     }
 }
