@@ -6,6 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// From how many builds at once a machine has cores for two that use several each: a workspace's
+/// installers and compilers keep about three busy.
+const MANY: usize = 6;
+
 /// A budget of builds. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct Cores {
@@ -30,6 +34,11 @@ impl Cores {
             most,
             used: Arc::default(),
         }
+    }
+
+    /// Whether a build that uses every core would hold up one beside it.
+    pub(super) const fn are_few(&self) -> bool {
+        self.most < MANY
     }
 
     /// A job's own share; where a second build of another job holds it still, there is

@@ -25,6 +25,9 @@ use crate::sandbox::{Engine, EngineError, Scratch};
 /// a third would mostly do work that is thrown away.
 const SIDE_BY_SIDE: usize = 2;
 
+/// Where the source is, below the work folder.
+const SOURCE_DIR: &str = "src";
+
 /// Every try of one artifact.
 #[derive(Default)]
 pub(super) struct Tries {
@@ -153,6 +156,18 @@ fn prepares_alike(one: &Plan, other: &Plan) -> bool {
     until_built(one) == until_built(other)
 }
 
+/// Whether a plan installs a whole workspace for a package below its root. That uses what cores
+/// there are, and so do the scripts that build the package's siblings: two at once would each take
+/// twice as long, and one of the two is mostly thrown away.
+fn installs_a_workspace(source: &Source, plan: &Plan) -> bool {
+    let is_below_the_root = match source {
+        Source::Git { git, .. } => !git.directory.is_empty(),
+        Source::Sdist { .. } => false,
+    };
+    let mut prepare = plan.prepare.iter();
+    is_below_the_root && prepare.any(|step| step.cwd == SOURCE_DIR)
+}
+
 impl Line {
     /// Source, plan and rebuild, source by source and plan by plan, until one
     /// try is exact.
@@ -219,6 +234,12 @@ impl Line {
                     continue;
                 }
                 let beside: Vec<_> = plans.values().copied().collect();
+                let is_alone = !beside.is_empty()
+                    && self.cores.are_few()
+                    && installs_a_workspace(&prepared.source, &candidate.plan);
+                if is_alone {
+                    break;
+                }
                 match tries.step(&candidate.plan, &beside, self.tries, begun.elapsed()) {
                     Step::Try if beside.is_empty() => {
                         let asked = Instant::now();
@@ -284,7 +305,7 @@ impl Line {
 mod tests {
     use super::super::one_try::Try;
     use super::*;
-    use crate::model::{BuildFailure, PlanSource, SdistSource, Sha256Digest};
+    use crate::model::{BuildFailure, GitSource, PlanSource, SdistSource, Sha256Digest};
 
     const LIMITS: TryLimits = TryLimits {
         most: 3,
@@ -317,6 +338,26 @@ mod tests {
         assert_eq!(step(&tries, &[&plan]), Step::Try);
         tries.begin();
         assert_eq!(step(&tries, &[&plan, &plan]), Step::Wait);
+    }
+
+    #[test]
+    fn what_installs_at_the_root_for_a_package_below_it_installs_a_workspace() {
+        let at = |directory: &str| Source::Git {
+            git: GitSource {
+                repository: "https://git.example/o/r".into(),
+                read_from_mirror: false,
+                commit: "a".repeat(40).parse().expect("a commit"),
+                commit_time: 0,
+                tag: None,
+                directory: directory.into(),
+            },
+            evidence: Vec::new(),
+        };
+        assert!(installs_a_workspace(&at("packages/a"), &installing()));
+        assert!(!installs_a_workspace(&at(""), &installing()));
+        assert!(!installs_a_workspace(&at("packages/a"), &plain()));
+        let own = plan(r#"[{"run":["npm","ci"],"cwd":"src/packages/a"}]"#);
+        assert!(!installs_a_workspace(&at("packages/a"), &own));
     }
 
     #[test]
