@@ -102,7 +102,7 @@ fn from_setup_cfg(text: &str) -> Option<Declared> {
 /// when it takes a dictionary, the first anywhere.
 fn from_setup_py(text: &str) -> Declared {
     let name = match setup_arguments(text).and_then(|text| argument(text, "name")) {
-        Some(value) => literal_text(value),
+        Some(value) => literal_text(value).or_else(|| assigned_text(text, value)),
         None => names(text).find_map(literal_text),
     };
     Declared {
@@ -199,6 +199,27 @@ fn literal_text(value: &str) -> Option<String> {
     let (name, _) = value[1..].split_once(quote)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     (!name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+}
+
+/// The text that the variable which this expression begins with is given at the file's top, and no
+/// other.
+fn assigned_text(text: &str, value: &str) -> Option<String> {
+    let value = value.trim_start();
+    let end = value.find(|c: char| !(c.is_alphanumeric() || c == '_'))?;
+    let (variable, after) = value.split_at(end);
+    if variable.is_empty() || !after.trim_start().starts_with([',', ')']) {
+        return None;
+    }
+    let assigned = text.lines().filter_map(|line| {
+        let value = line.strip_prefix(variable)?.trim_start();
+        value.strip_prefix('=')
+    });
+    let mut texts: Vec<_> = assigned.map(literal_text).collect();
+    texts.dedup();
+    match texts.as_mut_slice() {
+        [only] => only.take(),
+        _ => None,
+    }
 }
 
 fn dynamic(how: &str) -> DeclaredVersion {
@@ -316,6 +337,11 @@ mod tests {
             py(&format!("{before}setuptools.setup(name=NAME)")),
             "dynamic"
         );
+        let with = |assigned: &str| py(&format!("{assigned}\nsetup(name=NAME, version=V)"));
+        assert_eq!(with("NAME = 'x'\nNAME_2 = 'y'"), "x");
+        assert_eq!(with("NAME = 'x'\nNAME = 'y'"), "dynamic");
+        assert_eq!(with("NAME = f()"), "dynamic");
+        assert_eq!(py("NAME = 'x'\nsetup(name=NAME + 'y')"), "dynamic");
         // Taken from elsewhere.
         assert_eq!(py("kwargs = dict(name='x')\nsetup(**kwargs)"), "x");
         assert_eq!(py("s = \"\"\"\nsetup(name='x')"), "x");
