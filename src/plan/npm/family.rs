@@ -228,7 +228,7 @@ fn is_of_a_folder(member: &str) -> bool {
 }
 
 /// What npm took for a change log (npm-packlist 2, `README.md`).
-fn is_change_log(member: &str) -> bool {
+pub(super) fn is_change_log(member: &str) -> bool {
     let member = member.to_lowercase();
     let words = ["changelog", "changes", "history"];
     !member.contains('/') && words.iter().any(|word| member.starts_with(word))

@@ -1,5 +1,5 @@
-//! How lerna packs from 5.2 on: with npm's libraries and at zlib's own level, by itself rather than
-//! with npm (lerna, `packDirectory`). Those before write what npm 7's first releases do. Pure.
+//! How lerna packs from 4 on: with npm's libraries and at zlib's own level, by itself rather than
+//! with npm (lerna, `packDirectory`). Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,12 @@ use crate::store::archive::MemberStamp;
 
 /// What packs so, and where that is below the work folder.
 pub(super) const PROGRAM: (&str, &str) = ("lerna.cjs", include_str!("lerna.cjs"));
+
+/// The npm whose libraries are those that lerna 4 to 5.1 asks for as they were from May 2021 on:
+/// `npm-packlist` 2.2.2, which packs no change log that the manifest does not list, and `tar` 6.1
+/// (their `package.json`). With those of before, which the lock file may have, it writes what npm 7's
+/// first releases do.
+const UP_TO_5_1: &str = "7.24.2";
 
 /// The npm whose libraries are those of lerna 5.2 to 8.1: `npm-packlist` 5.1.1 and `tar` 6.1.11
 /// (their `package.json`).
@@ -27,12 +33,20 @@ pub(super) fn npms(tree: &BTreeMap<String, Vec<u8>>) -> &'static [&'static str] 
         return &[];
     };
     match (lowest.major, lowest.minor) {
-        (..=4, _) | (5, ..=1) => &[],
-        (5..=7, _) => &[UP_TO_8_1],
+        (..=3, _) => &[],
+        (4, _) => &[UP_TO_5_1],
         // The range allows for later ones.
+        (5, ..=1) => &[UP_TO_5_1, UP_TO_8_1],
+        (5..=7, _) => &[UP_TO_8_1],
         (8, ..=1) => &[UP_TO_8_1, SINCE_8_2],
         _ => &[SINCE_8_2],
     }
+}
+
+/// Whether what packed may have been a lerna with the libraries of npm 7's first releases, which
+/// pack a change log that the manifest does not list.
+pub(super) fn may_be_as_npm_7(tree: &BTreeMap<String, Vec<u8>>) -> bool {
+    npms(tree).contains(&UP_TO_5_1)
 }
 
 /// The minimatch that lists a package's `main` as it is written too, so that it is packed twice
@@ -61,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lerna_from_5_2_on_is_told_by_what_the_repositorys_root_asks_for() {
+    fn a_lerna_from_4_on_is_told_by_what_the_repositorys_root_asks_for() {
         let of = |root: &str| {
             npms(&BTreeMap::from([(
                 "/package.json".to_owned(),
@@ -72,7 +86,9 @@ mod tests {
         assert_eq!(asking("^5.2.0"), [UP_TO_8_1]);
         assert_eq!(asking("8.1.2"), [UP_TO_8_1, SINCE_8_2]);
         assert_eq!(asking("8.2.0"), [SINCE_8_2]);
-        assert!(asking("^5.1.8").is_empty() && asking("latest").is_empty());
+        assert_eq!(asking("^5.1.8"), [UP_TO_5_1, UP_TO_8_1]);
+        assert_eq!(asking("4.0.0"), [UP_TO_5_1]);
+        assert!(asking("^3.22.1").is_empty() && asking("latest").is_empty());
         let depending = r#"{"dependencies":{"lerna":"7.0.0"}}"#;
         assert_eq!(of(depending), [UP_TO_8_1]);
         assert!(of("{}").is_empty());

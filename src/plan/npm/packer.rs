@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{Facts, GzipMarks};
-use super::family::PORTABLE_TIME;
+use super::family::{PORTABLE_TIME, is_change_log};
 use super::lerna;
 use super::manifest::Manifest;
 use super::programs::NO_SHELL_FILE;
@@ -20,7 +20,7 @@ pub(super) enum Packer {
     /// yarn 2 and later.
     Berry,
     Pnpm,
-    /// lerna 5.2 and later, by itself.
+    /// lerna 4 and later, by itself.
     Lerna,
 }
 
@@ -49,7 +49,12 @@ pub(super) fn packers(
 ) -> &'static [Packer] {
     let is_lernas = |marks: GzipMarks| marks.xfl == 0 && marks.os == 255;
     if gzip.is_some_and(is_lernas) && !lerna::npms(tree).is_empty() {
-        return &[Packer::Lerna, Packer::Npm];
+        let has_change_log = stamps.iter().any(|stamp| is_change_log(&stamp.name));
+        return if has_change_log && lerna::may_be_as_npm_7(tree) {
+            &[Packer::Npm, Packer::Lerna]
+        } else {
+            &[Packer::Lerna, Packer::Npm]
+        };
     }
     // npm from 7.10 on compresses at the level that gzip's header marks as the slowest, and
     // the others at zlib's own.
@@ -241,7 +246,8 @@ mod tests {
             packers(Some(marks), &[], &tree, None)[0]
         };
         assert_eq!(of(0, 255, "^6.0.0"), Packer::Lerna);
-        assert_eq!(of(0, 255, "^4.0.0"), Packer::Npm);
+        assert_eq!(of(0, 255, "^4.0.0"), Packer::Lerna);
+        assert_eq!(of(0, 255, "^3.22.1"), Packer::Npm);
         assert_eq!(of(2, 255, "^6.0.0"), Packer::Npm);
         assert_eq!(of(0, 3, "^6.0.0"), Packer::Npm);
     }

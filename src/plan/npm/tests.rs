@@ -829,26 +829,52 @@ fn pnpm_puts_a_readme_into_the_manifest_only_where_the_published_one_has_it() {
     assert!(!is_told(r#"{"version":"1.0.0","readme":"x"}"#));
 }
 
+/// The plans where the repository's root asks for this lerna, the header may be its, and this is a
+/// member.
+fn plans_with_lerna(range: &str, member: &str) -> Vec<Candidate> {
+    let mut situation = Situation::npm();
+    let root = format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#);
+    situation.tree_file("/package.json", &root);
+    situation.gzip = Some(marks(0, 255, None));
+    situation.stamp(member, 499_162_500);
+    let wanted = wanted_tools(
+        &situation.release,
+        &situation.source,
+        situation.gzip,
+        &situation.stamps,
+        &situation.tree,
+    );
+    for tool in wanted {
+        let version = tool.version().expect("pinned").as_str();
+        situation.npm_tool(tool.name().as_str(), version);
+    }
+    situation.candidates().expect("plans")
+}
+
+#[test]
+fn lerna_4_packs_with_libraries_that_pack_no_change_log_unless_there_is_one() {
+    let first = |range: &str, member: &str| {
+        let plans = plans_with_lerna(range, member);
+        let npms = plans[0].plan.inputs.iter().find_map(|input| {
+            let InputOrigin::Package { purl, .. } = &input.origin else {
+                return None;
+            };
+            let version = purl.version()?.as_str();
+            (purl.name().as_str() == "npm").then(|| version.to_owned())
+        });
+        let packed = last_step(&plans[0]).join(" ");
+        (packed.contains("/lerna.cjs"), npms.expect("an npm"))
+    };
+    assert_eq!(first("^4.0.0", "index.js"), (true, "7.24.2".into()));
+    assert!(!first("^4.0.0", "CHANGELOG.md").0);
+    // What others ask for never packs one by itself.
+    assert_eq!(first("^6.0.0", "CHANGELOG.md"), (true, "8.15.0".into()));
+}
+
 #[test]
 fn lerna_packs_with_npms_libraries_and_with_another_minimatch_where_a_name_shows_it() {
     let packed = |member: &str| {
-        let mut situation = Situation::npm();
-        let root = r#"{"devDependencies":{"lerna":"^6.0.0"}}"#;
-        situation.tree_file("/package.json", root);
-        situation.gzip = Some(marks(0, 255, None));
-        situation.stamp(member, 499_162_500);
-        let wanted = wanted_tools(
-            &situation.release,
-            &situation.source,
-            situation.gzip,
-            &situation.stamps,
-            &situation.tree,
-        );
-        for tool in wanted {
-            let version = tool.version().expect("pinned").as_str();
-            situation.npm_tool(tool.name().as_str(), version);
-        }
-        let mut plans = situation.candidates().expect("plans");
+        let mut plans = plans_with_lerna("^6.0.0", member);
         let by_lerna = plans.iter().filter(|plan| {
             let mut words = last_step(plan).iter();
             words.any(|word| word.ends_with("/lerna.cjs"))
