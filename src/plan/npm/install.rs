@@ -85,7 +85,9 @@ pub(super) struct Install {
     /// Whether it is at the repository's root, above the package.
     pub(super) at_root: bool,
     /// The installer as a package of the registry, where it is not npm itself.
-    pub(super) tool: Option<(&'static str, String)>,
+    pub(super) tool: Option<Tool>,
+    /// One that reads the lock file too, where the registry does not serve that version.
+    pub(super) otherwise: Option<Tool>,
     /// Whether each package of the repository is installed by itself, and those that need each
     /// other are linked.
     pub(super) bootstraps: bool,
@@ -121,11 +123,13 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<
     let own = own.filter(|own| own.installer != Installer::Yarn || !is_workspace());
     if let Some(lock) = own.or_else(|| lock_at(tree, true)) {
         let installer = lock.installer;
+        let (tool, otherwise) = tools(installer, &lock, tree, root.as_ref())?;
         return Some(Install {
             installer,
             lock: Some(lock.name),
             at_root: lock.at_root,
-            tool: tool(installer, &lock.text, root.as_ref())?,
+            tool,
+            otherwise,
             bootstraps,
             has_scripts: has_scripts(installer, &lock.text),
             without_peers: lock_version(installer, &lock.text) == Some(1),
@@ -137,6 +141,7 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<
         // The package's own where it is a repository of one package, as most are.
         at_root: root.is_some(),
         tool: None,
+        otherwise: None,
         bootstraps,
         has_scripts: true,
         without_peers: false,
@@ -220,32 +225,51 @@ fn lock_version(installer: Installer, lock: &str) -> Option<u64> {
     }
 }
 
-/// The installer's own package; the outer `None` where it cannot be run.
-#[expect(
-    clippy::option_option,
-    reason = "npm needs no package, and of some lock files nothing tells what reads them"
-)]
-fn tool(
+/// A package by its name and version.
+type Tool = (&'static str, String);
+
+/// The installer's own package where it is not npm, and one that reads the lock file too; `None`
+/// where it cannot be run.
+fn tools(
     installer: Installer,
-    lock: &str,
+    lock: &Lock,
+    tree: &BTreeMap<String, Vec<u8>>,
     root: Option<&Manifest>,
-) -> Option<Option<(&'static str, String)>> {
-    match installer {
-        Installer::Npm => Some(None),
-        Installer::Yarn => Some(Some(("yarn", YARN.to_owned()))),
+) -> Option<(Option<Tool>, Option<Tool>)> {
+    let managed = |tool| Some(root?.manager_version(tool)?.to_owned());
+    let (name, said, guessed) = match installer {
+        Installer::Npm => return Some((None, None)),
+        Installer::Yarn => ("yarn", None, Some(YARN)),
         Installer::Berry => {
-            let said = root.and_then(|root| root.manager_version("yarn"));
-            let said = said.map(str::to_owned);
-            let version = said.or_else(|| Some(berry_of(lock)?.to_owned()))?;
-            Some(Some(("@yarnpkg/cli-dist", version)))
+            let said = managed("yarn").or_else(|| kept_berry(tree, lock.at_root));
+            ("@yarnpkg/cli-dist", said, berry_of(&lock.text))
         }
-        Installer::Pnpm => {
-            let said = root.and_then(|root| root.manager_version("pnpm"));
-            let said = said.map(str::to_owned);
-            let version = said.or_else(|| Some(pnpm_of(lock)?.to_owned()))?;
-            Some(Some(("pnpm", version)))
-        }
+        Installer::Pnpm => ("pnpm", managed("pnpm"), pnpm_of(&lock.text)),
+    };
+    let guessed = guessed.map(|version| (name, version.to_owned()));
+    match said {
+        Some(version) => Some((Some((name, version)), guessed)),
+        None => Some((Some(guessed?), None)),
     }
+}
+
+/// The yarn that the source keeps beside its lock file and runs (Yarn documentation,
+/// ".yarnrc.yml", `yarnPath`; its name is that which `yarn set version` gives it). Another one
+/// patches some packages otherwise, and so finds the lock file to be out of date.
+fn kept_berry(tree: &BTreeMap<String, Vec<u8>>, at_root: bool) -> Option<String> {
+    let prefix = if at_root { "/" } else { "" };
+    let settings = tree.get(&format!("{prefix}.yarnrc.yml"))?;
+    let settings = String::from_utf8_lossy(settings);
+    let path = settings
+        .lines()
+        .find_map(|line| line.strip_prefix("yarnPath:"))?;
+    let (_, file) = path.rsplit_once("/yarn-")?;
+    let file = file.trim_end_matches(['"', '\'', ' ']);
+    let version = file
+        .strip_suffix(".cjs")
+        .or_else(|| file.strip_suffix(".js"))?;
+    let is_version = semver::Version::parse(version).is_ok();
+    is_version.then(|| version.to_owned())
 }
 
 /// The last yarn that writes lock files of this version (yarn, `Project.ts`,
@@ -280,11 +304,30 @@ fn pnpm_of(lock: &str) -> Option<&'static str> {
     })
 }
 
+fn purl_of((name, version): &Tool) -> Option<Purl> {
+    Purl::new(Ecosystem::Npm, name, Some(version)).ok()
+}
+
 impl Install {
     /// The installer's package URL, where it comes from the registry.
     pub(super) fn purl(&self) -> Option<Purl> {
-        let (name, version) = self.tool.as_ref()?;
-        Purl::new(Ecosystem::Npm, name, Some(version)).ok()
+        purl_of(self.tool.as_ref()?)
+    }
+
+    /// The package URLs of all that may be the installer.
+    pub(super) fn purls(&self) -> impl Iterator<Item = Purl> {
+        let all = self.tool.iter().chain(&self.otherwise);
+        all.filter_map(purl_of)
+    }
+
+    /// The same by the installer that is served.
+    pub(super) fn by_served(mut self, is_served: impl Fn(&Purl) -> bool) -> Self {
+        if !self.purl().is_some_and(|purl| is_served(&purl))
+            && let Some(other) = self.otherwise.take()
+        {
+            self.tool = Some(other);
+        }
+        self
     }
 
     /// The commands, in the folder of the lock file. None runs a script of the package or
@@ -479,6 +522,29 @@ mod tests {
         assert!(pnpm(""));
         assert!(!pnpm("requiresBuild: false\n"));
         assert!(pnpm("requiresBuild: false\nrequiresBuild: true\n"));
+    }
+
+    #[test]
+    fn the_yarn_that_the_source_keeps_installs_where_the_registry_serves_it() {
+        let with = |path: &str| {
+            let settings = format!("nodeLinker: node-modules\nyarnPath: {path}\n");
+            let lock = "__metadata:\n  version: 4\n";
+            let found = of(&[("/yarn.lock", lock), ("/.yarnrc.yml", &settings)]);
+            found.expect("yarn 2")
+        };
+        let version = |install: Install| install.tool.expect("one").1;
+        let kept = with(".yarn/releases/yarn-2.4.1.cjs");
+        assert_eq!(kept.purls().count(), 2);
+        assert_eq!(version(kept.clone().by_served(|_| true)), "2.4.1");
+        assert_eq!(version(kept.by_served(|_| false)), "2.4.2");
+        assert_eq!(version(with("\".yarn/releases/yarn-3.0.0.js\"")), "3.0.0");
+        assert_eq!(version(with(".yarn/releases/yarn-berry.cjs")), "2.4.2");
+        // That is beside another lock file.
+        let own = of(&[
+            ("yarn.lock", "__metadata:\n  version: 4\n"),
+            ("/.yarnrc.yml", "yarnPath: .yarn/releases/yarn-2.4.1.cjs\n"),
+        ]);
+        assert_eq!(version(own.expect("yarn 2")), "2.4.2");
     }
 
     #[test]

