@@ -6,6 +6,9 @@ use pep440_rs::Version;
 use super::super::{Error, Facts};
 use super::requirements::{POETRY_CORES, POETRYS};
 
+/// The first wheel that sorts `RECORD` (its `bdist_wheel.py`, `write_record`).
+const SORTED_RECORD: [u64; 2] = [0, 26];
+
 /// The backend of a source that declares none (PEP 517, "Source trees").
 pub(super) const LEGACY: &str = "setuptools.build_meta:__legacy__";
 
@@ -113,6 +116,12 @@ impl Backend {
         }
     }
 
+    /// Whether this backend copies the metadata that the front end had it prepare, and writes it into
+    /// the archive without modes otherwise (pdm-pep517 1.0, `wheel.py`, `_copy_metadata`).
+    pub(super) fn copies_metadata(self) -> bool {
+        self == Self::PdmPep517
+    }
+
     /// Whether copied members carry their files' modification times.
     pub(super) const fn copies_times(self) -> bool {
         match self {
@@ -121,17 +130,29 @@ impl Backend {
         }
     }
 
-    /// Whether this version packs the folder that it writes anew in the order in which the
-    /// file system lists it: poetry-core did so until 1.5 (its `wheel.py`).
+    /// Whether this version writes the folder that it writes anew into `RECORD` in the order in which
+    /// the file system lists it: poetry-core did so until 1.5 (its `wheel.py`), and wheel until 0.26
+    /// (its `bdist_wheel.py`, `write_record`).
     pub(super) fn lists_metadata(self, version: &str) -> bool {
-        self == Self::Poetry && is_before(version, [1, 5])
+        match self {
+            Self::Poetry => is_before(version, [1, 5]),
+            Self::BdistWheel => is_before(version, SORTED_RECORD),
+            Self::Flit
+            | Self::Hatchling
+            | Self::Pdm
+            | Self::PdmPep517
+            | Self::Setuptools
+            | Self::UvBuild => false,
+        }
     }
 
-    /// Whether this version packs files in the order in which folders list them, whatever that
-    /// of `RECORD`: wheel did so until 0.30 (its `archive.py`, `make_wheelfile_inner`), and
-    /// sorted `RECORD` alone since 0.26.
+    /// Whether this version packs files in the order in which folders list them, and sorts
+    /// `RECORD`: wheel did the first until 0.30 (its `archive.py`, `make_wheelfile_inner`), and
+    /// the other since 0.26.
     pub(super) fn lists_archive(self, version: &str) -> bool {
-        self == Self::BdistWheel && is_before(version, [0, 30])
+        self == Self::BdistWheel
+            && is_before(version, [0, 30])
+            && !is_before(version, SORTED_RECORD)
     }
 
     /// Whether a source distribution's gzip header has the time that SOURCE_DATE_EPOCH

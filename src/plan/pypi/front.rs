@@ -66,6 +66,20 @@ pub(super) fn builds_in_place(facts: &Facts<'_>) -> bool {
     facts.stamps.iter().any(brings) || is_filtered(facts)
 }
 
+/// The mode of what is written into an archive from memory, where nothing else is said (CPython,
+/// `zipfile`, `ZipFile.open`).
+const FROM_MEMORY: u32 = 0o600;
+
+/// Whether the front end had no metadata prepared: `WHEEL` was written into the archive from memory,
+/// and not copied from a file.
+pub(super) fn prepares_no_metadata(facts: &Facts<'_>) -> bool {
+    let wheel = |stamp: &&MemberStamp| metadata_file(stamp) == Some("WHEEL");
+    let mut stamps = facts.stamps.iter();
+    stamps
+        .find(wheel)
+        .is_some_and(|stamp| stamp.mode == FROM_MEMORY)
+}
+
 /// Whether this member of a wheel's metadata lies in the `.egg-info` of the source distribution,
 /// and is none that setuptools writes anew, or has kept its time from there.
 pub(super) fn is_brought_along(stamp: &MemberStamp, facts: &Facts<'_>) -> bool {

@@ -134,7 +134,9 @@ impl Told {
             requires,
             ..by_pip
         });
-        let in_place = front::builds_in_place(facts).then(|| Base {
+        let calls_hook = front::builds_in_place(facts)
+            || self.backend.copies_metadata() && front::prepares_no_metadata(facts);
+        let in_place = calls_hook.then(|| Base {
             product: Product::WheelByHook(self.hooks()),
             ..by_pip
         });

@@ -239,6 +239,42 @@ fn a_wheel_file_that_may_be_run_tells_a_drive_of_windows() {
 }
 
 #[test]
+fn a_wheel_whose_metadata_was_never_a_file_is_built_by_the_backends_hook() {
+    let of = |generator: &str, mode: u32| {
+        let mut situation = situation(generator);
+        let project =
+            "[build-system]\nrequires = [\"pdm-pep517\"]\nbuild-backend = \"pdm.pep517.api\"\n";
+        situation.tree_file("pyproject.toml", project);
+        situation.stamps = vec![MemberStamp {
+            name: "demo-1.0.dist-info/WHEEL".into(),
+            mtime: 1_700_000_000,
+            mode,
+        }];
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        plan.files.contains_key("front/build.py")
+    };
+    assert!(of("pdm-pep517 1.0.6", 0o600));
+    assert!(!of("pdm-pep517 1.0.6", 0o100_644));
+    assert!(!of("flit 3.9.0", 0o600));
+}
+
+#[test]
+fn a_wheel_of_before_0_26_lists_its_own_folder_in_the_record_wherever_the_archive_has_it() {
+    let of = |wheel: &str| {
+        let mut situation = situation(&format!("bdist_wheel ({wheel})"));
+        let names = ["demo/a.py", "demo-1.0.dist-info/RECORD"];
+        for name in names {
+            situation.stamp(name, 1_700_000_000);
+        }
+        let record = "demo-1.0.dist-info/RECORD,,\ndemo/a.py,,\n";
+        situation.member("demo-1.0.dist-info/RECORD", record);
+        situation.candidates().expect("plans")
+    };
+    assert!(is_listed(&of("0.24.0")));
+    assert!(!is_listed(&of("0.26.0")));
+}
+
+#[test]
 fn a_wheel_of_before_0_30_has_its_own_order_beside_a_sorted_record() {
     let of = |wheel: &str, names: [&str; 2]| {
         let mut situation = situation(&format!("bdist_wheel ({wheel})"));
