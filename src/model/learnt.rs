@@ -41,6 +41,7 @@ impl Learnt {
             | RecoveredFact::DebianSetuptools
             | RecoveredFact::AllExecutable
             | RecoveredFact::DataFilter
+            | RecoveredFact::CodePage
             | RecoveredFact::OutputFolder { .. }
             | RecoveredFact::System { .. }
             | RecoveredFact::ManifestEnd { .. }

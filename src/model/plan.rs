@@ -249,6 +249,9 @@ pub enum RecoveredFact {
     /// (PEP 706), told from modes: files that group or others may write to in it they may not
     /// in the wheel.
     DataFilter,
+    /// On the publisher's Windows a text was read without saying how it is encoded, in the code page
+    /// of Western Europe and America (1252), told from UTF-8 that METADATA has in it so.
+    CodePage,
     /// The publisher's file system said of every file that anybody may do anything with it, as
     /// a drive of Windows does under Linux (WSL documentation, "File Permissions for WSL").
     AllExecutable,
@@ -382,6 +385,7 @@ impl fmt::Display for RecoveredFact {
             Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
             Self::OutputFolder { name } => write!(f, "the empty folder {name}"),
             Self::AllExecutable => f.write_str("every file with all permissions"),
+            Self::CodePage => f.write_str("texts read in code page 1252"),
             Self::DataFilter => f.write_str("unpacked as Python's data filter does"),
             Self::NamedPython { version } => write!(f, "Python {version} in a name"),
             Self::CaseBlindNames { files } => {

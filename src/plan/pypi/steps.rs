@@ -203,6 +203,13 @@ impl Base<'_> {
                 "the wheel says that it was packed on Windows",
             );
         }
+        if windows::packed_there(self.facts) && windows::reads_in_code_page(self.facts) {
+            draft.hook(
+                windows::CODE_PAGE_HOOK,
+                RecoveredFact::CodePage,
+                "METADATA has UTF-8 in it that was read in code page 1252",
+            );
+        }
         if permissions::has_all(self.facts) {
             draft.hook(
                 permissions::HOOK,
