@@ -131,6 +131,20 @@ fn bad(text: &str, reason: &str) -> Error {
     }
 }
 
+/// First parts of paths that are no owner's, where a repository is `owner/name` otherwise.
+const NO_OWNERS: [&str; 3] = ["sponsors", "orgs", "apps"];
+
+/// The repository that an address is a page of, where its host alone tells that it is one.
+pub(super) fn repository_of_page(address: &str) -> Option<String> {
+    let upstream = clean(address, false).ok()?.upstream;
+    let host = upstream.0.host_str()?;
+    let is_repository = match upstream.segments().as_slice() {
+        [owner, _name] => !NO_OWNERS.contains(owner),
+        _ => false,
+    };
+    (TWO_SEGMENT_HOSTS.contains(&host) && is_repository).then(|| upstream.to_string())
+}
+
 /// Cleans what a package wrote. `shorthand` allows npm's `owner/name` and
 /// `host:owner/name`.
 ///

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::Error;
+use super::address::repository_of_page;
 use super::ecosystem::{ArtifactHints, Declared, Packaging, artifact_hint};
 use super::pyproject;
 
@@ -28,6 +29,13 @@ impl Packaging for Pypi {
                     found.push((rank, url, format!("{label} in the published {file}")));
                 }
             }
+        }
+        if !found.iter().any(|(rank, ..)| *rank < HOME_PAGE) {
+            let metadata = members.iter().find(|(name, _)| is_metadata(name));
+            let text = metadata.map(|(_, bytes)| String::from_utf8_lossy(bytes));
+            let linked = text.and_then(|text| linked_most(&text));
+            let why = "the description, which links to it most, of the published metadata";
+            found.extend(linked.map(|url| (LINKED, url, why.to_owned())));
         }
         found.sort_by_key(|(rank, ..)| *rank);
         Ok(ArtifactHints {
@@ -114,6 +122,35 @@ fn project_urls(text: &str) -> Vec<(String, String)> {
 /// The rank of a home page; what is below it is meant as the source's address.
 const HOME_PAGE: u8 = 3;
 
+/// The rank of what no label names, and only the description links to.
+const LINKED: u8 = 5;
+
+/// How many links make a description's word for a repository: a single one may be to anything.
+const LEAST_LINKS: usize = 2;
+
+/// The repository that the description (the text below the header) links to most, the first of
+/// equals: what is the project's own links to its issues, files and builds.
+fn linked_most(text: &str) -> Option<String> {
+    let (_, description) = text.split_once("\n\n")?;
+    let mut links: Vec<(String, usize)> = Vec::new();
+    for (at, scheme) in description.match_indices("https://") {
+        let rest = &description[at + scheme.len()..];
+        let end = rest.find(|c: char| c.is_whitespace() || "<>()[]{}\"'`|\\,;".contains(c));
+        let url = &description[at..at + scheme.len() + end.unwrap_or(rest.len())];
+        let Some(repository) = repository_of_page(url) else {
+            continue;
+        };
+        match links.iter_mut().find(|(known, _)| *known == repository) {
+            Some((_, count)) => *count += 1,
+            None => links.push((repository, 1)),
+        }
+    }
+    let most = links.iter().map(|(_, count)| *count).max()?;
+    let mut links = links.into_iter();
+    let (repository, _) = links.find(|(_, count)| *count == most)?;
+    (most >= LEAST_LINKS).then_some(repository)
+}
+
 /// How likely an address is the repository, by its label; `None` where it is
 /// not worth asking. PEP 753, "Label normalization": punctuation and spaces are
 /// dropped, letters lowered.
@@ -181,6 +218,25 @@ mod tests {
                 "https://git.example/o/tracker/issues"
             ]
         );
+    }
+
+    #[test]
+    fn a_repository_that_no_label_names_is_the_one_that_the_description_links_to_most() {
+        let of = |header: &str, description: &str| {
+            urls(&format!("Metadata-Version: 2.1\n{header}\n{description}"))
+        };
+        let links = "[a](https://github.com/p/q) <https://github.com/o/r/issues>\n\
+                     .. image: https://github.com/o/r/blob/main/x.png\n";
+        let home = "Home-page: https://x.example/home\n";
+        assert_eq!(
+            of(home, links),
+            ["https://x.example/home", "https://github.com/o/r"]
+        );
+        let named = "Project-URL: Source, https://git.example/o/r\n";
+        assert_eq!(of(named, links), ["https://git.example/o/r"]);
+        // One link may be to anything, and not every page is a repository's.
+        assert!(of("", "see https://github.com/o/r").is_empty());
+        assert!(of("", "https://x.example/a https://x.example/a").is_empty());
     }
 
     #[test]
