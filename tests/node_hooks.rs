@@ -224,11 +224,17 @@ fn registry(packuments: &'static [(&'static str, &'static str)]) -> String {
             let mut asked = [0; 4096];
             let length = stream.read(&mut asked).expect("a request");
             let asked = String::from_utf8_lossy(&asked[..length]).into_owned();
-            let is_asked = |path: &str| asked.starts_with(&format!("GET /npm/{path} "));
+            let (_, asked) = asked.split_once(' ').expect("a path after the method");
+            let is_asked = |path: &str| asked.starts_with(&format!("/npm/{path} "));
             let found = packuments.iter().find(|(path, _)| is_asked(path));
+            let status = if found.is_some() {
+                "200 OK"
+            } else {
+                "404 Not Found"
+            };
             let body = found.map_or("not found", |(_, packument)| packument);
             let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 body.len()
             );
             stream.write_all((head + body).as_bytes()).expect("sent");
@@ -403,6 +409,11 @@ fn is_old(path: &Path) -> bool {
 
 /// Installs in the folder, and returns how it ended and what the installer was asked.
 fn mend(dir: &Path, words: &[&str]) -> (Output, String) {
+    mend_from("http://127.0.0.1:1/npm", dir, words)
+}
+
+/// The same, where a registry may be asked what it has.
+fn mend_from(registry: &str, dir: &Path, words: &[&str]) -> (Output, String) {
     let script = dir.join("mend.cjs");
     std::fs::write(&script, MEND).expect("written");
     std::fs::write(dir.join("shared.cjs"), SHARED).expect("written");
@@ -410,6 +421,7 @@ fn mend(dir: &Path, words: &[&str]) -> (Output, String) {
         .arg(&script)
         .arg(INSTALLER)
         .args(words)
+        .env("YARN_NPM_REGISTRY_SERVER", registry)
         .current_dir(dir)
         .output()
         .expect("node runs");
@@ -496,6 +508,35 @@ fn what_is_gone_of_a_lock_file_of_yarn_2_is_resolved_anew_at_once() {
     );
     assert_eq!(read(dir.path(), "yarn.lock"), lock);
     assert!(is_old(&dir.path().join("yarn.lock")));
+}
+
+#[test]
+fn what_is_gone_is_asked_for_where_yarn_2_does_not_say_what() {
+    let lock = "__metadata:\n  version: 4\n  cacheKey: 7\n\n\
+                \"@s/other@npm:^1\":\n  version: 9.0.0\n  resolution: \"@s/other@npm:9.0.0\"\n\n\
+                \"kept@npm:^1\":\n  version: 1.0.0\n  resolution: \"kept@npm:1.0.0\"\n";
+    // It has what is kept, and not what is of version 9.0.0.
+    let served = registry(&[("kept/-/kept-1.0.0.tgz", "")]);
+    let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
+    let (done, calls) = mend_from(&served, dir.path(), &["install", "--immutable"]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(
+        calls.ends_with("call install --no-immutable\n\"dev-kept\"\n"),
+        "{calls}"
+    );
+    assert_eq!(read(dir.path(), "yarn.lock"), lock);
+
+    // Where all of it is there, or nobody answers, nothing is taken to be gone.
+    let all = registry(&[
+        ("kept/-/kept-1.0.0.tgz", ""),
+        ("@s%2fother/-/other-9.0.0.tgz", ""),
+    ]);
+    for registry in [all.as_str(), "http://127.0.0.1:1/npm"] {
+        let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
+        let (done, calls) = mend_from(registry, dir.path(), &["install", "--immutable"]);
+        assert!(!done.status.success());
+        assert_eq!(calls, "call install --immutable\n\"dev-kept\"\n");
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Stands in for npm or yarn: notes how it is called, which tarballs are locked then and what
 # is for development, and cannot have what is of version 9.0.0: it says so in the words of npm
-# where it is called with `ci`, and else in those of yarn 1, or of later ones where the lock file is one of theirs. What it is to install by its lock file
+# where it is called with `ci`, and else in those of yarn 1, or of later ones where the lock file is one of theirs
+# (yarn 2, whose cache has the key 7, says no name). What it is to install by its lock file
 # alone may be nothing that no lock file has, as `unlocked`.
 {
   echo "call $*"
@@ -26,6 +27,10 @@ if grep -q '"unlocked"' package.json; then
 fi
 gone=$(grep -h -o -E '[a-z]+-9\.0\.0\.tgz' package-lock.json yarn.lock 2>/dev/null | head -n 1)
 if [ -z "$gone" ] && grep -qs '@npm:9.0.0"' yarn.lock; then
+  if grep -q 'cacheKey: 7' yarn.lock; then
+    echo '➤ YN0001: │ HTTPError: Response code 404 (Not Found)'
+    exit 1
+  fi
   for name in $(grep -o -E '[a-z]+@npm:9' yarn.lock | cut -d@ -f1); do
     echo '➤ YN0035: │   Response Code: 404 (Not Found)'
     echo "➤ YN0035: │   Request URL: http://127.0.0.1/npm/x/-/$name-9.0.0.tgz"

@@ -5,6 +5,7 @@
 // was gone, since then the plan without this came to the same. What it changes it puts back.
 "use strict";
 const fs = require("fs");
+const http = require("http");
 const { spawnSync } = require("child_process");
 const { MAPS, keep, read } = require("./shared.cjs");
 
@@ -17,6 +18,10 @@ const GONE = [
   /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/g,
   /Response Code.*\b404\b.*\n.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
 ];
+// As yarn 2 says it, without a name.
+const SOME_GONE = /HTTPError: Response code 404/;
+// How many are asked for at once.
+const AT_ONCE = 16;
 // How a lock file of yarn 2 and later names what is from a registry.
 const RESOLUTION = /^ {2}resolution: "(?:@[^/"]+\/)?([^@"]+)@npm:([^"]+)"$/m;
 // Where the lock file does not have all that the manifests ask for, as npm, yarn 1 and later yarns
@@ -53,6 +58,37 @@ function drop(entries, file) {
 function goneOf(said) {
   const found = new Set();
   for (const words of GONE) for (let one; (one = words.exec(said)); ) found.add(one[1]);
+  return found;
+}
+
+// Whether the registry has a tarball; where that is not told, it is taken to.
+function isServed(place) {
+  return new Promise((resolve) => {
+    const asking = http.request(place, { method: "HEAD" }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode !== 404);
+    });
+    asking.on("error", () => resolve(true));
+    asking.end();
+  });
+}
+
+// The tarballs of a lock file of yarn 2 that the registry does not have.
+async function goneOfAll(text) {
+  const registry = process.env.YARN_NPM_REGISTRY_SERVER;
+  const all = new RegExp(RESOLUTION, "gm");
+  const waiting = [];
+  for (let one; (one = all.exec(text)); ) {
+    const [line, name, version] = one;
+    const [, scope] = /"(@[^/"]+)\//.exec(line) || [];
+    const file = `${name}-${version}.tgz`;
+    waiting.push([file, `${registry}/${scope ? `${scope}%2f` : ""}${name}/-/${file}`]);
+  }
+  const found = new Set();
+  const ask = async () => {
+    for (let next; (next = waiting.pop()); ) if (!(await isServed(next[1]))) found.add(next[0]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, ask));
   return found;
 }
 
@@ -160,18 +196,24 @@ function withoutForeign(lock) {
   return JSON.stringify(lock, null, 2);
 }
 
-let mended = leaveOut();
-let done = install();
-for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
-  const said = done.stdout + done.stderr;
-  const gone = goneOf(said);
-  if (!gone.size && (mended || !STALE.test(said))) break;
-  for (const name of locks)
-    for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
-  if (!mended) loosen();
-  mended = true;
-  done = install();
+async function mend() {
+  let mended = leaveOut();
+  let done = install();
+  for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
+    const said = done.stdout + done.stderr;
+    let gone = goneOf(said);
+    if (!gone.size && SOME_GONE.test(said) && isThere("yarn.lock"))
+      gone = await goneOfAll(fs.readFileSync("yarn.lock", "utf8"));
+    if (!gone.size && (mended || !STALE.test(said))) break;
+    for (const name of locks)
+      for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
+    if (!mended) loosen();
+    mended = true;
+    done = install();
+  }
+  putBack();
+  if (!mended) console.error("nothing is gone of what is locked");
+  return mended ? done.status : 1;
 }
-putBack();
-if (!mended) console.error("nothing is gone of what is locked");
-process.exit(mended ? done.status : 1);
+
+mend().then((status) => process.exit(status));

@@ -54,7 +54,7 @@ pub(super) fn told(facts: &Facts<'_>) -> BTreeSet<String> {
 
 /// Whether something that the source's manifest asks for may be in the same repository: it is
 /// asked for by its place there, or is of the same npm scope, or, without one, of a name that begins
-/// with the same word.
+/// with the same word, or is that word.
 pub(super) fn may_be_needed(facts: &Facts<'_>) -> bool {
     let manifest = facts.tree.get("package.json");
     let Some(source) = manifest.and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok())
@@ -63,12 +63,12 @@ pub(super) fn may_be_needed(facts: &Facts<'_>) -> bool {
     };
     let family = |name: &str| {
         let part = name.split_once('/').or_else(|| name.split_once('-'));
-        part.map(|(part, _)| part.to_owned())
+        part.map_or(name, |(part, _)| part).to_owned()
     };
-    let own = source["name"].as_str().and_then(family);
+    let own = source["name"].as_str().map(family);
     let maps = MAPS.iter().filter_map(|map| source[map].as_object());
     maps.flatten().any(|(name, spec)| {
-        let is_kin = own.is_some() && family(name) == own;
+        let is_kin = own.as_deref() == Some(&family(name));
         is_kin || spec.as_str().is_some_and(is_placed)
     })
 }
@@ -132,6 +132,8 @@ mod tests {
         ));
         assert!(!of(r#"{"name":"b","dependencies":{"@t/a":"1","a":"1"}}"#));
         assert!(of(r#"{"name":"x-b","dependencies":{"x-a":"1"}}"#));
+        assert!(of(r#"{"name":"x","dependencies":{"x-a":"1"}}"#));
+        assert!(!of(r#"{"name":"x","dependencies":{"xa":"1"}}"#));
         assert!(!of(
             r#"{"name":"x-b","dependencies":{"y-b":"1","@x/a":"1"}}"#
         ));
