@@ -151,7 +151,8 @@ pub(super) fn scripts<'a>(
         let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
         found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
     }
-    // The likeliest runs next to the one after it, and takes a fraction of its time.
+    // Its own scripts take a fraction of the time that all packages of the repository do: where they
+    // are not the likeliest anyway, they are tried before what is.
     let own = facts.package_dir();
     let is_below = install.at_root && own != "src";
     if bootstraps || (is_below && siblings::may_be_needed(facts)) {
@@ -162,8 +163,9 @@ pub(super) fn scripts<'a>(
             scripts.builds_siblings = true;
             scripts
         });
-        let second = found.len().min(1);
-        found.splice(second..second, built_first);
+        let own_is_likeliest = lists.first().is_some_and(|list| is_of(list, &own));
+        let place = found.len().min(usize::from(own_is_likeliest));
+        found.splice(place..place, built_first);
     }
     for as_of in &at_last {
         found.extend(lists.first().map(|list| of(list, false, as_of)));

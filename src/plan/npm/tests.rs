@@ -256,6 +256,16 @@ fn what_a_workspaces_package_may_need_of_its_repository_is_built_before_it_in_th
 }
 
 #[test]
+fn its_own_scripts_are_tried_before_what_builds_the_whole_repository() {
+    let (lock, root) = (("/package-lock.json", "{}"), ("/package.json", "{}"));
+    let needing = r#"{"scripts":{"build":"x"},"dependencies":{"a":"file:../a"}}"#;
+    let text = "jobs:\n  release:\n    steps:\n      - run: npm run all\n      - run: npm publish --workspaces\n";
+    let workflow = ("/.github/workflows/release.yml", text);
+    let with = bootstrapping(&[("package.json", needing), lock, root, workflow]);
+    assert_eq!(with[..3], [(false, false), (false, true), (false, false)]);
+}
+
+#[test]
 fn scripts_of_a_workspaces_package_find_what_is_installed_at_its_root() {
     let finds = |directory: &str| {
         let mut situation = Situation::npm();
