@@ -414,12 +414,17 @@ fn mend(dir: &Path, words: &[&str]) -> (Output, String) {
 
 /// The same, where a registry may be asked what it has.
 fn mend_from(registry: &str, dir: &Path, words: &[&str]) -> (Output, String) {
+    mend_by(INSTALLER.as_ref(), registry, dir, words)
+}
+
+/// The same by this installer.
+fn mend_by(installer: &Path, registry: &str, dir: &Path, words: &[&str]) -> (Output, String) {
     let script = dir.join("mend.cjs");
     std::fs::write(&script, MEND).expect("written");
     std::fs::write(dir.join("shared.cjs"), SHARED).expect("written");
     let output = Command::new("node")
         .arg(&script)
-        .arg(INSTALLER)
+        .arg(installer)
         .args(words)
         .env("YARN_NPM_REGISTRY_SERVER", registry)
         .current_dir(dir)
@@ -508,6 +513,39 @@ fn what_is_gone_of_a_lock_file_of_yarn_2_is_resolved_anew_at_once() {
     );
     assert_eq!(read(dir.path(), "yarn.lock"), lock);
     assert!(is_old(&dir.path().join("yarn.lock")));
+}
+
+#[test]
+fn what_is_gone_of_pnpms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
+    let formats = [
+        // 5, 6 and 9, with peers or without.
+        ["  /@s/other/9.0.0:", "  /kept/1.0.0_peer@1.0.0:"],
+        ["  /@s/other@9.0.0(peer@1.0.0):", "  /kept@1.0.0:"],
+        ["  '@s/other@9.0.0':", "  kept@1.0.0:"],
+    ];
+    for [other, kept] in formats {
+        let lock = format!(
+            "lockfileVersion: 1\n\npackages:\n\n{other}\n    resolution: {{}}\n\n{kept}\n    resolution: {{}}\n\n\
+             snapshots:\n\n{other}\n    dependencies:\n      kept: 1.0.0\n"
+        );
+        let dir = source(&[("package.json", MANIFEST), ("pnpm-lock.yaml", &lock)]);
+        let pnpm = dir.path().join("pnpm");
+        std::os::unix::fs::symlink(INSTALLER, &pnpm).expect("a link");
+        let words = ["install", "--frozen-lockfile", "--ignore-scripts"];
+        let (done, calls) = mend_by(&pnpm, "http://127.0.0.1:1/npm", dir.path(), &words);
+        assert!(done.status.success(), "{done:?}");
+        let (_, again) = calls.split_once("\"dev-kept\"\n").expect("two calls");
+        assert!(
+            again
+                .starts_with("call install --no-frozen-lockfile --fix-lockfile --ignore-scripts\n"),
+            "{again}"
+        );
+        assert!(
+            again.contains("kept") && !again.contains("other"),
+            "{again}"
+        );
+        assert_eq!(read(dir.path(), "pnpm-lock.yaml"), lock);
+    }
 }
 
 #[test]

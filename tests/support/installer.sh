@@ -7,6 +7,7 @@
 {
   echo "call $*"
   grep -h -o -E '[a-z]+-[0-9.]+tgz' package-lock.json yarn.lock 2>/dev/null
+  grep -h -o -E '^  .?/?[@a-z/]+[@/][0-9.]+' pnpm-lock.yaml 2>/dev/null
   grep -o -E '"dev-[a-z]+"' package.json
 } >>calls
 if grep -q '"unlocked"' package.json; then
@@ -37,6 +38,13 @@ if [ -z "$gone" ] && grep -qs '@npm:9.0.0"' yarn.lock; then
   done
   exit 1
 fi
+case $0 in
+  */pnpm)
+    grep -qs -E '[@/]9\.0\.0' pnpm-lock.yaml || exit 0
+    echo ' ERR_PNPM_FETCH_404  GET http://127.0.0.1/npm/@s%2fother/-/other-9.0.0.tgz: Not Found - 404'
+    exit 1
+    ;;
+esac
 [ -n "$gone" ] || exit 0
 case $1 in
   ci) echo "npm error 404 Not Found - GET http://127.0.0.1/npm/x/-/$gone - Not found" ;;

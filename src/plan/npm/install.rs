@@ -387,18 +387,14 @@ impl Install {
 
     /// Whether what the registry lacks of what is locked can be resolved anew or left out.
     pub(super) fn can_mend(&self) -> bool {
-        let is_read = matches!(
-            self.installer,
-            Installer::Npm | Installer::Yarn | Installer::Berry
-        );
-        is_read && self.lock.is_some()
+        self.lock.is_some()
     }
 
     /// The same commands, where what installs is run by [`MEND`].
     pub(super) fn mended(&self) -> Vec<Vec<String>> {
         let mut commands = self.commands(&[]);
         for run in &mut commands {
-            if matches!(run[0].as_str(), "npm" | "yarn") {
+            if matches!(run[0].as_str(), "npm" | "yarn" | "pnpm") {
                 run.splice(0..0, run_by_node(MEND, []));
             }
         }
@@ -496,11 +492,9 @@ mod tests {
         let runs = berry.mended();
         assert!(berry.can_mend() && runs[0][1].ends_with(MEND.0));
         assert!(runs[0].contains(&"--immutable".to_owned()));
-        assert!(
-            !of(&[("pnpm-lock.yaml", "lockfileVersion: 5.4\n")])
-                .expect("pnpm")
-                .can_mend()
-        );
+        let pnpm = of(&[("pnpm-lock.yaml", "lockfileVersion: 5.4\n")]).expect("pnpm");
+        let runs = pnpm.mended();
+        assert!(pnpm.can_mend() && runs[0][1].ends_with(MEND.0));
         assert!(!of(&[]).expect("npm").can_mend());
     }
 

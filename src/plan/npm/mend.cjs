@@ -9,13 +9,15 @@ const http = require("http");
 const { spawnSync } = require("child_process");
 const { MAPS, keep, read } = require("./shared.cjs");
 
+const PNPMS = "pnpm-lock.yaml";
 const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 // More than this many versions are not gone by accident.
 const MOST = 20;
-// As npm, yarn 1 and later yarns say it.
+// As npm, yarn 1, pnpm and later yarns say it.
 const GONE = [
   /\b404\b.*\/-\/([^\s/"]+\.tgz)/g,
   /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/g,
+  /\/-\/([^\s/"]+\.tgz): Not Found - 404/g,
   /Response Code.*\b404\b.*\n.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
 ];
 // As yarn 2 says it, without a name.
@@ -24,10 +26,13 @@ const SOME_GONE = /HTTPError: Response code 404/;
 const AT_ONCE = 16;
 // How a lock file of yarn 2 and later names what is from a registry.
 const RESOLUTION = /^ {2}resolution: "(?:@[^/"]+\/)?([^@"]+)@npm:([^"]+)"$/m;
-// Where the lock file does not have all that the manifests ask for, as npm, yarn 1 and later yarns
+// How one of pnpm names a package, from its first format on: a place with a version, and the peers
+// that it was installed beside.
+const PNPM_KEY = /^ {2}['"]?\/?(?:@[^/]+\/)?([^@/'"]+)[@/]([^(_'":]+)/;
+// Where the lock file does not have all that the manifests ask for, as npm, pnpm, yarn 1 and later yarns
 // say it: lerna, for one, writes versions of a workspace's packages and no lock file.
 const STALE =
-  /package\.json and package-lock\.json .*are in sync|lockfile needs to be updated|lockfile would have been modified/;
+  /package\.json and package-lock\.json .*are in sync|ERR_PNPM_OUTDATED_LOCKFILE|lockfile needs to be updated|lockfile would have been modified/;
 
 // What no registry has, as a lock file says where it is from: a URL that is no registry's
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
@@ -35,9 +40,10 @@ const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|do
 const MANIFEST = "package.json";
 
 const isThere = (file) => fs.existsSync(file);
-const locks = LOCKS.filter(isThere);
-const putBack = keep([...locks, MANIFEST].filter(isThere));
 let [program, ...words] = process.argv.slice(2);
+const isPnpm = /(^|\/)pnpm$/.test(program);
+const locks = (isPnpm ? [PNPMS] : LOCKS).filter(isThere);
+const putBack = keep([...locks, MANIFEST].filter(isThere));
 
 function install() {
   const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28 });
@@ -93,6 +99,14 @@ async function goneOfAll(text) {
 }
 
 function without(name, text, file) {
+  if (name === PNPMS) {
+    const blocks = text.split(/\n(?= {0,2}\S)/);
+    const isIt = (block) => {
+      const [, package_, version] = PNPM_KEY.exec(block) || [];
+      return `${package_}-${version}.tgz` === file;
+    };
+    return blocks.filter((block) => !isIt(block)).join("\n");
+  }
   if (name === "yarn.lock") {
     const blocks = text.split(/\n(?=\S)/);
     const isIt = (block) => {
@@ -110,8 +124,9 @@ function without(name, text, file) {
 // What takes a lock file as far as it goes, and writes none.
 function loosen() {
   if (words[0] === "ci") words.splice(0, 1, "install", "--no-save");
-  const loose = { "--frozen-lockfile": "--pure-lockfile", "--immutable": "--no-immutable" };
-  words = words.map((word) => loose[word] || word);
+  const frozen = isPnpm ? ["--no-frozen-lockfile", "--fix-lockfile"] : ["--pure-lockfile"];
+  const loose = { "--frozen-lockfile": frozen, "--immutable": ["--no-immutable"] };
+  words = [].concat(...words.map((word) => loose[word] || word));
 }
 
 // Each package that a lock file names: whether it is foreign, and what it leads to.
@@ -168,7 +183,7 @@ function leadingOutside(manifest, found) {
 
 function leaveOut() {
   const [name] = locks;
-  if (!name || !isThere(MANIFEST)) return false;
+  if (!name || name === PNPMS || !isThere(MANIFEST)) return false;
   const text = fs.readFileSync(name, "utf8");
   const found = readLock(name, text);
   const manifest = read(".");
