@@ -549,6 +549,31 @@ fn what_is_gone_of_pnpms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_no_version_is_left_of_is_left_out_of_every_manifest_that_asks_for_it() {
+    let dir = source(&[
+        (
+            "package.json",
+            r#"{"devDependencies": {"dev-kept": "^1", "lacking": "^0.2.2"}}"#,
+        ),
+        ("yarn.lock", "__metadata:\n  version: 4\n"),
+    ]);
+    let below =
+        r#"{"name": "b", "version": "1.0.0", "dependencies": {"lacking": "^0.2.2", "kept": "1"}}"#;
+    std::fs::create_dir(dir.path().join("below")).expect("made");
+    std::fs::write(dir.path().join("below/package.json"), below).expect("written");
+    let manifest = read(dir.path(), "package.json");
+    let (done, calls) = mend(dir.path(), &["install", "--immutable"]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(
+        calls.ends_with("call install --no-immutable\n\"dev-kept\"\n"),
+        "{calls}"
+    );
+    assert_eq!(read(dir.path(), "package.json"), manifest);
+    assert!(is_old(&dir.path().join("package.json")));
+    assert_eq!(read(dir.path(), "below/package.json"), below);
+}
+
+#[test]
 fn what_is_gone_is_asked_for_where_yarn_2_does_not_say_what() {
     let lock = "__metadata:\n  version: 4\n  cacheKey: 7\n\n\
                 \"@s/other@npm:^1\":\n  version: 9.0.0\n  resolution: \"@s/other@npm:9.0.0\"\n\n\

@@ -26,6 +26,10 @@ if grep -q '"unlocked"' package.json; then
       ;;
   esac
 fi
+if grep -qs '"lacking"' package.json below/package.json; then
+  echo '➤ YN0001: │ Error: lacking@npm:^0.2.2: No candidates found'
+  exit 1
+fi
 gone=$(grep -h -o -E '[a-z]+-9\.0\.0\.tgz' package-lock.json yarn.lock 2>/dev/null | head -n 1)
 if [ -z "$gone" ] && grep -qs '@npm:9.0.0"' yarn.lock; then
   if grep -q 'cacheKey: 7' yarn.lock; then

@@ -1,13 +1,14 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
 // more is resolved anew within its range, as is what the manifest asks for and the lock file does
-// not have (a workspace's other packages, say), and of what the manifest asks for, that is left out
-// which leads to something that no registry has (a git host's): no build may need it. Ends with an error where nothing
+// not have (a workspace's other packages, say), and of what the manifests ask for, that is left out
+// which leads to something that no registry has (a git host's, or a range of which no version is left): no build may need it. Ends with an error where nothing
 // was gone, since then the plan without this came to the same. What it changes it puts back.
 "use strict";
 const fs = require("fs");
 const http = require("http");
+const path = require("path");
 const { spawnSync } = require("child_process");
-const { MAPS, keep, read } = require("./shared.cjs");
+const { MAPS, keep, packages, read } = require("./shared.cjs");
 
 const PNPMS = "pnpm-lock.yaml";
 const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
@@ -19,6 +20,12 @@ const GONE = [
   /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/g,
   /\/-\/([^\s/"]+\.tgz): Not Found - 404/g,
   /Response Code.*\b404\b.*\n.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
+];
+// Where no version of a range is left, as yarn 2 and later, npm and pnpm, and yarn 1 say it.
+const LACKING = [
+  /(@?[^\s@:]+)@npm:[^\s:]+: No candidates found/g,
+  /No matching version found for (@?[^\s@]+)@/g,
+  /Couldn't find any versions for "(@?[^"]+)" that matches/g,
 ];
 // As yarn 2 says it, without a name.
 const SOME_GONE = /HTTPError: Response code 404/;
@@ -43,7 +50,8 @@ const isThere = (file) => fs.existsSync(file);
 let [program, ...words] = process.argv.slice(2);
 const isPnpm = /(^|\/)pnpm$/.test(program);
 const locks = (isPnpm ? [PNPMS] : LOCKS).filter(isThere);
-const putBack = keep([...locks, MANIFEST].filter(isThere));
+// The first of a file has it as it was, and so comes last.
+const putBacks = [keep([...locks, MANIFEST].filter(isThere))];
 
 function install() {
   const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28 });
@@ -60,10 +68,30 @@ function drop(entries, file) {
   }
 }
 
-// The tarballs that the installer says are gone.
-function goneOf(said) {
+// What the installer says in one of these ways: tarballs that are gone, or packages.
+function toldBy(ways, said) {
   const found = new Set();
-  for (const words of GONE) for (let one; (one = words.exec(said)); ) found.add(one[1]);
+  for (const words of ways) for (let one; (one = words.exec(said)); ) found.add(one[1]);
+  return found;
+}
+
+// Takes packages out of every manifest of the repository that asks for them; whether one did.
+function takeOut(names) {
+  const folders = new Set([".", ...packages(".").values()]);
+  let found = false;
+  for (const folder of folders) {
+    const manifest = read(folder);
+    const maps = MAPS.map((map) => Object(manifest[map]));
+    const there = new Set([].concat(...maps.map(Object.keys)));
+    const asked = [...names].filter((name) => there.has(name));
+    if (!asked.length) continue;
+    found = true;
+    const file = path.join(folder, MANIFEST);
+    putBacks.push(keep([file]));
+    for (const map of maps) for (const name of asked) delete map[name];
+    console.log(`left out of ${file}, since no version in its range is left: ${asked.join(", ")}`);
+    fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
+  }
   return found;
 }
 
@@ -216,17 +244,18 @@ async function mend() {
   let done = install();
   for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
     const said = done.stdout + done.stderr;
-    let gone = goneOf(said);
+    let gone = toldBy(GONE, said);
     if (!gone.size && SOME_GONE.test(said) && isThere("yarn.lock"))
       gone = await goneOfAll(fs.readFileSync("yarn.lock", "utf8"));
-    if (!gone.size && (mended || !STALE.test(said))) break;
+    const isLess = takeOut(toldBy(LACKING, said));
+    if (!gone.size && !isLess && (mended || !STALE.test(said))) break;
     for (const name of locks)
       for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
     if (!mended) loosen();
     mended = true;
     done = install();
   }
-  putBack();
+  for (const putBack of putBacks.reverse()) putBack();
   if (!mended) console.error("nothing is gone of what is locked");
   return mended ? done.status : 1;
 }
