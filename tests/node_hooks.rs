@@ -549,6 +549,23 @@ fn what_is_gone_of_pnpms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_no_build_reaches_is_left_out_where_nothing_is_locked() {
+    let manifest = r#"{"devDependencies": {"dev-kept": "^1", "dev-outside": "https://git.example/o/r#v1", "dev-short": "o/r"}}"#;
+    let dir = source(&[("package.json", manifest)]);
+    let (done, calls) = mend(dir.path(), &["install", "--no-save"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(calls, "call install --no-save\n\"dev-kept\"\n");
+    assert_eq!(read(dir.path(), "package.json"), manifest);
+    assert!(is_old(&dir.path().join("package.json")));
+
+    // What is there is installed as it is.
+    let dir = source(&[("package.json", MANIFEST)]);
+    let (done, calls) = mend(dir.path(), &["install"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(calls, "call install\n\"dev-kept\"\n");
+}
+
+#[test]
 fn what_no_version_is_left_of_is_left_out_of_every_manifest_that_asks_for_it() {
     let dir = source(&[
         (

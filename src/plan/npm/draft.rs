@@ -177,6 +177,9 @@ impl<'a> Draft<'a> {
             self.put_sharing(bootstrap::PROGRAM);
             self.put(MEND);
         }
+        if scripts.install.leaves_out {
+            self.put_sharing(MEND);
+        }
         let is_below = scripts.install.at_root && self.cwd != "src";
         if is_below || scripts.install.bootstraps {
             self.set("PATH", programs::path_with_root());

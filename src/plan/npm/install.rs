@@ -93,6 +93,9 @@ pub(super) struct Install {
     pub(super) bootstraps: bool,
     /// Whether something that is installed has scripts of its own to run then.
     pub(super) has_scripts: bool,
+    /// Whether something that is asked for is from where no build reaches, and nothing is locked, so
+    /// that it is left out from the beginning.
+    pub(super) leaves_out: bool,
     /// Whether the publisher's npm was one that installed no peers, as up to npm 6.
     pub(super) without_peers: bool,
 }
@@ -132,6 +135,7 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<
             otherwise,
             bootstraps,
             has_scripts: has_scripts(installer, &lock.text),
+            leaves_out: false,
             without_peers: lock_version(installer, &lock.text) == Some(1),
         });
     }
@@ -144,8 +148,17 @@ pub(super) fn install(tree: &BTreeMap<String, Vec<u8>>, folder: &str) -> Option<
         otherwise: None,
         bootstraps,
         has_scripts: true,
+        leaves_out: asks_outside(tree, root.as_ref()),
         without_peers: false,
     })
+}
+
+/// Whether the package, or the root of its repository, asks for something from where no build
+/// reaches.
+fn asks_outside(tree: &BTreeMap<String, Vec<u8>>, root: Option<&Manifest>) -> bool {
+    let own = tree.get("package.json");
+    let own = own.and_then(|bytes| manifest::parse(bytes).ok());
+    own.iter().chain(root).any(Manifest::asks_outside)
 }
 
 /// A lock file of the source.
@@ -347,6 +360,9 @@ impl Install {
                     words("npm install --ignore-scripts --no-package-lock --no-save --force");
                 run.extend(self.without_peers.then(|| "--legacy-peer-deps".to_owned()));
                 run.extend_from_slice(exact);
+                if self.leaves_out {
+                    run.splice(0..0, run_by_node(MEND, []));
+                }
                 vec![run]
             }
             (Installer::Pnpm, _) => {
@@ -496,6 +512,38 @@ mod tests {
         let runs = pnpm.mended();
         assert!(pnpm.can_mend() && runs[0][1].ends_with(MEND.0));
         assert!(!of(&[]).expect("npm").can_mend());
+    }
+
+    #[test]
+    fn what_no_build_reaches_is_left_out_from_the_beginning_where_nothing_is_locked() {
+        let leaves_out = |spec: &str, lock: &[(&str, &str)]| {
+            let manifest = format!(r#"{{"devDependencies":{{"a":"{spec}"}}}}"#);
+            let files = [&[("package.json", manifest.as_str())], lock].concat();
+            let found = of(&files).expect("npm");
+            assert_eq!(found.leaves_out, found.commands(&[])[0][0] != "npm");
+            found.leaves_out
+        };
+        for spec in [
+            "https://git.example/o/r#v1",
+            "o/r",
+            "o/r#semver:^1",
+            "github:o/r",
+        ] {
+            assert!(leaves_out(spec, &[]), "{spec}");
+            assert!(!leaves_out(spec, &[("package-lock.json", "{}")]), "{spec}");
+        }
+        for spec in [
+            "^1.0.0",
+            "npm:@s/b@1",
+            "file:../b",
+            "./b",
+            "../b/c",
+            "next",
+            "@s/b",
+            ">=1 <2 / x",
+        ] {
+            assert!(!leaves_out(spec, &[]), "{spec}");
+        }
     }
 
     #[test]

@@ -345,6 +345,36 @@ impl Manifest {
             .collect()
     }
 
+    /// Whether something that it asks for is at a git host or another address, which builds do not
+    /// reach (npm documentation, "package.json", "dependencies"). What is left out then, the program
+    /// that installs says (`mend.cjs`).
+    pub(super) fn asks_outside(&self) -> bool {
+        let is_outside = |spec: &str| {
+            let words = [
+                "git+",
+                "git:",
+                "git@",
+                "github:",
+                "gitlab:",
+                "bitbucket:",
+                "gist:",
+            ];
+            let is_word = |c: char| c.is_alphanumeric() || "_.-".contains(c);
+            let place = spec.split('#').next().unwrap_or(spec);
+            let is_shorthand = place.split_once('/').is_some_and(|(owner, name)| {
+                let are_words = owner.chars().chain(name.chars()).all(is_word);
+                !owner.starts_with('.') && !owner.is_empty() && !name.is_empty() && are_words
+            });
+            let is_address = ["https://", "http://"]
+                .iter()
+                .any(|scheme| spec.starts_with(scheme));
+            is_shorthand || is_address || words.iter().any(|word| spec.starts_with(word))
+        };
+        let maps = [&self.dependencies, &self.dev_dependencies];
+        let mut specs = maps.into_iter().filter_map(|map| map.as_object()).flatten();
+        specs.any(|(_, spec)| spec.as_str().is_some_and(is_outside))
+    }
+
     /// Whether a script has this program's name for a word.
     pub(super) fn calls(&self, program: &str) -> bool {
         let mut scripts = self.scripts.values().filter_map(|text| text.as_str());

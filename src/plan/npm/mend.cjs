@@ -2,7 +2,7 @@
 // more is resolved anew within its range, as is what the manifest asks for and the lock file does
 // not have (a workspace's other packages, say), and of what the manifests ask for, that is left out
 // which leads to something that no registry has (a git host's, or a range of which no version is left): no build may need it. Ends with an error where nothing
-// was gone, since then the plan without this came to the same. What it changes it puts back.
+// was gone of what is locked, since then the plan without this came to the same. What it changes it puts back.
 "use strict";
 const fs = require("fs");
 const http = require("http");
@@ -44,6 +44,8 @@ const STALE =
 // What no registry has, as a lock file says where it is from: a URL that is no registry's
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
 const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|download)\/))/;
+// And as a manifest alone does: an owner and a name, which are GitHub's.
+const SHORTHAND = /^[\w.-]+\/[\w.-]+(#|$)/;
 const MANIFEST = "package.json";
 
 const isThere = (file) => fs.existsSync(file);
@@ -205,22 +207,22 @@ function leadingOutside(manifest, found) {
   const asked = MAPS.map((map) => Object.entries(Object(manifest[map])));
   return []
     .concat(...asked)
-    .filter(([name, range]) => FOREIGN.test(String(range)) || leads(name))
+    .filter(([name, range]) => [FOREIGN, SHORTHAND].some((is) => is.test(String(range))) || leads(name))
     .map(([name]) => name);
 }
 
 function leaveOut() {
   const [name] = locks;
-  if (!name || name === PNPMS || !isThere(MANIFEST)) return false;
-  const text = fs.readFileSync(name, "utf8");
-  const found = readLock(name, text);
+  if (name === PNPMS || !isThere(MANIFEST)) return false;
+  const text = name && fs.readFileSync(name, "utf8");
+  const found = name ? readLock(name, text) : new Map();
   const manifest = read(".");
   const left = leadingOutside(manifest, found);
   if (!left.length) return false;
   console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
   for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
   fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
-  if (name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
+  if (name && name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
   loosen();
   return true;
 }
@@ -248,7 +250,8 @@ async function mend() {
     if (!gone.size && SOME_GONE.test(said) && isThere("yarn.lock"))
       gone = await goneOfAll(fs.readFileSync("yarn.lock", "utf8"));
     const isLess = takeOut(toldBy(LACKING, said));
-    if (!gone.size && !isLess && (mended || !STALE.test(said))) break;
+    const isUnlike = locks.length && (gone.size || (!mended && STALE.test(said)));
+    if (!isLess && !isUnlike) break;
     for (const name of locks)
       for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
     if (!mended) loosen();
@@ -256,8 +259,10 @@ async function mend() {
     done = install();
   }
   for (const putBack of putBacks.reverse()) putBack();
-  if (!mended) console.error("nothing is gone of what is locked");
-  return mended ? done.status : 1;
+  // Where nothing is locked, no plan without this came before.
+  if (mended || !locks.length) return done.status;
+  console.error("nothing is gone of what is locked");
+  return 1;
 }
 
 mend().then((status) => process.exit(status));
