@@ -261,23 +261,33 @@ impl Package<'_> {
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
         let built = self.by_root().or_else(|| lists.first().cloned());
-        lists.extend(built.and_then(|list| self.formatted(list)));
+        let formatted = built.and_then(|list| self.formatted(list));
+        // What publishing runs for a repository's one package says so itself.
+        let is_usual = self.own != "src" && self.root_or_own().runs_in_order("build", FORMATTING);
+        let place = if is_usual { 0 } else { lists.len() };
+        lists.splice(place..place, formatted);
         lists
+    }
+
+    /// The manifest at the repository's root, which is the package's own where that is there.
+    fn root_or_own(&self) -> &Manifest {
+        self.root.unwrap_or(self.manifest)
     }
 
     /// The same, where the repository's own script formats what was built before it is tested and
     /// published.
     fn formatted(&self, mut list: List) -> Option<List> {
-        let (manifest, cwd) = match self.root {
-            Some(root) => (root, "src"),
-            None => (self.manifest, self.own.as_str()),
+        let cwd = if self.root.is_some() {
+            "src"
+        } else {
+            &self.own
         };
         list.calls.push(Call::Script {
             name: FORMATTING,
             alone: None,
             cwd: cwd.to_owned(),
         });
-        manifest.has(FORMATTING).then_some(list)
+        self.root_or_own().has(FORMATTING).then_some(list)
     }
 
     /// What makes the folder that is published, where none of these scripts does.

@@ -375,6 +375,19 @@ impl Manifest {
         specs.any(|(_, spec)| spec.as_str().is_some_and(is_outside))
     }
 
+    /// Whether a script that is none of publishing's runs one script and then another, as what
+    /// tests before a release may build and then format what was built.
+    pub(super) fn runs_in_order(&self, first: &str, then: &str) -> bool {
+        let texts = self.scripts.iter().filter_map(|(name, text)| {
+            let is_publishings = PUBLISHING.contains(&name.as_str());
+            text.as_str().filter(|_| !is_publishings)
+        });
+        texts.into_iter().any(|text| {
+            let mut words = text.split(is_between_words);
+            words.any(|word| word == first) && words.any(|word| word == then)
+        })
+    }
+
     /// Whether a script has this program's name for a word.
     pub(super) fn calls(&self, program: &str) -> bool {
         let mut scripts = self.scripts.values().filter_map(|text| text.as_str());

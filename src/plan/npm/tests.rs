@@ -1101,6 +1101,29 @@ fn what_was_built_is_formatted_in_a_try_of_its_own_where_the_repository_has_a_sc
 }
 
 #[test]
+fn what_a_workspaces_tests_build_and_then_format_is_formatted_in_the_first_try_with_scripts() {
+    let is_formatted = |test: &str| {
+        let mut situation = Situation::npm();
+        situation.directory("packages/demo");
+        situation.tree_file("package.json", r#"{"scripts":{"build":"babel ."}}"#);
+        let root =
+            format!(r#"{{"scripts":{{"build":"tsc","format":"prettier . -w","test":"{test}"}}}}"#);
+        situation.tree_file("/package.json", &root);
+        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
+        let plans = situation.candidates().expect("plans");
+        let scripted = |found: &&Candidate| found.plan.build.iter().any(|step| step.may_fail);
+        let first = plans.iter().find(scripted).expect("one with scripts");
+        let mut steps = first.plan.build.iter();
+        steps.any(|step| step.run.ends_with(&["run".into(), "format".into()]))
+    };
+    assert!(is_formatted(
+        "npm run build && npm run format && npm run test-api"
+    ));
+    assert!(!is_formatted("npm run format && npm run build"));
+    assert!(!is_formatted("npm run build && npm run test-api"));
+}
+
+#[test]
 fn a_task_runner_builds_where_no_script_does() {
     let runs = |scripts: &str, file: &str| {
         let built = first_built(scripts, file);
