@@ -109,7 +109,7 @@ const LOCKS: [(&str, Installer); 4] = [
 ];
 
 /// The last yarn of the first line; its lock files are read by all of that line.
-const YARN: &str = "1.22.22";
+pub(super) const YARN: &str = "1.22.22";
 
 /// The line that only lock files of yarn 2 and later have.
 const YARN_2: &str = "__metadata:";

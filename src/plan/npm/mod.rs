@@ -273,9 +273,19 @@ pub(super) fn wanted_tools(
     }
     let install = install(tree, folder_of(source));
     wanted.extend(install.iter().flat_map(install::Install::purls));
+    wanted.extend(unlocked_yarn(source, gzip, stamps));
     wanted.sort_by_cached_key(ToString::to_string);
     wanted.dedup();
     wanted
+}
+
+/// yarn 1, where it packed and the source need not have a lock file of it.
+fn unlocked_yarn(source: &Source, gzip: Option<GzipMarks>, stamps: &[MemberStamp]) -> Option<Purl> {
+    let Source::Git { git, .. } = source else {
+        return None;
+    };
+    let is_yarns = packer::is_yarns(gzip, stamps, git.commit_time);
+    is_yarns.then(|| purl("yarn", install::YARN)).flatten()
 }
 
 /// Nothing says what was installed where nothing is locked, but since when it was asked for.

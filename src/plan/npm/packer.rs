@@ -83,6 +83,22 @@ pub(super) fn packers(
     }
 }
 
+/// 2019-01-01, ten months after npm had left files' own times out (npm 5.7).
+const AFTER_OWN_TIMES: i64 = 1_546_300_800;
+
+/// Whether yarn 1 is likelier to have packed than an npm that was old already, wherever the source
+/// has no lock file of yarn's: files have their own times, and the commit is of long after npm left
+/// them out.
+pub(super) fn is_yarns(gzip: Option<GzipMarks>, stamps: &[MemberStamp], commit_time: i64) -> bool {
+    let is_of_zlib = gzip.is_some_and(|marks| marks.xfl == 0 && marks.os != 255);
+    let is_none_of = |times: [i64; 3]| stamps.iter().all(|stamp| !times.contains(&stamp.mtime));
+    is_of_zlib
+        && commit_time >= AFTER_OWN_TIMES
+        && !stamps.is_empty()
+        && is_none_of([PORTABLE_TIME, BERRYS_TIME, 0])
+        && !has_manifest_first(stamps)
+}
+
 impl Packer {
     /// What Node.js runs, below the work folder; `npm` is where npm is there.
     pub(super) fn program(self, npm: &str) -> String {
@@ -235,6 +251,29 @@ mod tests {
         let sorted = of(&["package.json", "src/a.js", "dist/a.js"]);
         assert_eq!(sorted, [Packer::Yarn, Packer::Npm]);
         assert_eq!(of(&["README.md", "package.json"]), sorted);
+    }
+
+    #[test]
+    fn yarn_is_told_without_a_lock_file_by_times_long_after_npm_left_them_out() {
+        let of = |os, times: [i64; 2], commit_time| {
+            let names = ["LICENSE", "package.json"];
+            let stamps = names.iter().zip(times).map(|(name, mtime)| MemberStamp {
+                name: (*name).into(),
+                mtime,
+                mode: 0o644,
+            });
+            is_yarns(
+                Some(marks(0, os, None)),
+                &stamps.collect::<Vec<_>>(),
+                commit_time,
+            )
+        };
+        let own = [AFTER_OWN_TIMES, AFTER_OWN_TIMES + 9];
+        assert!(of(3, own, AFTER_OWN_TIMES));
+        assert!(!of(3, own, AFTER_OWN_TIMES - 1));
+        assert!(!of(255, own, AFTER_OWN_TIMES));
+        assert!(!of(3, [PORTABLE_TIME, PORTABLE_TIME], AFTER_OWN_TIMES));
+        assert!(!is_yarns(Some(marks(0, 3, None)), &[], AFTER_OWN_TIMES));
     }
 
     #[test]

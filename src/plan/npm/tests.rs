@@ -908,6 +908,37 @@ fn lerna_packs_with_npms_libraries_and_with_another_minimatch_where_a_name_shows
 }
 
 #[test]
+fn yarn_packs_without_a_lock_file_of_its_own_what_an_npm_of_that_time_would_not_have() {
+    let by_yarn = |commit_time| {
+        let mut situation = Situation::npm();
+        situation.commit_time(commit_time);
+        situation.gzip = Some(marks(0, 3, None));
+        situation.stamp("index.js", commit_time);
+        let wanted = wanted_tools(
+            &situation.release,
+            &situation.source,
+            situation.gzip,
+            &situation.stamps,
+            &situation.tree,
+        );
+        for tool in wanted {
+            let version = tool.version().expect("pinned").as_str();
+            situation.npm_tool(tool.name().as_str(), version);
+        }
+        let plans = situation.candidates().expect("plans");
+        let is_yarns =
+            |plan: &&Candidate| last_step(plan).iter().any(|word| word.ends_with("yarn.js"));
+        (
+            is_yarns(&&plans[0]),
+            plans.iter().filter(is_yarns).count() < plans.len(),
+        )
+    };
+    // npm too, since an old one may have packed.
+    assert_eq!(by_yarn(1_600_000_000), (true, true));
+    assert_eq!(by_yarn(1_500_000_000), (false, true));
+}
+
+#[test]
 fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
     let nodes = |runner: &str| -> Vec<String> {
         let mut situation = Situation::npm();

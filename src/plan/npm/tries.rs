@@ -13,7 +13,7 @@ use super::scripts::{Scripts, scripts};
 use super::steps::Packing;
 use super::{
     NODE_PACKAGE, Pair, Runner, Tools, Way, folder_of, pairs, purl, runner_of, said_node, told,
-    tool,
+    tool, unlocked_yarn,
 };
 
 /// How many others that may have packed are tried with scripts, which take minutes.
@@ -56,9 +56,11 @@ impl<'a> Tries<'a> {
         let runner = served(facts, &runner_of(first, facts.source, said));
         let install = install(facts.tree, folder_of(facts.source))
             .map(|install| install.by_served(|purl| tool(facts, purl).is_some()));
+        let yarn = || unlocked_yarn(facts.source, facts.gzip, facts.stamps);
         let installer = install
             .as_ref()
-            .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)));
+            .and_then(|install| Some((install.installer, tool(facts, &install.purl()?)?)))
+            .or_else(|| Some((Installer::Yarn, tool(facts, &yarn()?)?)));
         Ok(Self {
             runner: runner.unwrap_or(*first_tools),
             facts,
@@ -104,8 +106,13 @@ impl<'a> Tries<'a> {
         let published = facts.members.get("package.json");
         let published = published.and_then(|bytes| manifest::parse(bytes).ok());
         let installs = |which| self.installer.is_some_and(|(there, _)| there == which);
-        packers(facts.gzip, facts.stamps, facts.tree, published.as_ref())
-            .iter()
+        let told = match packers(facts.gzip, facts.stamps, facts.tree, published.as_ref()) {
+            [Packer::Npm] if unlocked_yarn(facts.source, facts.gzip, facts.stamps).is_some() => {
+                &[Packer::Yarn, Packer::Npm]
+            }
+            told => told,
+        };
+        told.iter()
             .copied()
             .filter(|packer| match packer {
                 Packer::Npm | Packer::Lerna => true,
