@@ -247,9 +247,11 @@ impl Package<'_> {
             (scripts, Some(root)) if scripts.is_empty() => (root.scripts_to_try(), root, "src"),
             (scripts, _) => (scripts, self.manifest, self.own.as_str()),
         };
-        let mut lists: Vec<List> = scripts
-            .iter()
-            .map(|run| self.plain(called(run, of, cwd)))
+        let mut lists: Vec<List> = self
+            .by_roots_task()
+            .filter(|_| cwd != self.own)
+            .into_iter()
+            .chain(scripts.iter().map(|run| self.plain(called(run, of, cwd))))
             .collect();
         // What publishing runs alone may have been run before, by tests say, with what npm runs
         // around it.
@@ -316,6 +318,17 @@ impl Package<'_> {
         };
         let own = self.run_by_publishing(self.folder.as_deref());
         Some(self.plain(std::iter::once(root).chain(own).collect()))
+    }
+
+    /// What builds all packages of the repository for publishing.
+    fn by_roots_task(&self) -> Option<List> {
+        let text = tasks::for_publishing(self.facts.tree)?;
+        Some(self.plain(vec![Call::Command {
+            text,
+            env: BTreeMap::new(),
+            cwd: "src".to_owned(),
+            why: "the root's file of tasks has one that builds for publishing",
+        }]))
     }
 
     /// What a script of another name or a task runner builds, where no script does whose name

