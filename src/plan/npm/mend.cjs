@@ -258,11 +258,18 @@ async function mend() {
     mended = true;
     done = install();
   }
-  for (const putBack of putBacks.reverse()) putBack();
   // Where nothing is locked, no plan without this came before.
   if (mended || !locks.length) return done.status;
   console.error("nothing is gone of what is locked");
   return 1;
 }
 
-mend().then((status) => process.exit(status));
+mend()
+  .catch((error) => {
+    console.error(error);
+    return 1;
+  })
+  .then((status) => {
+    for (const putBack of putBacks.reverse()) putBack();
+    process.exit(status);
+  });

@@ -863,14 +863,8 @@ fn pnpm_puts_a_readme_into_the_manifest_only_where_the_published_one_has_it() {
     assert!(!is_told(r#"{"version":"1.0.0","readme":"x"}"#));
 }
 
-/// The plans where the repository's root asks for this lerna, the header may be its, and this is a
-/// member.
-fn plans_with_lerna(range: &str, member: &str) -> Vec<Candidate> {
-    let mut situation = Situation::npm();
-    let root = format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#);
-    situation.tree_file("/package.json", &root);
-    situation.gzip = Some(marks(0, 255, None));
-    situation.stamp(member, 499_162_500);
+/// Has the registry serve each tool that a plan may want.
+fn serve_wanted(situation: &mut Situation) {
     let wanted = wanted_tools(
         &situation.release,
         &situation.source,
@@ -882,6 +876,17 @@ fn plans_with_lerna(range: &str, member: &str) -> Vec<Candidate> {
         let version = tool.version().expect("pinned").as_str();
         situation.npm_tool(tool.name().as_str(), version);
     }
+}
+
+/// The plans where the repository's root asks for this lerna, the header may be its, and this is a
+/// member.
+fn plans_with_lerna(range: &str, member: &str) -> Vec<Candidate> {
+    let mut situation = Situation::npm();
+    let root = format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#);
+    situation.tree_file("/package.json", &root);
+    situation.gzip = Some(marks(0, 255, None));
+    situation.stamp(member, 499_162_500);
+    serve_wanted(&mut situation);
     situation.candidates().expect("plans")
 }
 
@@ -938,17 +943,7 @@ fn yarn_packs_without_a_lock_file_of_its_own_what_an_npm_of_that_time_would_not_
         situation.commit_time(commit_time);
         situation.gzip = Some(marks(0, 3, None));
         situation.stamp("index.js", commit_time);
-        let wanted = wanted_tools(
-            &situation.release,
-            &situation.source,
-            situation.gzip,
-            &situation.stamps,
-            &situation.tree,
-        );
-        for tool in wanted {
-            let version = tool.version().expect("pinned").as_str();
-            situation.npm_tool(tool.name().as_str(), version);
-        }
+        serve_wanted(&mut situation);
         let plans = situation.candidates().expect("plans");
         let is_yarns =
             |plan: &&Candidate| last_step(plan).iter().any(|word| word.ends_with("yarn.js"));
