@@ -63,6 +63,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn two_workspaces_are_built_at_once_where_there_is_room_for_six() {
+        assert!(Cores::new(MANY - 1).are_few());
+        assert!(!Cores::new(MANY).are_few());
+    }
+
+    #[test]
     fn a_job_never_waits_and_a_second_build_takes_only_what_nobody_uses() {
         let cores = Cores::new(2);
         let one = cores.own();
