@@ -567,27 +567,37 @@ fn what_no_build_reaches_is_left_out_where_nothing_is_locked() {
 
 #[test]
 fn what_no_version_is_left_of_is_left_out_of_every_manifest_that_asks_for_it() {
-    let dir = source(&[
-        (
-            "package.json",
-            r#"{"devDependencies": {"dev-kept": "^1", "lacking": "^0.2.2"}}"#,
-        ),
-        ("yarn.lock", "__metadata:\n  version: 4\n"),
-    ]);
+    let manifest = r#"{"devDependencies": {"dev-kept": "^1", "lacking": "^0.2.2"}}"#;
     let below =
         r#"{"name": "b", "version": "1.0.0", "dependencies": {"lacking": "^0.2.2", "kept": "1"}}"#;
-    std::fs::create_dir(dir.path().join("below")).expect("made");
-    std::fs::write(dir.path().join("below/package.json"), below).expect("written");
-    let manifest = read(dir.path(), "package.json");
-    let (done, calls) = mend(dir.path(), &["install", "--immutable"]);
-    assert!(done.status.success(), "{done:?}");
-    assert!(
-        calls.ends_with("call install --no-immutable\n\"dev-kept\"\n"),
-        "{calls}"
-    );
-    assert_eq!(read(dir.path(), "package.json"), manifest);
-    assert!(is_old(&dir.path().join("package.json")));
-    assert_eq!(read(dir.path(), "below/package.json"), below);
+    let ways = [
+        (
+            "yarn.lock",
+            "__metadata:\n  version: 4\n",
+            "install --immutable",
+            "install --no-immutable",
+        ),
+        (
+            "yarn.lock",
+            "# yarn lockfile v1\n",
+            "install --frozen-lockfile",
+            "install --pure-lockfile",
+        ),
+        ("package-lock.json", "{}", "ci", "install --no-save"),
+    ];
+    for (lock, text, asked, again) in ways {
+        let dir = source(&[("package.json", manifest), (lock, text)]);
+        std::fs::create_dir(dir.path().join("below")).expect("made");
+        std::fs::write(dir.path().join("below/package.json"), below).expect("written");
+        let words: Vec<&str> = asked.split(' ').collect();
+        let (done, calls) = mend(dir.path(), &words);
+        assert!(done.status.success(), "{done:?}");
+        let last = format!("call {again}\n\"dev-kept\"\n");
+        assert!(calls.ends_with(&last), "{calls}");
+        assert_eq!(read(dir.path(), "package.json"), manifest);
+        assert!(is_old(&dir.path().join("package.json")));
+        assert_eq!(read(dir.path(), "below/package.json"), below);
+    }
 }
 
 #[test]

@@ -27,7 +27,11 @@ if grep -q '"unlocked"' package.json; then
   esac
 fi
 if grep -qs '"lacking"' package.json below/package.json; then
-  echo '➤ YN0001: │ Error: lacking@npm:^0.2.2: No candidates found'
+  case "$*" in
+    ci* | *--no-save*) echo "npm error 404  'lacking@^0.2.2' is not in this registry." ;;
+    *-lockfile*) echo "error Couldn't find package \"lacking\" on the \"npm\" registry." ;;
+    *) echo '➤ YN0001: │ Error: lacking@npm:^0.2.2: No candidates found' ;;
+  esac
   exit 1
 fi
 gone=$(grep -h -o -E '[a-z]+-9\.0\.0\.tgz' package-lock.json yarn.lock 2>/dev/null | head -n 1)

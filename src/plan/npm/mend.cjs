@@ -21,11 +21,14 @@ const GONE = [
   /\/-\/([^\s/"]+\.tgz): Not Found - 404/g,
   /Response Code.*\b404\b.*\n.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
 ];
-// Where no version of a range is left, as yarn 2 and later, npm and pnpm, and yarn 1 say it.
+// Where no version of a range is left, or nothing of a package, as yarn 2 and later, npm and pnpm,
+// npm, and yarn 1 say it.
 const LACKING = [
   /(@?[^\s@:]+)@npm:[^\s:]+: No candidates found/g,
   /No matching version found for (@?[^\s@]+)@/g,
+  /\b404\b\s+'(@?[^@']+)@[^']*' is not in this registry/g,
   /Couldn't find any versions for "(@?[^"]+)" that matches/g,
+  /Couldn't find package "(@?[^"]+)" on the "npm" registry/g,
 ];
 // As yarn 2 says it, without a name.
 const SOME_GONE = /HTTPError: Response code 404/;
