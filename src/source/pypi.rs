@@ -4,6 +4,7 @@
 //! Pure. Rules: PyPA specifications, "Core metadata", "Well-known project URLs"
 //! (PEP 753), "pyproject.toml" (PEP 621) and "Version specifiers" (PEP 440).
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::Error;
@@ -132,7 +133,8 @@ const LEAST_LINKS: usize = 2;
 /// equals: what is the project's own links to its issues, files and builds.
 fn linked_most(text: &str) -> Option<String> {
     let (_, description) = text.split_once("\n\n")?;
-    let mut links: Vec<(String, usize)> = Vec::new();
+    // Of each how many links there are, and where the first is.
+    let mut links: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for (at, scheme) in description.match_indices("https://") {
         let rest = &description[at + scheme.len()..];
         let end = rest.find(|c: char| c.is_whitespace() || "<>()[]{}\"'`|\\,;".contains(c));
@@ -140,15 +142,15 @@ fn linked_most(text: &str) -> Option<String> {
         let Some(repository) = repository_of_page(url) else {
             continue;
         };
-        match links.iter_mut().find(|(known, _)| *known == repository) {
-            Some((_, count)) => *count += 1,
-            None => links.push((repository, 1)),
-        }
+        // Its text may be anybody's, with as many links as it likes.
+        let (count, _) = links.entry(repository).or_insert((0, at));
+        *count += 1;
     }
-    let most = links.iter().map(|(_, count)| *count).max()?;
-    let mut links = links.into_iter();
-    let (repository, _) = links.find(|(_, count)| *count == most)?;
-    (most >= LEAST_LINKS).then_some(repository)
+    let most = links
+        .into_iter()
+        .max_by_key(|(_, (count, first))| (*count, Reverse(*first)));
+    let (repository, (count, _)) = most?;
+    (count >= LEAST_LINKS).then_some(repository)
 }
 
 /// How likely an address is the repository, by its label; `None` where it is
