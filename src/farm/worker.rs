@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::queue::{self, AtOnce, BatchState, Delivery, Holder, Leased, Queue, Token};
+use super::queue::{self, AtOnce, BatchState, Delivery, Holder, Leased, NotLeased, Queue, Token};
 use super::retry::Next;
 use super::spool::{Report, Spool};
 use crate::model::{Purl, ResultRecord};
@@ -160,14 +160,18 @@ impl<E: Executor> Worker<E> {
     async fn work(&self, until: &Until, held: &Held) -> Result<(), queue::Error> {
         let mut running = JoinSet::new();
         let mut readiness = Readiness::default();
+        let mut in_doubt = Vec::new();
         loop {
             let stopping = self.stop.is_cancelled();
             let taking = !stopping && !self.drain.is_cancelled();
             if stopping {
                 lock(held).values().for_each(CancellationToken::cancel);
             }
-            if taking && running.len() < self.slots && readiness.allows(self, until).await {
-                for job in self.take(until, self.slots - running.len()).await? {
+            self.hand_back(&mut in_doubt).await?;
+            let may_take = taking && in_doubt.is_empty() && running.len() < self.slots;
+            if may_take && readiness.allows(self, until).await {
+                let most = self.slots - running.len();
+                for job in self.take(until, most, &mut in_doubt).await? {
                     self.start(job, held, &mut running);
                 }
             }
@@ -190,22 +194,55 @@ impl<E: Executor> Worker<E> {
         }
     }
 
-    async fn take(&self, until: &Until, most: usize) -> Result<Vec<Leased>, queue::Error> {
+    /// Leases; what may have been leased although it failed is noted as in doubt.
+    async fn take(
+        &self,
+        until: &Until,
+        most: usize,
+        in_doubt: &mut Vec<Leased>,
+    ) -> Result<Vec<Leased>, queue::Error> {
         let only = match until {
             Until::Complete(batch) => Some(batch.as_str()),
             Until::Stopped => None,
         };
         match self.lease(most, only).await {
-            Err(error) if error.is_passing() => {
-                self.trouble(&error);
+            Ok(leased) => Ok(leased),
+            Err(failed) => {
+                in_doubt.extend(failed.in_doubt);
+                self.pass_over(failed.error)?;
                 Ok(Vec::new())
             }
-            other => other,
         }
     }
 
+    /// Hands back what is in doubt: nobody runs it, and this worker's life keeps its leases.
+    async fn hand_back(&self, in_doubt: &mut Vec<Leased>) -> Result<(), queue::Error> {
+        if in_doubt.is_empty() {
+            return Ok(());
+        }
+        match self.queue.hand_back_unstarted(in_doubt).await {
+            Ok(()) => {
+                in_doubt.clear();
+                Ok(())
+            }
+            Err(error) => self.pass_over(error),
+        }
+    }
+
+    /// Tells of what may be over soon.
+    ///
+    /// # Errors
+    /// What will not.
+    fn pass_over(&self, error: queue::Error) -> Result<(), queue::Error> {
+        if !error.is_passing() {
+            return Err(error);
+        }
+        self.trouble(&error);
+        Ok(())
+    }
+
     /// Leases within this worker's limits and those that open batches ask for.
-    async fn lease(&self, most: usize, only: Option<&str>) -> Result<Vec<Leased>, queue::Error> {
+    async fn lease(&self, most: usize, only: Option<&str>) -> Result<Vec<Leased>, NotLeased> {
         let mut limits = self.limits.clone();
         limits.lower_to(self.queue.limits().await?.ecosystem);
         self.queue.lease(&self.holder, most, only, &limits).await
@@ -216,11 +253,10 @@ impl<E: Executor> Worker<E> {
             Until::Stopped => Ok(false),
             Until::Complete(batch) => match self.queue.batch(batch).await {
                 Ok(row) => Ok(row.state != BatchState::Open),
-                Err(error) if error.is_passing() => {
-                    self.trouble(&error);
+                Err(error) => {
+                    self.pass_over(error)?;
                     Ok(false)
                 }
-                Err(error) => Err(error),
             },
         }
     }
@@ -269,8 +305,7 @@ impl<E: Executor> Worker<E> {
                         self.trouble(&error);
                     }
                 }
-                Err(error) if error.is_passing() => self.trouble(&error),
-                Err(error) => return Err(error),
+                Err(error) => self.pass_over(error)?,
             }
         }
         Ok(())

@@ -63,28 +63,77 @@ pub struct Heard {
     pub draining: bool,
 }
 
+/// Why no lease is had.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct NotLeased {
+    /// What failed.
+    #[source]
+    pub error: Error,
+    /// What was taken all the same, where the answer alone was lost: whether it was is not
+    /// known. Its holder does not run it, and its life would keep it for ever, so it goes to
+    /// [`Queue::hand_back_unstarted`].
+    pub in_doubt: Vec<Leased>,
+}
+
+impl From<Error> for NotLeased {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            in_doubt: Vec::new(),
+        }
+    }
+}
+
 impl Queue {
     /// Takes up to `most` jobs for a holder; of one batch alone where it is named.
     ///
     /// # Errors
-    /// [`Error::Database`]; then nothing was taken.
+    /// [`NotLeased`], with [`Error::Database`] or another of its kind.
     pub async fn lease(
         &self,
         holder: &Holder,
         most: usize,
         only: Option<&str>,
         limits: &AtOnce,
-    ) -> Result<Vec<Leased>, Error> {
-        let mut transaction = match self.database.backend() {
-            Backend::Sqlite => self.database.write().await?,
+    ) -> Result<Vec<Leased>, NotLeased> {
+        let mut transaction = self.begin_alone().await?;
+        let leased = self
+            .take_within(&mut transaction, holder, most, only, limits)
+            .await?;
+        match transaction.commit().await.map_err(failed("lease jobs")) {
+            Ok(()) => Ok(leased),
+            Err(error) => Err(NotLeased {
+                error,
+                in_doubt: leased,
+            }),
+        }
+    }
+
+    /// Begins a transaction beside which nobody leases.
+    async fn begin_alone(&self) -> Result<Transaction<'static, Any>, Error> {
+        match self.database.backend() {
+            Backend::Sqlite => Ok(self.database.write().await?),
             Backend::Postgres => self
                 .database
                 .pool()
                 .begin_with(BEGIN_ALONE)
                 .await
-                .map_err(failed("lease jobs"))?,
-        };
-        let (mut lanes, largest) = lanes(&mut transaction, &holder.machine).await?;
+                .map_err(failed("lease jobs")),
+        }
+    }
+
+    /// Takes jobs as [`Queue::lease`] says; they are the holder's once the transaction is
+    /// committed.
+    async fn take_within(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        holder: &Holder,
+        most: usize,
+        only: Option<&str>,
+        limits: &AtOnce,
+    ) -> Result<Vec<Leased>, Error> {
+        let (mut lanes, largest) = lanes(transaction, &holder.machine).await?;
         if let Some(only) = only {
             for lane in lanes.iter_mut().filter(|lane| lane.batch != only) {
                 lane.head = None;
@@ -101,7 +150,7 @@ impl Queue {
                 Entry::Vacant(entry) => entry.insert(Chosen {
                     lane: lane.clone(),
                     count: 0,
-                    behind: ranks(&mut transaction, lane.id, left).await?,
+                    behind: ranks(transaction, lane.id, left).await?,
                 }),
             };
             of_lane.count += 1;
@@ -118,11 +167,11 @@ impl Queue {
         let mut leased: Vec<(i64, Leased)> = Vec::new();
         for of_lane in chosen.values() {
             // What is taken over or cancelled in this moment is not among them any more.
-            let jobs = take(&mut transaction, of_lane).await?;
+            let jobs = take(transaction, of_lane).await?;
             leased.extend(jobs.into_iter().map(|job| (of_lane.lane.id, job)));
         }
         if !leased.is_empty() {
-            self.hold(&mut transaction, holder, &leased).await?;
+            self.hold(transaction, holder, &leased).await?;
         }
         let mut turns: BTreeMap<&str, i64> = BTreeMap::new();
         for (_, job) in &leased {
@@ -132,11 +181,10 @@ impl Queue {
             sqlx::query("UPDATE farm_batch SET served = served + $1 / weight WHERE id = $2")
                 .bind(turns)
                 .bind(batch)
-                .execute(&mut *transaction)
+                .execute(&mut **transaction)
                 .await
                 .map_err(failed("lease jobs"))?;
         }
-        transaction.commit().await.map_err(failed("lease jobs"))?;
         Ok(leased.into_iter().map(|(_, job)| job).collect())
     }
 
@@ -209,18 +257,41 @@ impl Queue {
     /// [`Error::Database`].
     pub async fn hand_back(&self, leased: &Leased) -> Result<(), Error> {
         let mut transaction = self.database.write().await?;
-        if end_lease(&mut transaction, leased.job, &leased.token).await? {
-            sqlx::query("UPDATE farm_job SET state = 'queued' WHERE id = $1 AND state = 'leased'")
-                .bind(leased.job.0)
-                .execute(&mut *transaction)
-                .await
-                .map_err(failed("hand a job back"))?;
-        }
+        queue_again(&mut transaction, leased).await?;
         transaction
             .commit()
             .await
             .map_err(failed("hand a job back"))
     }
+
+    /// Gives back what may have been taken and was never started; it counts as no failure.
+    ///
+    /// # Errors
+    /// [`Error::Database`]; then the same is to be given back again.
+    pub async fn hand_back_unstarted(&self, in_doubt: &[Leased]) -> Result<(), Error> {
+        // A server may still be at the commit whose answer was lost. Its lock is free once
+        // that has taken place, or never will.
+        let mut transaction = self.begin_alone().await?;
+        for leased in in_doubt {
+            queue_again(&mut transaction, leased).await?;
+        }
+        transaction.commit().await.map_err(failed("hand jobs back"))
+    }
+}
+
+/// Ends a lease, where it stands, and queues its job.
+async fn queue_again(
+    transaction: &mut Transaction<'static, Any>,
+    leased: &Leased,
+) -> Result<(), Error> {
+    if end_lease(transaction, leased.job, &leased.token).await? {
+        sqlx::query("UPDATE farm_job SET state = 'queued' WHERE id = $1 AND state = 'leased'")
+            .bind(leased.job.0)
+            .execute(&mut **transaction)
+            .await
+            .map_err(failed("hand a job back"))?;
+    }
+    Ok(())
 }
 
 /// Ends a lease; whether it stood.

@@ -36,7 +36,7 @@ use crate::store::{Database, DatabaseError};
 pub use add::{Firing, NewBatch, NewJob, Urgency};
 pub use batches::{BatchRow, BatchState, Ended, Progress, Running};
 pub use choose::AtOnce;
-pub use lease::Heard;
+pub use lease::{Heard, NotLeased};
 pub use report::Delivery;
 pub use roster::WorkerRow;
 pub use settle::{Refused, Unsettled};

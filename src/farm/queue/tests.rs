@@ -440,6 +440,27 @@ async fn limits_hold_over_all_workers_and_machines_hold_what_they_have() {
 }
 
 #[tokio::test]
+async fn what_may_have_been_leased_goes_back_whether_it_was_or_not() {
+    for farm in both().await {
+        farm.add("night", &jobs("a", 3)).await;
+        let mut in_doubt = farm.lease("w", 2).await;
+        // Another's since: its former token ends nothing.
+        let another = in_doubt.remove(0);
+        farm.queue.hand_back(&another).await.expect("hand back");
+        let again = farm.lease("w", 1).await;
+        assert_eq!(again[0].job, another.job);
+        in_doubt.push(another);
+        for _ in 0..2 {
+            let handed = farm.queue.hand_back_unstarted(&in_doubt).await;
+            handed.expect("hand back");
+        }
+        let ours = farm.queue.beat(&holder("w")).await.expect("beat").ours;
+        assert_eq!(ours, [again[0].token.clone()]);
+        assert_eq!(farm.lease("v", 9).await.len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_cancelled_batch_ends_and_what_others_want_goes_on() {
     for farm in both().await {
         farm.add("first", &jobs("a", 3)).await;
