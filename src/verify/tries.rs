@@ -2,7 +2,7 @@
 //! the machine has room, until one is exact. Imports `plan` and `model`.
 //!
 //! What is decided never depends on which of two ends first. Tries keep the plans'
-//! order; of those that have a verdict the nearest counts, and of equals the first
+//! order, but for plans whose toolchains must be built, which come last; of those that have a verdict the nearest counts, and of equals the first
 //! (`settle`). A plan is begun beside another only where it would be tried whatever
 //! comes of that one, unless that one is exact. An exact one stops the other, of which
 //! then nothing is known, and the record says so; where both had ended by then, both
@@ -18,7 +18,9 @@ use super::artifact::Subject;
 use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::{Error, Line, failure, tree};
-use crate::model::{BuildStage, Plan, Recipe, Source, TryLimits, Verdict, VerdictKind};
+use crate::model::{
+    ArtifactKind, BuildStage, Plan, Recipe, ReplayedFact, Source, TryLimits, Verdict, VerdictKind,
+};
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -108,6 +110,13 @@ impl Tries {
         })
     }
 
+    /// Whether one is the same bytes once files' own times were put on the members of a tarball:
+    /// no plan makes those, so that none comes nearer.
+    fn came_as_near_as_any(&self, kind: ArtifactKind) -> bool {
+        let mut verdicts = self.tried.values().filter_map(Tried::verdict);
+        writes_times_itself(kind) && verdicts.any(has_files_own_times)
+    }
+
     /// What is to be done with the next plan, while those of `running` are tried.
     fn step(&self, next: &Plan, running: &[&Plan], limits: TryLimits, elapsed: Duration) -> Step {
         // The first plan is always tried.
@@ -143,6 +152,40 @@ const fn says_it_is_all_there(plan: &Plan, verdict: VerdictKind) -> bool {
         | VerdictKind::InfraError => false,
     };
     plan.prepare.is_empty() && has_every_content
+}
+
+/// The plans, those first whose toolchains are there: to build one takes longer than all tries
+/// together, and what is there often writes the same.
+fn ready_first<'a, T>(plans: &'a [T], are_ready: &[bool]) -> Vec<&'a T> {
+    let mut ordered: Vec<_> = plans.iter().zip(are_ready).collect();
+    ordered.sort_by_key(|(_, is_ready)| !**is_ready);
+    ordered.into_iter().map(|(plan, _)| plan).collect()
+}
+
+/// Whether what packs such a file sets its members' times to ones of its own, or leaves them as
+/// the files have them.
+const fn writes_times_itself(kind: ArtifactKind) -> bool {
+    match kind {
+        ArtifactKind::Crate | ArtifactKind::NpmTarball => true,
+        ArtifactKind::PureWheel
+        | ArtifactKind::PlatformWheel
+        | ArtifactKind::Sdist
+        | ArtifactKind::ZipSdist
+        | ArtifactKind::Other => false,
+    }
+}
+
+/// 2010-01-01T00:00:00Z, before the registries of crates and npm's tarballs had any, and later than
+/// each time that what packs those sets: the latest is cargo's of 2006 (`plan/cargo/marks.rs`).
+const FILES_OWN: i64 = 1_262_304_000;
+
+fn has_files_own_times(verdict: &Verdict) -> bool {
+    let Verdict::Reproduced { replayed, .. } = verdict else {
+        return false;
+    };
+    replayed.iter().any(
+        |fact| matches!(fact, ReplayedFact::MemberTimes { latest, .. } if *latest >= FILES_OWN),
+    )
 }
 
 /// Whether two plans are one until their builds begin.
@@ -217,7 +260,11 @@ impl Line {
         let mut line = self.clone();
         line.cancel = self.cancel.child_token();
         let line = &line;
-        let mut waiting: VecDeque<_> = prepared.candidates.iter().collect();
+        let mut are_ready = Vec::with_capacity(prepared.candidates.len());
+        for candidate in &prepared.candidates {
+            are_ready.push(self.is_ready(&candidate.plan).await?);
+        }
+        let mut waiting: VecDeque<_> = ready_first(&prepared.candidates, &are_ready).into();
         let mut running = FuturesUnordered::new();
         let mut plans: BTreeMap<usize, &Plan> = BTreeMap::new();
         // The job's own room is for one; each further one has its own.
@@ -225,6 +272,9 @@ impl Line {
         let mut is_exact = false;
         let mut failed = None;
         loop {
+            if tries.came_as_near_as_any(subject.artifact().kind) {
+                waiting.clear();
+            }
             while !is_exact
                 && failed.is_none()
                 && let Some(&candidate) = waiting.front()
@@ -325,6 +375,43 @@ mod tests {
 
     fn installing() -> Plan {
         plan(r#"[{"run":["npm","ci"],"cwd":"src"}]"#)
+    }
+
+    #[test]
+    fn plans_whose_toolchains_are_there_come_first_and_else_keep_their_order() {
+        let plans = ["a", "b", "c", "d"];
+        let ordered = |are_ready: [bool; 4]| ready_first(&plans, &are_ready).into_iter().copied();
+        assert!(ordered([false, true, false, true]).eq(["b", "d", "a", "c"]));
+        assert!(ordered([true; 4]).eq(plans));
+        assert!(ordered([false; 4]).eq(plans));
+    }
+
+    #[test]
+    fn nothing_more_is_tried_once_a_tarball_is_the_same_with_its_files_own_times() {
+        let came = |kind, latest| {
+            let times = ReplayedFact::MemberTimes {
+                members: 2,
+                earliest: 0,
+                latest,
+                fractions: 0,
+            };
+            let verdict = Verdict::Reproduced {
+                sha256: Sha256Digest::of("x"),
+                recovered: vec![],
+                replayed: vec![times],
+            };
+            let mut tries = Tries::default();
+            tries.unmade(verdict);
+            tries.came_as_near_as_any(kind)
+        };
+        let (own, cargos) = (FILES_OWN, 1_153_704_088);
+        assert!(came(ArtifactKind::Crate, own) && came(ArtifactKind::NpmTarball, own));
+        // Another cargo may set the very times, and another date may be a wheel's.
+        assert!(!came(ArtifactKind::Crate, cargos));
+        assert!(!came(ArtifactKind::PureWheel, own));
+        let mut failed_alone = Tries::default();
+        failed_alone.unmade(Verdict::SourceNotFound { reason: "x".into() });
+        assert!(!failed_alone.came_as_near_as_any(ArtifactKind::Crate));
     }
 
     #[test]

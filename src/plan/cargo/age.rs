@@ -115,7 +115,19 @@ impl Age {
             };
             !std::mem::replace(seen, true)
         });
+        // One of an image need not be built first. Where it is not among the likeliest it is
+        // the nearest of those that may have packed the crate.
+        let is_there = |cargo: &CargoToolchain| matches!(cargo.home, CargoHome::Image(_));
+        let at = ranked.len().min(MOST_TRIED);
+        let (likeliest, others) = ranked.split_at(at);
+        let is_wanted = |cargo: &&CargoToolchain| is_there(cargo) && self.admits(&cargo.version);
+        let stands_in = if likeliest.iter().any(|cargo| is_there(cargo)) {
+            None
+        } else {
+            others.iter().copied().find(is_wanted)
+        };
         ranked.truncate(MOST_TRIED);
+        ranked.extend(stands_in);
         ranked
     }
 
@@ -163,15 +175,18 @@ fn stable_at(time: Timestamp) -> u64 {
     u64::try_from((time.as_second() - TRAIN_START) / TRAIN).unwrap_or(0)
 }
 
+/// How far ahead of stable a publisher's cargo can be: nightly is two trains (Rust RFC 507). One
+/// that is further stood in for it.
+const MOST_AHEAD: i64 = 2;
+
 /// How far ahead of stable the cargo was that packed an earlier version.
 fn ahead_of_stable(learnt: &Learnt) -> Option<i64> {
     let stable = i64::try_from(stable_at(learnt.published_at?)).ok()?;
     learnt.recovered.iter().find_map(|fact| match fact {
         RecoveredFact::Toolchain { name, version } if name == "cargo" => {
             let version: semver::Version = version.parse().ok()?;
-            i64::try_from(version.minor)
-                .ok()
-                .map(|minor| minor - stable)
+            let ahead = i64::try_from(version.minor).ok()? - stable;
+            (ahead <= MOST_AHEAD).then_some(ahead)
         }
         _ => None,
     })
@@ -235,6 +250,8 @@ mod tests {
         assert_eq!(first_after("1.70.0"), 72);
         assert_eq!(first_after("1.66.1"), 68);
         assert_eq!(first_after("no version"), 70);
+        // No publisher is three ahead: it stood in for another.
+        assert_eq!(first_after("1.71.0"), 70);
     }
 
     #[test]
@@ -250,15 +267,33 @@ mod tests {
         assert_eq!(minors, [93, 49]);
     }
 
-    #[test]
-    fn of_two_with_one_number_the_one_with_its_own_libraries_is_taken() {
-        let mut both = cargos(&[70]);
-        both.push(CargoToolchain {
-            version: semver::Version::new(1, 70, 0),
+    fn kept(minor: u64) -> CargoToolchain {
+        CargoToolchain {
+            version: semver::Version::new(1, minor, 0),
             home: CargoHome::Kept(crate::model::Digest::Sha256(
                 crate::model::Sha256Digest::of("x"),
             )),
-        });
+        }
+    }
+
+    #[test]
+    fn one_of_an_image_that_may_have_packed_the_crate_is_among_those_that_are_tried() {
+        let age = unmarked().with_facts(Age::of);
+        let minors = |in_images: &[u64]| -> Vec<u64> {
+            let mut all = cargos(in_images);
+            all.extend([68, 69, 70, 71, 72].map(kept));
+            age.ranked(&all).iter().map(|c| c.version.minor).collect()
+        };
+        assert_eq!(minors(&[60, 65]), [70, 71, 72, 69, 65]);
+        // One is there already, or could not have.
+        assert_eq!(minors(&[60, 73]), [70, 71, 72, 73]);
+        assert_eq!(minors(&[49]), [70, 71, 72, 69]);
+    }
+
+    #[test]
+    fn of_two_with_one_number_the_one_with_its_own_libraries_is_taken() {
+        let mut both = cargos(&[70]);
+        both.push(kept(70));
         let age = unmarked().with_facts(Age::of);
         let ranked = age.ranked(&both);
         assert_eq!(ranked.len(), 1);
