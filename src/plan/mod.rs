@@ -77,6 +77,28 @@ pub struct GzipMarks {
     /// Which zlib makes this very stream at the level that cargo packs with, where the
     /// caller tried and one does.
     pub cargo_zlib: Option<DeflateFamily>,
+    /// Whose zlib makes this very stream at the level that zlib has by itself, where the
+    /// caller had those of [`zlib_probes`] try and one does.
+    pub node_zlib: Option<NodeZlib>,
+}
+
+/// The zlibs of Node.js that write streams of their own at the level that zlib has by itself,
+/// by the releases that have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeZlib {
+    /// 12.17 to 16.
+    Of12To16,
+    /// 18 and later.
+    From18,
+}
+
+/// A Node.js that may be asked whether its zlib wrote a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZlibProbe {
+    /// Whose zlib it has.
+    pub zlib: NodeZlib,
+    /// The package that carries it.
+    pub node: Purl,
 }
 
 impl GzipMarks {
@@ -89,6 +111,7 @@ impl GzipMarks {
                 os: *os,
                 reference_level: None,
                 cargo_zlib: None,
+                node_zlib: None,
             }),
             _ => None,
         }
@@ -354,6 +377,21 @@ pub fn deflating(ecosystem: Ecosystem, plan: &Plan, content: &str, level: u8) ->
         Ecosystem::Npm => npm::deflating(plan, content, level),
         Ecosystem::Cargo | Ecosystem::Pypi => None,
     }
+}
+
+/// Those that are asked which of them wrote an artifact's stream, where its marks leave that
+/// open. The caller has each compress by [`probing`] and notes the one that wrote it in
+/// [`GzipMarks::node_zlib`].
+pub fn zlib_probes(ecosystem: Ecosystem, gzip: Option<GzipMarks>) -> Vec<ZlibProbe> {
+    match ecosystem {
+        Ecosystem::Npm => npm::zlib_probes(gzip),
+        Ecosystem::Cargo | Ecosystem::Pypi => Vec::new(),
+    }
+}
+
+/// The plan that compresses the file `content` of the source with a probe's Node.js.
+pub fn probing(node: &RegistryTool, content: &str) -> Plan {
+    npm::probing(node, content)
 }
 
 /// The lock file that a plan took from the published artifact, where it did:

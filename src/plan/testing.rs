@@ -14,6 +14,7 @@ pub fn marks(xfl: u8, os: u8, reference_level: Option<u8>) -> GzipMarks {
         os,
         reference_level,
         cargo_zlib: None,
+        node_zlib: None,
     }
 }
 

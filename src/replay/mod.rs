@@ -105,6 +105,26 @@ pub fn reference_level(path: &Path) -> io::Result<Option<u8>> {
     Ok(tarball::reference_level(&std::fs::read(path)?))
 }
 
+/// What a gzip file holds, and the stream that holds it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Deflated {
+    /// The content.
+    pub content: Vec<u8>,
+    /// The stream, without gzip's header and trailer.
+    pub stream: Vec<u8>,
+}
+
+/// A gzip file's content and its stream; none where it is no such file, or too large.
+///
+/// # Errors
+/// The operating system's, where the file cannot be read.
+pub fn deflated(path: &Path) -> io::Result<Option<Deflated>> {
+    if std::fs::metadata(path)?.len() > MAX_SIZE {
+        return Ok(None);
+    }
+    Ok(tarball::deflated(&std::fs::read(path)?))
+}
+
 /// Which zlib makes the very stream of a crate at the level that cargo packs with; none
 /// where none of them does.
 ///

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use flate2::Crc;
 use flate2::bufread::DeflateDecoder;
 
-use super::{Bounds, MAX_SIZE, Outcome, Replayed, deflate, tar};
+use super::{Bounds, Deflated, MAX_SIZE, Outcome, Replayed, deflate, tar};
 use crate::model::{Compressor, DeflateFamily, ReplayedFact};
 
 /// RFC 1952, section 2.3: the fixed header, and the trailer.
@@ -66,6 +66,14 @@ pub(super) fn reference_level(bytes: &[u8]) -> Option<u8> {
     PACKING_LEVELS
         .into_iter()
         .find(|&level| deflate::is_reference(level, &file.content, file.stream))
+}
+
+pub(super) fn deflated(bytes: &[u8]) -> Option<Deflated> {
+    let file = Gzip::read(bytes)?;
+    Some(Deflated {
+        stream: file.stream.to_vec(),
+        content: file.content,
+    })
 }
 
 /// What cargo asks of zlib: the best compression (cargo, `tar` in `ops/cargo_package.rs`).

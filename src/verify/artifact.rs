@@ -50,15 +50,19 @@ impl<'a> Subject<'a> {
         &self.published.file.artifact
     }
 
-    /// What the release's files are known by, whatever they are called.
+    /// What the release's files are known by.
     pub(super) fn content(&self) -> Vec<Digest> {
-        let file = &self.published.file;
-        let promised = self.release.artifacts.iter().flat_map(|a| &a.digests);
-        [Digest::Sha256(file.sha256), Digest::Sha512(file.sha512)]
-            .into_iter()
-            .chain(promised.copied())
-            .collect()
+        content_of(self.release, &self.published.file)
     }
+}
+
+/// What a release's files, of which this is one, are known by, whatever they are called.
+pub(super) fn content_of(release: &Release, file: &FetchedArtifact) -> Vec<Digest> {
+    let promised = release.artifacts.iter().flat_map(|a| &a.digests);
+    [Digest::Sha256(file.sha256), Digest::Sha512(file.sha512)]
+        .into_iter()
+        .chain(promised.copied())
+        .collect()
 }
 
 impl Line {
@@ -83,8 +87,15 @@ impl Line {
                 record.artifact = Some(summary(&file));
                 match self.read(release, file).await {
                     Err(verdict) => record.verdict = verdict,
-                    Ok(published) => {
+                    Ok(mut published) => {
                         let is_inferred = recipe.is_none();
+                        if is_inferred
+                            && let Ok(engine) = engine
+                            && let Some(zlib) = self.node_zlib(engine, release, &published).await?
+                            && let Some(marks) = &mut published.gzip
+                        {
+                            marks.node_zlib = Some(zlib);
+                        }
                         let learnt = self.learnt(release, request);
                         let subject = Subject {
                             release,

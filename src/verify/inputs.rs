@@ -3,7 +3,6 @@
 
 use std::path::PathBuf;
 
-use super::artifact::Subject;
 use super::{Line, failure, toolchains};
 use crate::image;
 use crate::model::{
@@ -27,11 +26,12 @@ impl Line {
         ))
     }
 
-    /// The tarballs that a plan puts into the container, each by its digest. None is the
-    /// release under test: a rebuild may not start from its own result.
+    /// The tarballs that a plan puts into the container, each by its digest. None is a
+    /// file of the release under test, which `release` names: a rebuild may not start from its own
+    /// result.
     pub(super) async fn inputs(
         &self,
-        subject: Subject<'_>,
+        release: &[Digest],
         plan: &Plan,
     ) -> Result<Vec<(PathBuf, String)>, Verdict> {
         let mut found = Vec::with_capacity(plan.inputs.len());
@@ -39,7 +39,7 @@ impl Line {
             let path = match &input.origin {
                 InputOrigin::Package { purl, name } => {
                     let file = self.package_input(purl, name, &input.digest).await?;
-                    if file.is_one_of(&subject.content()) {
+                    if file.is_one_of(release) {
                         return Err(no_plan(format!(
                             "the plan's input {name} is the very release that is rebuilt"
                         )));

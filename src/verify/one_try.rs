@@ -148,7 +148,10 @@ impl Line {
     ) -> Result<Rebuild, Stopped> {
         let (image, relay) = self.images_of(engine, plan).await.map_err(Stopped::farm)?;
         tried.image = Some(image.to_string());
-        let inputs = self.inputs(subject, plan).await.map_err(Stopped::Decided)?;
+        let inputs = self
+            .inputs(&subject.content(), plan)
+            .await
+            .map_err(Stopped::Decided)?;
         let tree = self.tree_for(prepared, plan, scratch).await?;
         let session = if reaches_mirror(plan) {
             let view = View {

@@ -259,7 +259,7 @@ impl Line {
         Ok(lines)
     }
 
-    async fn tool(&self, purl: &Purl) -> Result<RegistryTool, registry::Error> {
+    pub(super) async fn tool(&self, purl: &Purl) -> Result<RegistryTool, registry::Error> {
         let release = self.registries.of(purl.ecosystem()).release(purl).await?;
         let artifact = release
             .artifacts

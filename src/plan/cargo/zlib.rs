@@ -83,6 +83,7 @@ mod tests {
             os: 255,
             reference_level: None,
             cargo_zlib: made_by,
+            node_zlib: None,
         });
         for version in ["0.4.2", "0.5.5", "0.6.0", "0.6.8"] {
             situation.zlibs.push(ZlibToolchain {

@@ -5,9 +5,17 @@
 //! zlib that writes the stream. Each family below stands for releases that write the
 //! same bytes.
 
-use super::super::GzipMarks;
+use super::super::{GzipMarks, NodeZlib};
 use super::collation;
 use crate::store::archive::MemberStamp;
+
+/// The Node.js that stands for those of 18 and later: at either level of packers, 18.20, 20.19,
+/// 22.23 and 24.21 write one stream.
+pub(super) const FROM_18: &str = "22.23.3";
+
+/// The Node.js that stands for those of 12.17 to 16: so do 12.22, 14.21 and 16.20, which at zlib's
+/// own level is neither that nor the reference zlib's.
+pub(super) const FROM_12: &str = "14.21.3";
 
 /// A Node.js and an npm that write the same bytes as their whole family.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +108,13 @@ const SIX_REFERENCE: Family = Family {
     why: "the gzip header names the publisher's system, as npm 6 and before wrote it, and the stream is the reference zlib's, as up to Node.js 12",
 };
 
+/// npm 6.5 and later, on the first Node.js from 18 on, which is nearest to what it was made for.
+const SIX_MODERN: Family = Family {
+    node: "18.20.8",
+    npm: "6.14.18",
+    why: "the gzip header names the publisher's system, as npm 6 and before wrote it, and the stream is that of Node.js from 18 on",
+};
+
 /// npm 5.8 to 6.4: package.json comes before all other members.
 const EARLY_SIX: Family = Family {
     node: "10.24.1",
@@ -141,6 +156,15 @@ impl Family {
     /// Whether its Node.js is one from 18 on.
     pub(super) fn is_told(&self) -> bool {
         major(self.node).is_some_and(|major| major >= TOLD_FROM)
+    }
+}
+
+/// Whose zlib a Node.js has, where the line of its version tells.
+pub(super) fn zlib_of(node: &str) -> Option<NodeZlib> {
+    match major(node)? {
+        ..=12 => None,
+        13..TOLD_FROM => Some(NodeZlib::Of12To16),
+        _ => Some(NodeZlib::From18),
     }
 }
 
@@ -194,6 +218,11 @@ pub(super) fn families(
             reference_level: Some(_),
             ..
         }) => &[&EARLY_SEVEN_REFERENCE],
+        Some(GzipMarks {
+            os: 255,
+            node_zlib: Some(NodeZlib::From18),
+            ..
+        }) => &[&EARLY_SEVEN_MODERN, &EARLY_SEVEN],
         Some(GzipMarks { os: 255, .. }) => &[&EARLY_SEVEN, &EARLY_SEVEN_MODERN],
         Some(_) if no_times && manifest_first => &[&FIVE_SEVEN, &FIVE, &FOUR],
         Some(_) if own_times && manifest_first && collation::is_of_npm_5(stamps) => &[&FIVE, &FOUR],
@@ -203,6 +232,10 @@ pub(super) fn families(
             reference_level: Some(_),
             ..
         }) => &[&SIX_REFERENCE],
+        Some(GzipMarks {
+            node_zlib: Some(NodeZlib::From18),
+            ..
+        }) => &[&SIX_MODERN, &SIX],
         Some(_) => &[&SIX],
     }
 }
@@ -275,6 +308,33 @@ mod tests {
         assert_eq!(first(2, 255, Some(6), &[]), &MODERN);
         assert_eq!(first(0, 255, Some(6), &[]), &EARLY_SEVEN_REFERENCE);
         assert_eq!(first(0, 3, Some(6), &[]), &SIX_REFERENCE);
+    }
+
+    #[test]
+    fn the_node_that_wrote_the_stream_tells_what_the_header_leaves_open() {
+        let of = |os, reference_level, node_zlib| {
+            let marks = GzipMarks {
+                node_zlib,
+                ..marks(0, os, reference_level)
+            };
+            families(Some(marks), &[], &[])
+        };
+        let (early, late) = (Some(NodeZlib::Of12To16), Some(NodeZlib::From18));
+        assert_eq!(of(255, None, late), [&EARLY_SEVEN_MODERN, &EARLY_SEVEN]);
+        assert_eq!(of(255, None, early), [&EARLY_SEVEN, &EARLY_SEVEN_MODERN]);
+        assert_eq!(of(255, None, None), of(255, None, early));
+        assert_eq!(of(3, None, late), [&SIX_MODERN, &SIX]);
+        assert_eq!(of(3, None, early), [&SIX]);
+        assert_eq!(of(3, Some(6), None), [&SIX_REFERENCE]);
+    }
+
+    #[test]
+    fn a_node_has_the_zlib_of_its_line() {
+        assert_eq!(zlib_of("12.22.12"), None);
+        assert_eq!(zlib_of(FROM_12), Some(NodeZlib::Of12To16));
+        assert_eq!(zlib_of("16.20.2"), Some(NodeZlib::Of12To16));
+        assert_eq!(zlib_of("18.20.8"), Some(NodeZlib::From18));
+        assert_eq!(zlib_of(FROM_18), Some(NodeZlib::From18));
     }
 
     #[test]

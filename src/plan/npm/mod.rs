@@ -154,7 +154,8 @@ fn pairs(
     };
     let manifest = manifest::of_source(tree).unwrap_or_default();
     let mut families = families(gzip, stamps, &manifest.files()).to_vec();
-    if is_of_a_told_period(source) {
+    let is_told = gzip.is_some_and(|marks| marks.node_zlib.is_some());
+    if !is_told && is_of_a_told_period(source) {
         families.sort_by_key(|family| !family.is_told());
     }
     let by_registry = said("npm").map(|npm| Pair {
@@ -302,7 +303,7 @@ pub(super) fn wanted_history(source: &Source, tree: &BTreeMap<String, Vec<u8>>) 
     })
 }
 
-pub(super) use deflate::plan as deflating;
+pub(super) use deflate::{plan as deflating, probing, zlib_probes};
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     Ok(Tries::of(facts)?.candidates())

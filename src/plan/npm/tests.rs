@@ -6,7 +6,7 @@ use super::super::Error;
 use super::super::testing::{Situation, marks};
 use super::*;
 use crate::model::{InputOrigin, Plan, RecoveredFact, Source, Step};
-use crate::plan::{FileEnds, FileModes};
+use crate::plan::{FileEnds, FileModes, NodeZlib};
 use crate::store::archive::LineEnds;
 
 /// What prepares beyond the name of the source's folder.
@@ -959,13 +959,16 @@ fn yarn_packs_without_a_lock_file_of_its_own_what_an_npm_of_that_time_would_not_
 
 #[test]
 fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
-    let nodes = |runner: &str| -> Vec<String> {
+    let nodes = |runner: &str, node_zlib: Option<NodeZlib>| -> Vec<String> {
         let mut situation = Situation::npm();
         situation.tree_file("package.json", r#"{"scripts":{"build":"x"}}"#);
         situation.tree_file("yarn.lock", "# yarn lockfile v1\n");
         situation.tree_file("/.nvmrc", runner);
         situation.npm_tool("yarn", "1.22.22");
-        situation.gzip = Some(marks(0, 3, None));
+        situation.gzip = Some(GzipMarks {
+            node_zlib,
+            ..marks(0, 3, None)
+        });
         situation.stamp("index.js", 1_700_000_000);
         for (node, npm) in [
             ("14.21.3", "6.14.18"),
@@ -999,10 +1002,14 @@ fn yarn_packs_on_the_node_of_its_time_and_then_on_one_that_the_marks_tell() {
             .collect()
     };
     // Without and with the script, on each.
-    let of_18 = nodes("18");
+    let of_18 = nodes("18", None);
     assert_eq!(of_18[..4], ["18.20.8", "14.21.3", "18.20.8", "14.21.3"]);
     assert_eq!(of_18.iter().filter(|node| *node == "14.21.3").count(), 2);
-    assert!(nodes("14").iter().all(|node| node == "14.21.3"));
+    assert!(nodes("14", None).iter().all(|node| node == "14.21.3"));
+    // Where the stream tells whose it is, the other comes last.
+    let told = nodes("18", Some(NodeZlib::Of12To16));
+    assert_eq!(told[..3], ["14.21.3", "18.20.8", "14.21.3"]);
+    assert_eq!(told.last().map(String::as_str), Some("18.20.8"));
 }
 
 const WORKFLOW: &str = "jobs:\n  a:\n    steps:\n    - uses: actions/setup-node@v3\n      with:\n        node-version: 16\n    - run: npm ci\n    - run: npm run build:release\n    - run: npm publish FOLDER\n";

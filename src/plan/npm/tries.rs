@@ -2,7 +2,8 @@
 //! scripts and then with them. Pure.
 
 use super::super::listing::Listing;
-use super::super::{Candidate, Error, Facts, RegistryTool};
+use super::super::{Candidate, Error, Facts, NodeZlib, RegistryTool};
+use super::family;
 use super::install::{Install, Installer, install};
 use super::lerna;
 use super::listing;
@@ -131,10 +132,20 @@ impl<'a> Tries<'a> {
             ..by_marks
         };
         if self.runner.node == by_marks.tools.node {
-            vec![by_marks]
+            return vec![by_marks];
+        }
+        let zlib = |way: &Way<'_>| family::zlib_of(way.tools.node.purl.version()?.as_str());
+        let told = self.told_zlib();
+        if told.is_some() && told == zlib(&by_marks) && told != zlib(&of_its_time) {
+            vec![by_marks, of_its_time]
         } else {
             vec![of_its_time, by_marks]
         }
+    }
+
+    /// Whose zlib wrote the stream, where that is known.
+    fn told_zlib(&self) -> Option<NodeZlib> {
+        self.facts.gzip.and_then(|marks| marks.node_zlib)
     }
 
     /// lerna packs on what the marks tell, with libraries of npm.
@@ -210,9 +221,12 @@ impl<'a> Tries<'a> {
             let Some(script) = first_of_all.clone() else {
                 break;
             };
-            // On which Node.js a packer ran that runs on any is not told: both are as likely.
-            let is_as_likely =
-                nth == 0 && other.packer == likeliest.packer && likeliest.packer.is_installer();
+            // On which Node.js a packer ran that runs on any need not be told: then both are as
+            // likely.
+            let is_as_likely = nth == 0
+                && other.packer == likeliest.packer
+                && likeliest.packer.is_installer()
+                && self.told_zlib().is_none();
             let at = if is_as_likely { 1 } else { found.len() };
             found.insert(at, self.packing(other, Some(script), None));
         }

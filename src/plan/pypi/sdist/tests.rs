@@ -41,6 +41,7 @@ fn gzip_time(situation: &mut Situation, mtime: i64) {
         os: 255,
         reference_level: None,
         cargo_zlib: None,
+        node_zlib: None,
     });
 }
 
