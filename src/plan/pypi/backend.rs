@@ -58,6 +58,21 @@ impl Backend {
         })
     }
 
+    /// The object whose hooks build with it, where a source that does not name it may be built by it
+    /// all the same: each but setuptools comes with a command of its own, or of its project, and not
+    /// all of them look at what the source names (poetry 1, `poetry build`).
+    pub(super) const fn object(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Flit => "flit_core.buildapi",
+            Self::Hatchling => "hatchling.build",
+            Self::Poetry => POETRY_CORES,
+            Self::Pdm => "pdm.backend",
+            Self::PdmPep517 => "pdm.pep517.api",
+            Self::UvBuild => "uv_build",
+            Self::Setuptools | Self::BdistWheel => return None,
+        })
+    }
+
     /// Whether a wheel of this backend comes with a source distribution of the other one.
     pub(super) fn is_kin(self, other: Self) -> bool {
         let kin = |backend| match backend {

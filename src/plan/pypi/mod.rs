@@ -66,6 +66,9 @@ struct Told {
     why: String,
     declared: BuildSystem,
     requires: Vec<String>,
+    /// Another backend ran than the one that the source names, or that pip takes where it names
+    /// none.
+    ran_another: bool,
     /// The Generator says which backend ran; another one of its name in the tree did not. One of
     /// another name is the source's own, and calls it.
     leaves_own_backend: bool,
@@ -78,8 +81,16 @@ impl Told {
             tool,
             version,
         } = generator(facts)?;
-        let declared = declared(facts)?;
+        let mut declared = declared(facts)?;
+        let named = Backend::of_object(&declared.build_backend);
+        let other = backend
+            .object()
+            .filter(|_| named.is_some_and(|named| !named.is_kin(backend)));
+        if let Some(object) = other {
+            object.clone_into(&mut declared.build_backend);
+        }
         Ok(Self {
+            ran_another: other.is_some(),
             requires: requirements(facts, &declared.requires, backend, &version),
             leaves_own_backend: !declared.backend_path.is_empty()
                 && Backend::of_object(&declared.build_backend).is_some()
@@ -134,7 +145,8 @@ impl Told {
             requires,
             ..by_pip
         });
-        let calls_hook = front::builds_in_place(facts)
+        let calls_hook = self.ran_another
+            || front::builds_in_place(facts)
             || self.backend.copies_metadata() && front::prepares_no_metadata(facts);
         let in_place = calls_hook.then(|| Base {
             product: Product::WheelByHook(self.hooks()),
@@ -148,7 +160,7 @@ impl Told {
         };
         let mut found = each(base);
         found.extend(likeliest.map(|time| base.candidate(second, time)));
-        if in_place.is_some() {
+        if in_place.is_some() && !self.ran_another {
             found.extend(likeliest.map(|time| by_pip.candidate(first, time)));
         }
         let debians = Base {

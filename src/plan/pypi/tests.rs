@@ -240,11 +240,10 @@ fn a_wheel_file_that_may_be_run_tells_a_drive_of_windows() {
 
 #[test]
 fn a_wheel_whose_metadata_was_never_a_file_is_built_by_the_backends_hook() {
-    let of = |generator: &str, mode: u32| {
+    let of = |generator: &str, object: &str, mode: u32| {
         let mut situation = situation(generator);
-        let project =
-            "[build-system]\nrequires = [\"pdm-pep517\"]\nbuild-backend = \"pdm.pep517.api\"\n";
-        situation.tree_file("pyproject.toml", project);
+        let project = format!("[build-system]\nrequires = []\nbuild-backend = \"{object}\"\n");
+        situation.tree_file("pyproject.toml", &project);
         situation.stamps = vec![MemberStamp {
             name: "demo-1.0.dist-info/WHEEL".into(),
             mtime: 1_700_000_000,
@@ -253,9 +252,39 @@ fn a_wheel_whose_metadata_was_never_a_file_is_built_by_the_backends_hook() {
         let plan = situation.candidates().expect("plans").remove(0).plan;
         plan.files.contains_key("front/build.py")
     };
-    assert!(of("pdm-pep517 1.0.6", 0o600));
-    assert!(!of("pdm-pep517 1.0.6", 0o100_644));
-    assert!(!of("flit 3.9.0", 0o600));
+    assert!(of("pdm-pep517 1.0.6", "pdm.pep517.api", 0o600));
+    assert!(!of("pdm-pep517 1.0.6", "pdm.pep517.api", 0o100_644));
+    assert!(!of("flit 3.9.0", "flit_core.buildapi", 0o600));
+}
+
+#[test]
+fn a_source_that_does_not_name_the_wheels_backend_is_built_by_it_all_the_same() {
+    let hook = |generator: &str, project: &str| {
+        let mut situation = situation(generator);
+        situation.tree_file("pyproject.toml", project);
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let last = plan.build.last().expect("a build").run.join(" ");
+        let (_, called) = last.split_once("build.py ")?;
+        Some(called.to_owned())
+    };
+    let table = "[tool.poetry]\nname = \"demo\"\n";
+    assert_eq!(
+        hook("poetry-core 1.8.1", table).as_deref(),
+        Some("/build/out build_wheel poetry.core.masonry.api")
+    );
+    assert_eq!(
+        hook("hatchling 1.27.0", "").as_deref(),
+        Some("/build/out build_wheel hatchling.build")
+    );
+    let named = |object| format!("[build-system]\nrequires = []\nbuild-backend = \"{object}\"\n");
+    assert!(hook("poetry-core 1.8.1", &named("setuptools.build_meta")).is_some());
+    // What pip takes by itself, or is told, it builds with; and one of the source's own may call
+    // any.
+    assert_eq!(hook("setuptools (75.0.0)", ""), None);
+    assert_eq!(hook("bdist_wheel (0.38.0)", table), None);
+    let poetrys = named("poetry.core.masonry.api");
+    assert_eq!(hook("poetry-core 1.8.1", &poetrys), None);
+    assert_eq!(hook("poetry-core 1.8.1", &named("own.backend")), None);
 }
 
 #[test]
