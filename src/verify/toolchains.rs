@@ -9,9 +9,31 @@ use tokio::sync::Mutex;
 
 use super::{Error, Line};
 use crate::image;
-use crate::model::{Digest, Event, Input, InputOrigin, Plan, Toolchain, Verdict};
+use crate::model::{Digest, Event, Input, InputOrigin, Plan, Tool, Toolchain, Verdict};
 use crate::sandbox::{self, Engine};
 use crate::toolchain::{self, Workshop};
+
+/// What a plan waits for, the shortest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Wait {
+    /// Nothing.
+    None,
+    /// A library that is built in less than a minute.
+    Library,
+    /// A program that is built in some minutes.
+    Program,
+}
+
+impl Wait {
+    /// For a toolchain of this name.
+    fn for_one(name: &str) -> Self {
+        if name == Tool::ZlibRs.name() {
+            Self::Library
+        } else {
+            Self::Program
+        }
+    }
+}
 
 /// Whether toolchains are built on demand, and what came of it.
 #[derive(Clone, Debug, Default)]
@@ -61,16 +83,17 @@ impl Line {
         Ok(Ok(()))
     }
 
-    /// Whether every toolchain of a plan is kept, so that it can begin at once.
-    pub(super) async fn is_ready(&self, plan: &Plan) -> Result<bool, Error> {
+    /// What must be built before a plan can begin: its toolchains that are not kept.
+    pub(super) async fn wait_of(&self, plan: &Plan) -> Result<Wait, Error> {
+        let mut longest = Wait::None;
         for input in &plan.inputs {
-            if let InputOrigin::Toolchain { .. } = input.origin
+            if let InputOrigin::Toolchain { name, .. } = &input.origin
                 && !self.keeps(input).await?
             {
-                return Ok(false);
+                longest = longest.max(Wait::for_one(name));
             }
         }
-        Ok(true)
+        Ok(longest)
     }
 
     async fn keeps(&self, input: &Input) -> Result<bool, Error> {
@@ -132,5 +155,18 @@ impl Line {
             logs: &self.folders.logs,
             cancel: self.cancel.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_waits_as_long_as_for_what_takes_longest() {
+        assert_eq!(Wait::for_one("zlib-rs"), Wait::Library);
+        assert_eq!(Wait::for_one("cargo"), Wait::Program);
+        assert_eq!(Wait::Library.max(Wait::Program), Wait::Program);
+        assert_eq!(Wait::None.max(Wait::Library), Wait::Library);
     }
 }

@@ -17,6 +17,7 @@ use futures_util::stream::FuturesUnordered;
 use super::artifact::Subject;
 use super::one_try::Tried;
 use super::prepare::Prepared;
+use super::toolchains::Wait;
 use super::{Error, Line, failure, tree};
 use crate::model::{
     ArtifactKind, BuildStage, Plan, Recipe, ReplayedFact, Source, TryLimits, Verdict, VerdictKind,
@@ -154,11 +155,11 @@ const fn says_it_is_all_there(plan: &Plan, verdict: VerdictKind) -> bool {
     plan.prepare.is_empty() && has_every_content
 }
 
-/// The plans, those first whose toolchains are there: to build one takes longer than all tries
+/// The plans, those first whose toolchains are there: to build one may take longer than all tries
 /// together, and what is there often writes the same.
-fn ready_first<'a, T>(plans: &'a [T], are_ready: &[bool]) -> Vec<&'a T> {
-    let mut ordered: Vec<_> = plans.iter().zip(are_ready).collect();
-    ordered.sort_by_key(|(_, is_ready)| !**is_ready);
+fn soonest_first<'a, T>(plans: &'a [T], waits: &[Wait]) -> Vec<&'a T> {
+    let mut ordered: Vec<_> = plans.iter().zip(waits).collect();
+    ordered.sort_by_key(|(_, wait)| **wait);
     ordered.into_iter().map(|(plan, _)| plan).collect()
 }
 
@@ -260,11 +261,11 @@ impl Line {
         let mut line = self.clone();
         line.cancel = self.cancel.child_token();
         let line = &line;
-        let mut are_ready = Vec::with_capacity(prepared.candidates.len());
+        let mut waits = Vec::with_capacity(prepared.candidates.len());
         for candidate in &prepared.candidates {
-            are_ready.push(self.is_ready(&candidate.plan).await?);
+            waits.push(self.wait_of(&candidate.plan).await?);
         }
-        let mut waiting: VecDeque<_> = ready_first(&prepared.candidates, &are_ready).into();
+        let mut waiting: VecDeque<_> = soonest_first(&prepared.candidates, &waits).into();
         let mut running = FuturesUnordered::new();
         let mut plans: BTreeMap<usize, &Plan> = BTreeMap::new();
         // The job's own room is for one; each further one has its own.
@@ -303,7 +304,9 @@ impl Line {
                         }
                     }
                     Step::Try => match self.cores.spare() {
-                        Some(spare) if self.is_ready(&candidate.plan).await? => room.push(spare),
+                        Some(spare) if self.wait_of(&candidate.plan).await? == Wait::None => {
+                            room.push(spare);
+                        }
                         _ => break,
                     },
                     Step::Skip => {
@@ -380,10 +383,11 @@ mod tests {
     #[test]
     fn plans_whose_toolchains_are_there_come_first_and_else_keep_their_order() {
         let plans = ["a", "b", "c", "d"];
-        let ordered = |are_ready: [bool; 4]| ready_first(&plans, &are_ready).into_iter().copied();
-        assert!(ordered([false, true, false, true]).eq(["b", "d", "a", "c"]));
-        assert!(ordered([true; 4]).eq(plans));
-        assert!(ordered([false; 4]).eq(plans));
+        let ordered = |waits: [Wait; 4]| soonest_first(&plans, &waits).into_iter().copied();
+        let waits = [Wait::Program, Wait::None, Wait::Library, Wait::None];
+        assert!(ordered(waits).eq(["b", "d", "c", "a"]));
+        assert!(ordered([Wait::None; 4]).eq(plans));
+        assert!(ordered([Wait::Program; 4]).eq(plans));
     }
 
     #[test]
