@@ -655,6 +655,55 @@ fn a_tag_is_the_source_where_its_commit_says_that_publishing_writes_the_version_
 }
 
 #[test]
+fn a_tag_is_the_source_of_a_version_that_was_never_committed_where_it_holds_all_else() {
+    let manifest = |version: &str| format!(r#"{{"name":"x","version":"{version}"}}"#);
+    let (before, published) = (manifest("0.9.9"), manifest("1.0.0"));
+    let located = |s: &Situation, files: &[&str]| {
+        let mut hints = hints("pkg:npm/x@1.0.0");
+        hints.manifest = Some(blob(&published));
+        hints.files = files.iter().copied().map(blob).collect();
+        s.locate(&hints)
+    };
+    let source = [("package.json", Text(&before)), ("x.js", Text("x"))];
+    let mut s = Situation::new();
+    let commit = s.upstream.commit(&source);
+    s.upstream.tag("v1.0.0", commit);
+    let (git, evidence) = located(&s, &[&published, "x"]).expect("found");
+    assert_eq!(
+        (git.commit, git.tag.as_deref()),
+        (id(commit), Some("v1.0.0"))
+    );
+    assert!(says(&evidence, "declares x 0.9.9"), "{evidence:?}");
+    assert!(
+        says(&evidence, "1 file(s) but its manifest"),
+        "{evidence:?}"
+    );
+    // One file more, nothing that tells, or what is no manifest of npm's leaves it a contradiction.
+    for files in [
+        &[published.as_str(), "x", "y"][..],
+        &[&published],
+        &["x"],
+        &[&published, ""],
+    ] {
+        let error = located(&s, files).expect_err("refused");
+        assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    }
+
+    // So does a commit that is on no branch, and another that declares the version.
+    let mut s = Situation::new();
+    let own = s.upstream.commit(&[("package.json", Text(&before))]);
+    let fork = s.upstream.commit_on(Some(own), &source);
+    s.upstream.tag("v1.0.0", fork);
+    assert!(located(&s, &[&published, "x"]).is_err());
+    let mut s = Situation::new();
+    let tagged = s.upstream.commit(&source);
+    s.upstream.tag("v1.0.0", tagged);
+    s.upstream.commit(&[("README.md", Text("between"))]);
+    s.upstream.commit(&[("package.json", Text(&published))]);
+    assert!(located(&s, &[&published, "x"]).is_err());
+}
+
+#[test]
 fn a_tag_that_agrees_comes_before_one_whose_version_is_written_in() {
     let mut s = Situation::new();
     let manifest = |version: &str| format!(r#"{{"name":"x","version":"{version}"}}"#);

@@ -206,6 +206,8 @@ pub(super) enum Asked {
     Version,
     /// Any, where the commit says that publishing writes the release's in.
     VersionOrWriter,
+    /// Any: what else the commit holds ties it to the release.
+    AnyVersion,
 }
 
 pub(super) fn manifests(
@@ -220,8 +222,10 @@ pub(super) fn manifests(
         likely: at.directory.as_deref(),
     };
     let mut manifests = Manifests::at(&opened.git, commit, &at.target.shown, &hints.purl)?;
-    if asked == Asked::VersionOrWriter {
-        manifests = manifests.with_written_versions()?;
+    match asked {
+        Asked::Version => {}
+        Asked::VersionOrWriter => manifests = manifests.with_written_versions()?,
+        Asked::AnyVersion => manifests = manifests.with_any_version(),
     }
     manifests.find(folders)
 }

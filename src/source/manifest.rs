@@ -133,6 +133,13 @@ impl<'r> Manifests<'r> {
         Ok(self)
     }
 
+    /// The same, where another version in the manifest is none, since it was written in and not
+    /// committed. For commits that all else ties to the version.
+    pub(crate) fn with_any_version(mut self) -> Self {
+        self.writer = Some("by what, nothing says".to_owned());
+        self
+    }
+
     /// A path below the root, or those of a folder's files where it ends with `*`.
     fn paths(&self, path: &str) -> Vec<String> {
         let Some(folder) = path.strip_suffix("/*") else {

@@ -3,7 +3,8 @@
 //!
 //! Reads an open repository and decides, as `ladder` does. A tag whose manifest is another
 //! version's is a contradiction and no gap, and no answer is without a commit that declares name
-//! and version, or one that says what writes the version in.
+//! and version, one that says what writes the version in, or one that holds every other file of
+//! the artifact.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use super::history::{self, Released};
 use super::ladder::{Asked, Settled, Wanted, cannot_read, evidence, is_whole, manifests, vouched};
 use super::locate::Candidate;
 use super::manifest::{Found, Manifests};
+use super::reach::{Reach, reach};
 use super::repository::Opened;
 use super::tags::{self, TagForm, TagRank};
 use crate::model::{BlobId, EvidenceKind, SourceHints, printable};
@@ -127,7 +129,9 @@ pub(super) fn settle_tag(
                 }
             }
         }
-        (None, Some(error)) => return Err(error),
+        (None, Some(error)) => {
+            return tagged_unwritten(opened, hints, at, tags)?.ok_or(error);
+        }
         (None, None) => return Err(no_tag(opened, hints, at)?),
     };
     Ok(Settled {
@@ -178,6 +182,49 @@ fn settled_by_tag(
         found: best.found.clone(),
         evidence: list,
     })
+}
+
+/// The commit of a tag that holds every file of the artifact but its manifest, where the version
+/// stands in no commit: it was written in to publish, and not committed.
+fn tagged_unwritten(
+    opened: &Opened,
+    hints: &SourceHints,
+    at: &Candidate,
+    tags: &[VersionTag],
+) -> Result<Option<Settled>, Error> {
+    let mut telling = hints.files.clone();
+    telling.remove(&NOTHING);
+    let manifest_was_there = hints.manifest.is_some_and(|blob| telling.remove(&blob));
+    if !is_whole(opened) || !manifest_was_there || telling.is_empty() {
+        return Ok(None);
+    }
+    let incomplete = || Error::incomplete(&at.target.shown);
+    for tag in tags {
+        let held = history::files_in(&opened.git, tag.commit, &telling).map_err(incomplete())?;
+        let on_a_branch = reach(&opened.git, tag.commit)
+            .map_err(|error| cannot_read(at, error.message().to_owned()))?;
+        if held < telling.len() || !matches!(on_a_branch, Some(Reach::Branch)) {
+            continue;
+        }
+        let commit = opened.git.find_commit(tag.commit).map_err(incomplete())?;
+        let Ok(found) = manifests(opened, hints, at, &commit, Asked::AnyVersion) else {
+            continue;
+        };
+        let best = Agreeing {
+            tag,
+            found,
+            files: held,
+        };
+        let mut settled = settled_by_tag(opened, at, tags, &[], &best)?;
+        settled.evidence.push(evidence(
+            EvidenceKind::BlobMatch,
+            format!(
+                "each of the artifact's {held} file(s) but its manifest is in the commit, byte for byte, and no commit of a branch declares the version"
+            ),
+        ));
+        return Ok(Some(settled));
+    }
+    Ok(None)
 }
 
 /// What the history says where the tag's commit does not hold the published manifest and
