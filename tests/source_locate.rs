@@ -505,6 +505,29 @@ fn a_tag_one_commit_before_the_version_was_written_leads_to_the_commit_that_wrot
 }
 
 #[test]
+fn a_tag_on_the_merge_of_the_branch_that_set_the_version_leads_to_the_commit_that_set_it() {
+    let located = |of_the_merge: &str| {
+        let mut s = Situation::new();
+        let before = s.crate_commit("0.9.9");
+        let on_branch = |s: &mut Situation, parent, path, text| {
+            s.upstream.commit_on(Some(parent), &[(path, Text(text))])
+        };
+        let fixed = on_branch(&mut s, before, "src/lib.rs", "// fixed");
+        let toml = "[package]\nname = \"x\"\nversion = \"1.0.0\"\n";
+        let set = on_branch(&mut s, fixed, "Cargo.toml", toml);
+        s.upstream.set("refs/heads/fix", set);
+        let merge = s.upstream.commit(&[("src/lib.rs", Text(of_the_merge))]);
+        s.upstream.tag("v1.0.0", merge);
+        s.locate(&hints("pkg:cargo/x@1.0.0"))
+            .map(|(git, _)| (git.commit == id(set), git.tag))
+    };
+    assert_eq!(located("// fixed").expect("found"), (true, None));
+    // Of other files it is another commit.
+    let error = located("// merged").expect_err("refused");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+}
+
+#[test]
 fn a_tag_before_the_version_was_written_leads_on_to_a_later_commit_that_was_packed() {
     let located = |between: Option<&str>| {
         let mut s = Situation::new();

@@ -339,7 +339,7 @@ fn why_not_tagged(
     let shown = |tag: &VersionTag| printable(&tag.name, false);
     if let Some(tag) = tagged_before(opened, hints, at, released, tags)? {
         return Ok(Some(format!(
-            "tag {} names the version and is the commit before the one that set it",
+            "tag {} names the version and is the commit before the one that set it, or one of the same files",
             shown(tag)
         )));
     }
@@ -369,8 +369,9 @@ fn why_not_tagged(
     }))
 }
 
-/// The tag that is on a parent of the commit that set the version, where that is the released
-/// one or one that leads to it by commits of the version alone.
+/// The tag that is on a parent of the commit that set the version, or on a commit of the very files
+/// of that, as the merge of the branch on which it was set; where that is the released one or one
+/// that leads to it by commits of the version alone.
 fn tagged_before<'t>(
     opened: &Opened,
     hints: &SourceHints,
@@ -389,6 +390,13 @@ fn tagged_before<'t>(
         let [parent] = parents[..] else {
             return Ok(None);
         };
+        let tree_of = |commit| Ok(opened.git.find_commit(commit)?.tree_id());
+        let files = tree_of(parent).map_err(incomplete())?;
+        for tag in tags {
+            if tree_of(tag.commit).map_err(incomplete())? == files {
+                return Ok(Some(tag));
+            }
+        }
         let before = opened.git.find_commit(parent).map_err(incomplete())?;
         let before = Manifests::at(&opened.git, &before, &at.target.shown, &hints.purl)?;
         if before.declares(&released.found.directory)?.is_none() {
