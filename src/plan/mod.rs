@@ -379,6 +379,15 @@ pub fn deflating(ecosystem: Ecosystem, plan: &Plan, content: &str, level: u8) ->
     }
 }
 
+/// Whether this input of a plan is there to pack alone, so that nothing that is prepared depends on
+/// it.
+pub fn only_packs(ecosystem: Ecosystem, input: &Input) -> bool {
+    match ecosystem {
+        Ecosystem::Npm => npm::only_packs(input),
+        Ecosystem::Cargo | Ecosystem::Pypi => false,
+    }
+}
+
 /// Those that are asked which of them wrote an artifact's stream, where its marks leave that
 /// open. The caller has each compress by [`probing`] and notes the one that wrote it in
 /// [`GzipMarks::node_zlib`].

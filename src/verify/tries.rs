@@ -20,8 +20,10 @@ use super::prepare::Prepared;
 use super::toolchains::Wait;
 use super::{Error, Line, failure, tree};
 use crate::model::{
-    ArtifactKind, BuildStage, Plan, Recipe, ReplayedFact, Source, TryLimits, Verdict, VerdictKind,
+    ArtifactKind, BuildStage, Ecosystem, Plan, Recipe, ReplayedFact, Source, TryLimits, Verdict,
+    VerdictKind,
 };
+use crate::plan;
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -100,12 +102,12 @@ impl Tries {
 
     /// Whether what this plan prepares was prepared in vain, from the same source and by a plan
     /// that differs in nothing that its steps can see.
-    fn was_in_vain(&self, source: &Source, next: &Plan) -> bool {
+    fn was_in_vain(&self, ecosystem: Ecosystem, source: &Source, next: &Plan) -> bool {
         self.tried.values().any(|tried| match tried {
             Tried::Judged(made, Verdict::BuildFailed { stage, .. }) => {
                 *stage == BuildStage::Prepare
                     && made.source == *source
-                    && prepares_alike(&made.recipe.plan, next)
+                    && prepares_alike(ecosystem, &made.recipe.plan, next)
             }
             Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
         })
@@ -190,12 +192,17 @@ fn has_files_own_times(verdict: &Verdict) -> bool {
 }
 
 /// Whether two plans are one until their builds begin.
-fn prepares_alike(one: &Plan, other: &Plan) -> bool {
-    let until_built = |plan: &Plan| Plan {
-        build: Vec::new(),
-        output: String::new(),
-        recovered: Vec::new(),
-        ..plan.clone()
+fn prepares_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan) -> bool {
+    let until_built = |plan: &Plan| {
+        let mut plan = Plan {
+            build: Vec::new(),
+            output: String::new(),
+            recovered: Vec::new(),
+            ..plan.clone()
+        };
+        plan.inputs
+            .retain(|input| !plan::only_packs(ecosystem, input));
+        plan
     };
     until_built(one) == until_built(other)
 }
@@ -258,6 +265,7 @@ impl Line {
         begun: &mut Instant,
         tries: &mut Tries,
     ) -> Result<bool, Error> {
+        let ecosystem = subject.release.purl.ecosystem();
         let mut line = self.clone();
         line.cancel = self.cancel.child_token();
         let line = &line;
@@ -280,7 +288,7 @@ impl Line {
                 && failed.is_none()
                 && let Some(&candidate) = waiting.front()
             {
-                if tries.was_in_vain(&prepared.source, &candidate.plan) {
+                if tries.was_in_vain(ecosystem, &prepared.source, &candidate.plan) {
                     waiting.pop_front();
                     continue;
                 }
@@ -358,7 +366,9 @@ impl Line {
 mod tests {
     use super::super::one_try::Try;
     use super::*;
-    use crate::model::{BuildFailure, GitSource, PlanSource, SdistSource, Sha256Digest};
+    use crate::model::{
+        BuildFailure, Digest, GitSource, Input, InputOrigin, PlanSource, SdistSource, Sha256Digest,
+    };
 
     const LIMITS: TryLimits = TryLimits {
         most: 3,
@@ -505,7 +515,7 @@ mod tests {
             let mut tries = Tries::default();
             let number = tries.begin();
             tries.tried.insert(number, failed(installing(), stage));
-            tries.was_in_vain(&sdist(source), next)
+            tries.was_in_vain(Ecosystem::Npm, &sdist(source), next)
         };
         assert!(in_vain(BuildStage::Prepare, "x.tar.gz", &installing()));
         // Of what was built upon it nothing follows, nor for what is prepared otherwise, nor for
@@ -518,19 +528,34 @@ mod tests {
     #[test]
     fn only_what_the_build_alone_does_is_no_difference_to_what_is_prepared() {
         let first = installing();
-        let changed = |change: fn(&mut Plan)| {
+        let changed = |change: &dyn Fn(&mut Plan)| {
             let mut plan = installing();
             change(&mut plan);
-            prepares_alike(&first, &plan)
+            prepares_alike(Ecosystem::Npm, &first, &plan)
         };
-        assert!(changed(|plan| plan.build = plan.prepare.clone()));
-        assert!(changed(|plan| plan.output = "dist/x.tgz".into()));
-        assert!(!changed(|plan| plan.prepare.clear()));
-        assert!(!changed(|plan| plan.limits.disk_mib += 1));
-        assert!(!changed(|plan| drop(
+        assert!(changed(&|plan: &mut Plan| plan.build = plan.prepare.clone()));
+        assert!(changed(&|plan: &mut Plan| plan.output = "dist/x.tgz".into()));
+        let with_input = |plan: &mut Plan, folder: &str| {
+            plan.inputs.push(Input {
+                origin: InputOrigin::Toolchain {
+                    name: "node".into(),
+                    version: "1.0.0".into(),
+                },
+                digest: Digest::Sha256(Sha256Digest::of("x")),
+                unpack_to: folder.into(),
+            });
+        };
+        assert!(changed(&|plan: &mut Plan| with_input(
+            plan,
+            "tools/packing-node"
+        )));
+        assert!(!changed(&|plan: &mut Plan| with_input(plan, "tools/node")));
+        assert!(!changed(&|plan: &mut Plan| plan.prepare.clear()));
+        assert!(!changed(&|plan: &mut Plan| plan.limits.disk_mib += 1));
+        assert!(!changed(&|plan: &mut Plan| drop(
             plan.env.insert("A".into(), "b".into())
         )));
-        assert!(!changed(|plan| drop(
+        assert!(!changed(&|plan: &mut Plan| drop(
             plan.files.insert("a".into(), "b".into())
         )));
     }

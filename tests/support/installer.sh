@@ -42,6 +42,8 @@ if [ -z "$gone" ] && grep -qs '@npm:9.0.0"' yarn.lock; then
   fi
   for name in $(grep -o -E '[a-z]+@npm:9' yarn.lock | cut -d@ -f1); do
     echo '➤ YN0035: │   Response Code: 404 (Not Found)'
+    # As yarn 4 says it.
+    [ "$name" = third ] && echo '➤ YN0035: │   Request Method: GET'
     echo "➤ YN0035: │   Request URL: http://127.0.0.1/npm/x/-/$name-9.0.0.tgz"
   done
   exit 1

@@ -19,7 +19,7 @@ const GONE = [
   /\b404\b.*\/-\/([^\s/"]+\.tgz)/g,
   /\/-\/([^\s/"]+\.tgz)\S*: Request failed.*\b404\b/g,
   /\/-\/([^\s/"]+\.tgz): Not Found - 404/g,
-  /Response Code.*\b404\b.*\n.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
+  /Response Code.*\b404\b.*\n(?:.*Request Method.*\n)?.*Request URL.*\/-\/([^\s/"]+\.tgz)/g,
 ];
 // Where no version of a range is left, or nothing of a package, as yarn 2 and later, npm and pnpm,
 // npm, and yarn 1 say it.

@@ -35,7 +35,7 @@ mod yaml;
 use std::collections::BTreeMap;
 
 use super::{Candidate, Error, Facts, GzipMarks, RegistryTool};
-use crate::model::{Ecosystem, Purl, Release, Source};
+use crate::model::{Ecosystem, Input, Purl, Release, Source};
 use crate::store::archive::MemberStamp;
 use family::families;
 use install::install;
@@ -307,6 +307,11 @@ pub(super) use deflate::{plan as deflating, probing, zlib_probes};
 
 pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
     Ok(Tries::of(facts)?.candidates())
+}
+
+/// Whether this is there to pack alone: what installs and builds runs with other tools.
+pub(super) fn only_packs(input: &Input) -> bool {
+    [steps::PACKER.0, steps::PACKER.1].contains(&input.unpack_to.as_str())
 }
 
 fn tool<'a>(facts: &Facts<'a>, purl: &Purl) -> Option<&'a RegistryTool> {
