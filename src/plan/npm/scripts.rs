@@ -93,6 +93,9 @@ impl AsOf {
     }
 }
 
+/// How many lists of scripts are tried with a mended install.
+const MOST_MENDED: usize = 3;
+
 /// The ways to run scripts before packing, the likeliest first.
 pub(super) fn scripts<'a>(
     facts: &Facts<'a>,
@@ -175,12 +178,15 @@ pub(super) fn scripts<'a>(
             as_of: AsOf::Mended,
             ..scripts.clone()
         };
-        let likeliest = lists.first().map(|list| of(list, false, &AsOf::Mended));
+        // The first tells whether an install can be mended at all; the others wait for that.
+        let by_list = lists.iter().take(MOST_MENDED);
+        let by_list = by_list.map(|list| of(list, false, &AsOf::Mended));
         let built_first = found.iter().find(|scripts| scripts.builds_siblings);
         // Bootstrapping mends by itself.
         let built_first = built_first.filter(|scripts| !scripts.install.bootstraps);
         let built_first = built_first.map(mended);
-        found.extend(built_first.into_iter().chain(likeliest));
+        let mended: Vec<_> = built_first.into_iter().chain(by_list).collect();
+        found.extend(mended);
     }
     // Scripts of what was installed are run only where the build came to nothing without.
     if install.has_scripts {

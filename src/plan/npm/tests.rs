@@ -1141,7 +1141,10 @@ fn what_was_built_is_formatted_in_a_try_of_its_own_where_the_repository_has_a_sc
         }
         let plans = situation.candidates().expect("plans");
         let run = |step: &crate::model::Step| Some(format!("{}:{}", step.cwd, step.run.last()?));
-        let runs = plans.iter().map(|found| {
+        let as_locked = plans
+            .iter()
+            .filter(|found| !found.plan.files.contains_key("mend.cjs"));
+        let runs = as_locked.map(|found| {
             let steps = found.plan.build.iter().filter(|step| step.may_fail);
             steps.filter_map(run).collect::<Vec<_>>()
         });
@@ -1322,6 +1325,27 @@ fn what_is_gone_of_a_lock_file_is_resolved_anew_in_a_plan_that_says_so() {
     };
     assert_eq!(mended(Some("package-lock.json")), [true]);
     assert!(mended(None).is_empty());
+}
+
+#[test]
+fn each_of_the_likeliest_lists_of_scripts_is_tried_with_a_mended_install_too() {
+    let mended = |directory: &str| -> Vec<String> {
+        let mut situation = Situation::npm();
+        situation.directory(directory);
+        let scripts = r#"{"scripts":{"build":"x"}}"#;
+        situation.tree_file("package.json", scripts);
+        situation.tree_file("/package.json", scripts);
+        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
+        let plans = situation.candidates().expect("plans");
+        let mended = plans
+            .iter()
+            .filter(|found| found.plan.files.contains_key("mend.cjs"));
+        let steps = mended.flat_map(|found| &found.plan.build);
+        let built = steps.filter(|step| step.may_fail);
+        built.map(|step| step.cwd.clone()).collect()
+    };
+    assert_eq!(mended("packages/a"), ["src/packages/a", "src"]);
+    assert_eq!(mended(""), ["src"]);
 }
 
 #[test]
