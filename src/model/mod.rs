@@ -45,7 +45,7 @@ pub use plan::{
 pub use provenance::{Provenance, ProvenanceFindings};
 pub use purl::{Ecosystem, PackageName, Purl, PurlError, Version};
 pub use rebuild::{PhaseName, PhaseReport, Rebuild, RebuiltFile, ServedFile};
-pub use record::{ArtifactSummary, Attempt, Batch, Distance, ResultRecord};
+pub use record::{ArtifactSummary, Attempt, Batch, Distance, LeftOut, ResultRecord};
 pub use replayed::{Compressor, DeflateFamily, ReplayedFact};
 pub use sdist::{CommitLink, HeldFiles, Packer, PackerCount, SdistLink, StrayFile, Strays};
 pub use source::{

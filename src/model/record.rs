@@ -1,5 +1,7 @@
 //! What is kept of one verification, and of a batch of them.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Component, Path};
 
 use jiff::Timestamp;
@@ -51,6 +53,28 @@ pub struct Attempt {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub millis: u64,
+}
+
+/// Why a plan was not tried: it would have brought nothing new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftOut {
+    /// What it prepares was prepared in vain before.
+    PreparedInVain,
+    /// Without scripts every content was right, and they change nothing else.
+    AllThere,
+    /// Files' own times were replayed, which no plan makes.
+    AsNearAsAny,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PreparedInVain => "what they prepare had failed in a plan before",
+            Self::AllThere => "every content was right without scripts",
+            Self::AsNearAsAny => "files' own times were replayed, which no plan makes",
+        })
+    }
 }
 
 /// How far a rebuilt file is from the published one.
@@ -113,6 +137,9 @@ pub struct ResultRecord {
     /// How many more plans there were when the limit of tries or of time was reached.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untried: usize,
+    /// Plans that were not tried since they would have brought nothing new, by why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<LeftOut, usize>,
     /// When the verification began.
     pub started: Timestamp,
     /// How long it took, in milliseconds.
@@ -149,6 +176,7 @@ impl ResultRecord {
             served: vec![],
             candidates: vec![],
             untried: 0,
+            left_out: BTreeMap::new(),
             started,
             millis: 0,
             remint_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -119,6 +119,12 @@ impl Story {
                 ),
             );
         }
+        for (why, plans) in &record.left_out {
+            self.line(
+                1,
+                &format!("{plans} more plan(s) were left out, since {why}"),
+            );
+        }
     }
 
     fn facts(&mut self, record: &ResultRecord) {
@@ -184,7 +190,7 @@ fn near(attempt: &Attempt) -> String {
 mod tests {
     use super::*;
     use crate::model::{
-        Evidence, EvidenceKind, GitSource, RecoveredFact, Severity, Sha256Digest, Source,
+        Evidence, EvidenceKind, GitSource, LeftOut, RecoveredFact, Severity, Sha256Digest, Source,
         VerdictKind,
     };
 
@@ -229,6 +235,7 @@ mod tests {
                 ),
             ],
             untried: 2,
+            left_out: [(LeftOut::PreparedInVain, 3)].into(),
             millis: 4000,
             remint_version: "0".into(),
             ..ResultRecord::new(
@@ -251,6 +258,7 @@ mod tests {
                 2 differences (generated); \u{1b}[31mfirst
             3. cargo 1.71.0: the same bytes (1.5 s); the verdict rests on this one
             2 more plan(s) were left when the limit of tries was reached ([tries] in remint.toml)
+            3 more plan(s) were left out, since what they prepare had failed in a plan before
         Recovered inputs, which steered the build
             CRLF in 3 file(s), LF kept in 1
         Verified 2026-01-02T03:04:05Z by remint 0 in 4.0 s

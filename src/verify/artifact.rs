@@ -215,6 +215,7 @@ impl Line {
         tries: Tries,
     ) -> Result<(), Error> {
         record.untried = tries.untried;
+        record.left_out.clone_from(&tries.left_out);
         let tried = tries.into_ordered();
         let verdicts: Vec<_> = tried.iter().map(Tried::verdict).collect();
         let chosen = settle::nearest(&verdicts);

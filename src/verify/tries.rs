@@ -20,8 +20,8 @@ use super::prepare::Prepared;
 use super::toolchains::Wait;
 use super::{Error, Line, failure, tree};
 use crate::model::{
-    ArtifactKind, BuildStage, Ecosystem, Plan, Recipe, ReplayedFact, Source, TryLimits, Verdict,
-    VerdictKind,
+    ArtifactKind, BuildStage, Ecosystem, LeftOut, Plan, Recipe, ReplayedFact, Source, TryLimits,
+    Verdict, VerdictKind,
 };
 use crate::plan;
 use crate::sandbox::{Engine, EngineError, Scratch};
@@ -44,6 +44,8 @@ pub(super) struct Tries {
     made: usize,
     /// Plans that were left when the limit of tries or of time was reached.
     pub(super) untried: usize,
+    /// Plans that would have brought nothing new.
+    pub(super) left_out: BTreeMap<LeftOut, usize>,
 }
 
 /// What is to be done with the next plan.
@@ -83,6 +85,13 @@ impl Tries {
     fn unmade(&mut self, verdict: Verdict) {
         self.tried.insert(self.numbers, Tried::Unmade(verdict));
         self.numbers += 1;
+    }
+
+    /// Notes plans that are not tried.
+    fn leave_out(&mut self, plans: usize, why: LeftOut) {
+        if plans > 0 {
+            *self.left_out.entry(why).or_default() += plans;
+        }
     }
 
     /// The number of a try that begins.
@@ -282,6 +291,7 @@ impl Line {
         let mut failed = None;
         loop {
             if tries.came_as_near_as_any(subject.artifact().kind) {
+                tries.leave_out(waiting.len(), LeftOut::AsNearAsAny);
                 waiting.clear();
             }
             while !is_exact
@@ -289,6 +299,7 @@ impl Line {
                 && let Some(&candidate) = waiting.front()
             {
                 if tries.was_in_vain(ecosystem, &prepared.source, &candidate.plan) {
+                    tries.leave_out(1, LeftOut::PreparedInVain);
                     waiting.pop_front();
                     continue;
                 }
@@ -318,6 +329,7 @@ impl Line {
                         _ => break,
                     },
                     Step::Skip => {
+                        tries.leave_out(1, LeftOut::AllThere);
                         waiting.pop_front();
                         continue;
                     }
