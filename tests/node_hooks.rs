@@ -699,6 +699,26 @@ fn what_leads_to_a_git_host_is_left_out_and_nothing_else() {
     assert_eq!(read(dir.path(), "package-lock.json"), lock);
 }
 
+#[test]
+fn what_is_forced_to_come_from_a_git_host_is_forced_no_more() {
+    let manifest = r#"{"resolutions": {"dev-forced": "https://git.example/x/y.git#z", "dev-plain": "1.0.0"},
+  "overrides": {"dev-nested": {"dev-deep": "x/y"}}}"#;
+    let lock = npm_lock("1.0.0");
+    let dir = source(&[("package.json", manifest), ("package-lock.json", &lock)]);
+    let (done, calls) = mend(dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(
+        calls,
+        "call install --no-save\nkept-1.0.0.tgz\nother-1.0.0.tgz\n\"dev-plain\"\n\"dev-nested\"\n"
+    );
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        said.contains("no registry has: dev-forced, dev-deep\n"),
+        "{said}"
+    );
+    assert_eq!(read(dir.path(), "package.json"), manifest);
+}
+
 /// Looks for the folder that a build made among these manifests; what is moved then.
 fn made(manifests: &[(&str, &str)]) -> Option<String> {
     let dir = tempfile::tempdir().expect("tempdir");

@@ -210,8 +210,24 @@ function leadingOutside(manifest, found) {
   const asked = MAPS.map((map) => Object.entries(Object(manifest[map])));
   return []
     .concat(...asked)
-    .filter(([name, range]) => [FOREIGN, SHORTHAND].some((is) => is.test(String(range))) || leads(name))
+    .filter(([name, range]) => isOutside(range) || leads(name))
     .map(([name]) => name);
+}
+
+const isOutside = (range) => [FOREIGN, SHORTHAND].some((is) => is.test(String(range)));
+
+// Takes what is to be had from outside instead of what is asked for out of a map of such, whoever
+// asks for it; the names of those.
+function unforce(forced) {
+  const taken = [];
+  for (const [name, range] of Object.entries(Object(forced))) {
+    if (Object(range) === range) taken.push(...unforce(range));
+    else if (isOutside(range)) {
+      delete forced[name];
+      taken.push(name);
+    }
+  }
+  return taken;
 }
 
 function leaveOut() {
@@ -221,6 +237,7 @@ function leaveOut() {
   const found = name ? readLock(name, text) : new Map();
   const manifest = read(".");
   const left = leadingOutside(manifest, found);
+  left.push(...unforce(manifest.resolutions), ...unforce(manifest.overrides));
   if (!left.length) return false;
   console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
   for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
