@@ -40,7 +40,11 @@ impl NpmRegistry {
         // A scope's slash is escaped, as npm itself asks for it.
         let url = below(root, &name.as_str().replace('/', "%2f")).map_err(malformed)?;
         let bytes = self.http.metadata(&url, "application/json", &what).await?;
-        serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
+        // Read by code of that library's own, which is optimised whatever this is built for:
+        // the document may have many megabytes, and each tarball that is asked for reads one.
+        let text = std::str::from_utf8(&bytes).map_err(|error| malformed(error.to_string()))?;
+        text.parse()
+            .map_err(|error: serde_json::Error| malformed(error.to_string()))
     }
 
     /// The registry's root, where it is known.

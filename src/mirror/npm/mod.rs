@@ -171,9 +171,14 @@ async fn shown_artifact(shared: &Shared, name: &str, file: &str) -> Result<Artif
     let _slot = metadata_slot(shared).await;
     let packument = packument(shared, name).await?;
     let versions = packument["versions"].as_object().ok_or(Refusal::Absent)?;
+    let may_be_it = |entry: &Value| {
+        let place = entry["dist"]["tarball"].as_str();
+        place.is_some_and(|place| place.contains(file))
+    };
     let artifact = versions
-        .keys()
-        .filter_map(|version| {
+        .iter()
+        .filter(|(_, entry)| may_be_it(entry))
+        .filter_map(|(version, _)| {
             let artifact = shared.registries.npm().artifact(&packument, version).ok()?;
             (artifact.name == file).then_some((version, artifact))
         })
