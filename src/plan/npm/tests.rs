@@ -1283,16 +1283,21 @@ fn the_node_of_version_managers_is_taken_where_no_workflow_names_one() {
     assert_eq!(told(&[]), None);
 }
 
+/// Those for a package in this folder of a repository whose root has a build and a lock file.
+fn plans_of_a_workspace_that_builds(directory: &str) -> Vec<Candidate> {
+    let mut situation = Situation::npm();
+    situation.directory(directory);
+    let scripts = r#"{"scripts":{"build":"x"}}"#;
+    situation.tree_file("package.json", scripts);
+    situation.tree_file("/package.json", scripts);
+    situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
+    situation.candidates().expect("plans")
+}
+
 #[test]
 fn a_package_of_a_workspace_is_built_from_its_root_too_and_the_root_itself_only_once() {
     let calls = |directory: &str| {
-        let mut situation = Situation::npm();
-        situation.directory(directory);
-        let scripts = r#"{"scripts":{"build":"x"}}"#;
-        situation.tree_file("package.json", scripts);
-        situation.tree_file("/package.json", scripts);
-        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
-        let plans = situation.candidates().expect("plans");
+        let plans = plans_of_a_workspace_that_builds(directory);
         let is_mended = |found: &&Candidate| found.plan.files.contains_key("mend.cjs");
         let built = plans
             .iter()
@@ -1330,13 +1335,7 @@ fn what_is_gone_of_a_lock_file_is_resolved_anew_in_a_plan_that_says_so() {
 #[test]
 fn each_of_the_likeliest_lists_of_scripts_is_tried_with_a_mended_install_too() {
     let mended = |directory: &str| -> Vec<String> {
-        let mut situation = Situation::npm();
-        situation.directory(directory);
-        let scripts = r#"{"scripts":{"build":"x"}}"#;
-        situation.tree_file("package.json", scripts);
-        situation.tree_file("/package.json", scripts);
-        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
-        let plans = situation.candidates().expect("plans");
+        let plans = plans_of_a_workspace_that_builds(directory);
         let mended = plans
             .iter()
             .filter(|found| found.plan.files.contains_key("mend.cjs"));
