@@ -211,18 +211,36 @@ impl Package<'_> {
             "" => "src".to_owned(),
             folder => format!("src/{folder}"),
         };
-        let folder = told.folder.as_deref().map(below);
+        // What semantic-release is told of its folder holds where it publishes the root's package.
+        let by_settings = (told.writes_version && self.own == "src")
+            .then(|| semantic_release::published_folder(self.facts))
+            .flatten()
+            .filter(|_| told.folder.is_none());
+        let folder = told.folder.as_deref().or(by_settings.as_deref()).map(below);
         let commands = told.commands.iter().map(|command| Call::Command {
             text: command.text.clone(),
             env: command.env.clone(),
             cwd: below(&command.cwd),
             why: BEFORE_PUBLISHING,
         });
-        // As semantic-release does, which is called when all of that has run.
-        let version = version(self.facts, self.manifest, &self.own);
-        let version = version.filter(|_| told.writes_version && folder.is_none());
+        // As semantic-release does, which is called when all of that has run: into the manifest
+        // that it publishes, and then where a text stands for it.
+        let published = by_settings.as_ref().and(folder.as_deref());
+        let version = version(self.facts, self.manifest, published.unwrap_or(&self.own));
+        let is_its_own = folder.is_none() || by_settings.is_some();
+        let version = version.filter(|_| told.writes_version && is_its_own);
+        let written = version.as_ref().and_then(|_| {
+            let text = semantic_release::writes(self.facts)?;
+            Some(Call::Command {
+                text,
+                env: BTreeMap::new(),
+                cwd: "src".to_owned(),
+                why: "semantic-release is told to write the version there before it publishes",
+            })
+        });
         let mut calls: Vec<Call> = commands
             .chain(version)
+            .chain(written)
             .chain(self.run_by_publishing(folder.as_deref()))
             .collect();
         // Something has made the folder that is published, and what checks builds first.
