@@ -127,7 +127,7 @@ pub fn small() -> Limits {
         memory_mib: 256,
         cpu_millis: 1000,
         pids: 128,
-        seconds: 25,
+        seconds: 120,
         disk_mib: 32,
         log_kib: 256,
     }
