@@ -701,7 +701,8 @@ fn what_leads_to_a_git_host_is_left_out_and_nothing_else() {
 
 #[test]
 fn what_is_forced_to_come_from_a_git_host_is_forced_no_more() {
-    let manifest = r#"{"resolutions": {"dev-forced": "https://git.example/x/y.git#z", "dev-plain": "1.0.0"},
+    let manifest = r#"{"dependencies": {"dev-forced": "^1"},
+  "resolutions": {"dev-forced": "https://git.example/x/y.git#z", "dev-plain": "1.0.0"},
   "overrides": {"dev-nested": {"dev-deep": "x/y"}}}"#;
     let lock = npm_lock("1.0.0");
     let dir = source(&[("package.json", manifest), ("package-lock.json", &lock)]);
@@ -709,7 +710,7 @@ fn what_is_forced_to_come_from_a_git_host_is_forced_no_more() {
     assert!(done.status.success(), "{done:?}");
     assert_eq!(
         calls,
-        "call install --no-save\nkept-1.0.0.tgz\nother-1.0.0.tgz\n\"dev-plain\"\n\"dev-nested\"\n"
+        "call install --no-save\nkept-1.0.0.tgz\nother-1.0.0.tgz\n\"dev-forced\"\n\"dev-plain\"\n\"dev-nested\"\n"
     );
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(

@@ -210,6 +210,10 @@ fn tagged_unwritten(
         let Ok(found) = manifests(opened, hints, at, &commit, Asked::AnyVersion) else {
             continue;
         };
+        // A tag without a name is that of whatever lies at the root.
+        if !found.directory.is_empty() && tag.rank.0 != TagForm::Named {
+            continue;
+        }
         let best = Agreeing {
             tag,
             found,

@@ -238,17 +238,15 @@ impl Package<'_> {
                 why: "semantic-release is told to write the version there before it publishes",
             })
         });
-        let mut calls: Vec<Call> = commands
-            .chain(version)
-            .chain(written)
-            .chain(self.run_by_publishing(folder.as_deref()))
-            .collect();
+        let mut calls: Vec<Call> = commands.collect();
         // Something has made the folder that is published, and what checks builds first.
         if calls.is_empty() && folder.is_some() {
             let builds = self.manifest.scripts_to_try();
             let first = builds.first().map_or(&[][..], Vec::as_slice);
             calls = called(first, self.manifest, &self.own);
         }
+        calls.extend(version.into_iter().chain(written));
+        calls.extend(self.run_by_publishing(folder.as_deref()));
         List {
             calls,
             folder,

@@ -237,9 +237,10 @@ function leaveOut() {
   const found = name ? readLock(name, text) : new Map();
   const manifest = read(".");
   const left = leadingOutside(manifest, found);
-  left.push(...unforce(manifest.resolutions), ...unforce(manifest.overrides));
-  if (!left.length) return false;
-  console.log(`left out, since they lead to what no registry has: ${left.join(", ")}`);
+  // What is forced is asked for all the same, and had from the registry then.
+  const forced = [...unforce(manifest.resolutions), ...unforce(manifest.overrides)];
+  if (!left.length && !forced.length) return false;
+  console.log(`left out, since they lead to what no registry has: ${[...left, ...forced].join(", ")}`);
   for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
   fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
   if (name && name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));

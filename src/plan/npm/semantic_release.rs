@@ -81,7 +81,7 @@ pub(super) fn writes(facts: &Facts<'_>) -> Option<String> {
     are_plain.then(|| {
         let pattern = stands_for_it.replace('.', "\\.");
         format!(
-            "shopt -s nullglob globstar\nfor file in {}; do\n  if [ -f \"$file\" ]; then sed -i 's/{pattern}/{version}/g' \"$file\"; fi\ndone",
+            "shopt -s nullglob globstar\nfor file in {}; do\n  if [ -f \"$file\" ]; then sed -i 's/{pattern}/{version}/g' -- \"$file\"; fi\ndone",
             globs.join(" ")
         )
     })
@@ -210,7 +210,7 @@ mod tests {
             lines.contains("for file in pkg/a/* pkg/*/v.*; do"),
             "{lines}"
         );
-        let writes = "sed -i 's/0\\.0\\.0-development/1.0.0/g' \"$file\"";
+        let writes = "sed -i 's/0\\.0\\.0-development/1.0.0/g' -- \"$file\"";
         assert!(lines.contains(writes), "{lines}");
         let alone = of(&format!("\"{WRITER}\"")).expect("told");
         assert!(alone.contains("for file in version.js; do"), "{alone}");
