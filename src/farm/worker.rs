@@ -189,7 +189,8 @@ impl<E: Executor> Worker<E> {
                 }
                 () = self.stop.cancelled(), if !stopping => {}
                 () = self.drain.cancelled(), if taking => {}
-                () = tokio::time::sleep(IDLE), if taking && running.len() < self.slots => {}
+                () = tokio::time::sleep(IDLE),
+                    if !in_doubt.is_empty() || taking && running.len() < self.slots => {}
             }
         }
     }

@@ -70,6 +70,24 @@ pub(crate) fn reach(repository: &Repository, commit: Oid) -> Result<Option<Reach
     })
 }
 
+/// Whether a branch leads to `commit`, whatever tags do; `None` where the walk took too long to
+/// say.
+///
+/// # Errors
+/// libgit2's, for a repository that lacks objects.
+pub(super) fn is_on_a_branch(
+    repository: &Repository,
+    commit: Oid,
+) -> Result<Option<bool>, git2::Error> {
+    Ok(
+        match walk(repository, &branch_tips(repository)?, commit, MAX_WALK)? {
+            Walk::Found(_) => Some(true),
+            Walk::NotFound => Some(false),
+            Walk::TimedOut => None,
+        },
+    )
+}
+
 /// Finds a commit that a branch or a tag leads to and whose tree is that of `commit`; `None`
 /// where the walk took too long to say.
 ///

@@ -16,7 +16,7 @@ use super::history::{self, Released};
 use super::ladder::{Asked, Settled, Wanted, cannot_read, evidence, is_whole, manifests, vouched};
 use super::locate::Candidate;
 use super::manifest::{Found, Manifests};
-use super::reach::{Reach, reach};
+use super::reach::is_on_a_branch;
 use super::repository::Opened;
 use super::tags::{self, TagForm, TagRank};
 use crate::model::{BlobId, EvidenceKind, SourceHints, printable};
@@ -184,8 +184,8 @@ fn settled_by_tag(
     })
 }
 
-/// The commit of a tag that holds every file of the artifact but its manifest, where the version
-/// stands in no commit: it was written in to publish, and not committed.
+/// The commit of a tag that holds every file of the artifact but its manifest, where no commit
+/// with the version was found: it was written in to publish, and not committed.
 fn tagged_unwritten(
     opened: &Opened,
     hints: &SourceHints,
@@ -201,14 +201,18 @@ fn tagged_unwritten(
     let incomplete = || Error::incomplete(&at.target.shown);
     for tag in tags {
         let held = history::files_in(&opened.git, tag.commit, &telling).map_err(incomplete())?;
-        let on_a_branch = reach(&opened.git, tag.commit)
-            .map_err(|error| cannot_read(at, error.message().to_owned()))?;
-        if held < telling.len() || !matches!(on_a_branch, Some(Reach::Branch)) {
+        if held < telling.len() {
+            continue;
+        }
+        let on_a_branch = is_on_a_branch(&opened.git, tag.commit).map_err(incomplete())?;
+        if on_a_branch != Some(true) {
             continue;
         }
         let commit = opened.git.find_commit(tag.commit).map_err(incomplete())?;
-        let Ok(found) = manifests(opened, hints, at, &commit, Asked::AnyVersion) else {
-            continue;
+        let found = match manifests(opened, hints, at, &commit, Asked::AnyVersion) {
+            Ok(found) => found,
+            Err(Error::ManifestMismatch { .. } | Error::NoManifest { .. }) => continue,
+            Err(error) => return Err(error),
         };
         // A tag without a name is that of whatever lies at the root.
         if !found.directory.is_empty() && tag.rank.0 != TagForm::Named {
@@ -223,7 +227,7 @@ fn tagged_unwritten(
         settled.evidence.push(evidence(
             EvidenceKind::BlobMatch,
             format!(
-                "each of the artifact's {held} file(s) but its manifest is in the commit, byte for byte, and no commit of a branch declares the version"
+                "each of the artifact's {held} file(s) but its manifest is in the commit, byte for byte, and no commit that declares the version was found on a branch"
             ),
         ));
         return Ok(Some(settled));

@@ -2,8 +2,9 @@
 //! the machine has room, until one is exact. Imports `plan` and `model`.
 //!
 //! What is decided never depends on which of two ends first. Tries keep the plans'
-//! order, but for plans whose toolchains must be built, which come last; of those that have a verdict the nearest counts, and of equals the first
-//! (`settle`). A plan is begun beside another only where it would be tried whatever
+//! order, but for those that wait for a toolchain to be built: these come after the
+//! others, the longest wait last. Of those that have a verdict the nearest counts, and of
+//! equals the first (`settle`). A plan is begun beside another only where it would be tried whatever
 //! comes of that one, unless that one is exact. An exact one stops the other, of which
 //! then nothing is known, and the record says so; where both had ended by then, both
 //! count, and the rule above picks the first.
@@ -259,8 +260,8 @@ impl Line {
                     }
                 }
             }
-            // A replayed one may still come plainly from a source of a lower rank; the record
-            // then says what each source gave.
+            // A replayed one may still come plainly from a source of a lower rank, but for what no
+            // plan makes; the record then says what each source gave.
         }
         Ok(tries)
     }
