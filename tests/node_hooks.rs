@@ -9,7 +9,7 @@ use remint::model::Sha256Digest;
 const BOOTSTRAP: &str = include_str!("../src/plan/npm/bootstrap.cjs");
 const CLOCK: &str = include_str!("../src/plan/npm/clock.cjs");
 const DEFLATE: &str = include_str!("../src/plan/npm/deflate.cjs");
-const END: &str = include_str!("../src/plan/npm/end.cjs");
+const LAYOUT: &str = include_str!("../src/plan/npm/layout.cjs");
 const LEAN: &str = include_str!("../src/plan/npm/lean.cjs");
 const LERNA: &str = include_str!("../src/plan/npm/lerna.cjs");
 const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
@@ -775,21 +775,28 @@ fn the_folder_that_a_build_made_is_the_nearest_with_the_packages_name_and_versio
 }
 
 #[test]
-fn a_manifest_ends_as_it_is_told_and_stays_else_what_it_was() {
-    let ended = |text: &str, end: &str| {
-        let dir = source(&[("package.json", text), ("end.cjs", END)]);
+fn a_manifest_is_laid_out_as_it_is_told_and_stays_else_what_it_was() {
+    let laid_out = |text: &str, told: &[&str]| {
+        let dir = source(&[("package.json", text), ("layout.cjs", LAYOUT)]);
         let status = Command::new("node")
-            .args(["end.cjs", end])
+            .arg("layout.cjs")
+            .args(told)
             .current_dir(dir.path())
             .status();
         assert!(status.expect("node runs").success());
         read(dir.path(), "package.json")
     };
     for text in ["{ }", "{ }\n"] {
-        assert_eq!(ended(text, "newline"), "{ }\n");
-        assert_eq!(ended(text, "none"), "{ }");
+        assert_eq!(laid_out(text, &["newline"]), "{ }\n");
+        assert_eq!(laid_out(text, &["no-newline"]), "{ }");
+        assert_eq!(laid_out(text, &["one-line", "newline"]), "{}\n");
     }
-    assert_eq!(ended("\u{feff}{}\r\n\n", "none"), "\u{feff}{}\r\n");
+    let marked = "\u{feff}{}\r\n\n";
+    assert_eq!(laid_out(marked, &["no-newline"]), "\u{feff}{}\r\n");
+    let of_lines = "{\n  \"b\": [1],\n  \"a\": \"\u{e9} \"\n}\n";
+    let joined = "{\"b\":[1],\"a\":\"\u{e9} \"}";
+    assert_eq!(laid_out(of_lines, &["one-line", "no-newline"]), joined);
+    assert_eq!(laid_out(of_lines, &["one-line"]), format!("{joined}\n"));
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Learnt {
             | RecoveredFact::OutputFolder { .. }
             | RecoveredFact::System { .. }
             | RecoveredFact::ManifestEnd { .. }
+            | RecoveredFact::ManifestOnOneLine
             | RecoveredFact::Umask { .. } => self.recovered.contains(fact),
             RecoveredFact::PlainModes { .. }
             | RecoveredFact::CaseBlindNames { .. }

@@ -229,6 +229,9 @@ pub enum RecoveredFact {
         /// Whether it does.
         newline: bool,
     },
+    /// The published `package.json` is on one line, where the source's is not: what wrote the
+    /// version in wrote it without any layout.
+    ManifestOnOneLine,
     /// The order in which the publisher's file system listed folders, told from the order of
     /// names in `RECORD`. It decides in which order a build comes by its files, and can
     /// neither add one nor leave one out.
@@ -376,6 +379,7 @@ impl fmt::Display for RecoveredFact {
             Self::ManifestEnd { newline: false } => {
                 f.write_str("package.json ends without a line end")
             }
+            Self::ManifestOnOneLine => f.write_str("package.json is on one line"),
             Self::ListingOrder { files } => {
                 write!(
                     f,

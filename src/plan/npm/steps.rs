@@ -4,8 +4,8 @@
 use super::super::listing::Listing;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::draft::Draft;
-use super::end;
 use super::install::{Installer, words};
+use super::layout;
 use super::lerna;
 use super::lists;
 use super::made;
@@ -176,10 +176,12 @@ impl<'a> Packing<'a> {
             draft.there(run_by_node(WRITE_COMMIT, [commit.to_string()]));
             draft.about("the published package.json names this very commit".into());
         }
-        if let Some(newline) = end::told(self.facts, is_made) {
-            draft.put(end::PROGRAM);
-            draft.there(end::command(newline));
-            let fact = RecoveredFact::ManifestEnd { newline };
+        let told = layout::told(self.facts, is_made);
+        if !told.is_empty() {
+            draft.put(layout::PROGRAM);
+            draft.there(layout::command(&told));
+        }
+        for fact in told {
             draft.about(format!("the published {fact}"));
             draft.recovered.push(fact);
         }

@@ -1473,7 +1473,7 @@ fn a_folder_that_the_build_makes_is_packed_where_the_published_manifest_is_anoth
             };
             let is_found = before.run[1].ends_with("/made.cjs");
             assert_eq!(is_found, plan.files.contains_key("made.cjs"));
-            assert_eq!(is_found, end.run[1].ends_with("/end.cjs"));
+            assert_eq!(is_found, end.run[1].ends_with("/layout.cjs"));
             let told = RecoveredFact::ManifestEnd { newline: false };
             assert_eq!(is_found, plan.recovered.contains(&told));
             let cleans = plan.build.iter().any(|step| {
