@@ -343,6 +343,42 @@ async fn a_full_disk_is_the_farms_fault_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_runs_out_of_memory_is_tried_again_with_more_and_the_record_says_so() {
+    let mut world = World::new().await;
+    // cargo needs some 130 MiB to read it.
+    let numbers = "0,".repeat(100_000);
+    let large = format!(
+        "{}[package.metadata]\nnumbers = [{numbers}]\n",
+        manifest("demo")
+    );
+    let commit = world
+        .repository
+        .commit(&[("Cargo.toml", Content::Text(&large))]);
+    world.repository.set("refs/heads/main", commit);
+    world.repository.tag("v1.0.0", commit);
+    let published = package(&world.repository.path, world.folder.path(), &[]);
+    world.registry.publish("demo", "1.0.0", &published);
+    let (status, json, errors) = world.verify_within("memory_mib = 64").await;
+    let result = &json["results"][0];
+    let told = format!("{errors}{result:#}");
+    let reproduced = Value::from("reproduced");
+    assert_eq!((status, &result["verdict"]), (0, &reproduced), "{told}");
+    let tries = result["candidates"].as_array().unwrap_or_else(|| panic!("{told}"));
+    let outcome = tries[0]["outcome"].as_str().expect("an outcome");
+    assert!(outcome.contains("memory limit of 64 MiB"), "{told}");
+    // With no more than it is given, it is what it was.
+    let (status, json, errors) = world.verify_within("memory_mib = 16").await;
+    let result = &json["results"][0];
+    let failed = Value::from("build-failed");
+    assert_eq!(
+        (status, &result["verdict"]),
+        (1, &failed),
+        "{errors}{result:#}"
+    );
+    assert!(result.to_string().contains("48 MiB"), "{result:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recipe_that_was_printed_can_be_given_back() {
     let world = World::new().await;
     world.registry.publish("demo", "1.0.0", &world.crate_bytes);

@@ -5,7 +5,7 @@
 //! some idle memory.
 
 use super::Reservation;
-use crate::model::{BuildFailure, ResultRecord, Verdict};
+use crate::model::{BuildFailure, Limits, ResultRecord, Verdict};
 
 /// The smallest class of memory, in MiB: what an idle shell with a compiler's caches
 /// takes already.
@@ -41,14 +41,19 @@ impl Usage {
         }
     }
 
-    /// What the next job reserves, within what its limits allow. The memory is a class,
-    /// a power of two above the peak with a quarter to spare: jobs of one class are
-    /// chosen among together.
+    /// What the next job reserves, within what its limits allow, or, where its builds ran out of
+    /// these, what they are given then. The memory is a class, a power of two above the peak with
+    /// a quarter to spare: jobs of one class are chosen among together.
     pub fn reservation(self, limits: Reservation) -> Reservation {
         let wanted = self.memory_mib.saturating_add(self.memory_mib / 4);
         let class = wanted.max(SMALLEST_MIB).next_power_of_two();
+        let most = if self.memory_mib < limits.memory_mib {
+            limits.memory_mib
+        } else {
+            limits.memory_mib.saturating_mul(Limits::LARGER)
+        };
         Reservation {
-            memory_mib: class.min(limits.memory_mib),
+            memory_mib: class.min(most),
             cpu_millis: limits.cpu_millis,
         }
     }
@@ -88,14 +93,16 @@ mod tests {
     }
 
     #[test]
-    fn a_job_reserves_a_class_above_its_last_peak_and_never_above_its_limit() {
+    fn a_job_reserves_a_class_above_its_last_peak_and_never_above_what_it_may_use() {
         for (peak, class) in [
             (0, 256),
             (200, 256),
             (205, 256),
             (206, 512),
             (900, 2048),
-            (9000, 4096),
+            (4095, 4096),
+            (4096, 8192),
+            (9000, 12288),
         ] {
             assert_eq!(used(peak).reservation(LIMITS).memory_mib, class, "{peak}");
         }

@@ -131,6 +131,21 @@ pub struct Limits {
     pub log_kib: u64,
 }
 
+impl Limits {
+    /// How many times the memory and the disk a plan gets that ran out of one of them.
+    pub const LARGER: u64 = 3;
+
+    /// The same with more memory and disk, for a plan that ran out of one of them.
+    #[must_use]
+    pub const fn larger(self) -> Self {
+        Self {
+            memory_mib: self.memory_mib.saturating_mul(Self::LARGER),
+            disk_mib: self.disk_mib.saturating_mul(Self::LARGER),
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     /// Enough for packaging steps of common packages on a small machine.
     fn default() -> Self {

@@ -12,6 +12,7 @@ mod deflate;
 mod failure;
 mod inputs;
 mod judge;
+mod larger;
 mod link;
 mod lock;
 mod made;

@@ -19,12 +19,12 @@ use super::artifact::Subject;
 use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::toolchains::Wait;
-use super::{Error, Line, failure, tree};
+use super::{Error, Line, failure, larger, tree};
 use crate::model::{
     ArtifactKind, BuildStage, Ecosystem, LeftOut, Plan, Recipe, ReplayedFact, Source, TryLimits,
     Verdict, VerdictKind,
 };
-use crate::plan;
+use crate::plan::{self, Candidate};
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -244,6 +244,7 @@ impl Line {
         };
         let mut begun = Instant::now();
         let mut tries = Tries::default();
+        let is_inferred = recipe.is_none();
         for origin in tree::origins(subject.release, subject.artifact(), recipe.as_ref()) {
             let scratch = Scratch::make()?;
             let prepared = self
@@ -253,7 +254,14 @@ impl Line {
                 Err(verdict) => tries.unmade(verdict),
                 Ok(prepared) => {
                     let ended = self
-                        .try_plans(engine, subject, &prepared, &mut begun, &mut tries)
+                        .try_plans(
+                            engine,
+                            subject,
+                            &prepared,
+                            &mut begun,
+                            &mut tries,
+                            is_inferred,
+                        )
                         .await?;
                     if ended {
                         return Ok(tries);
@@ -274,6 +282,7 @@ impl Line {
         prepared: &Prepared,
         begun: &mut Instant,
         tries: &mut Tries,
+        is_inferred: bool,
     ) -> Result<bool, Error> {
         let ecosystem = subject.release.purl.ecosystem();
         let mut line = self.clone();
@@ -283,9 +292,12 @@ impl Line {
         for candidate in &prepared.candidates {
             waits.push(self.wait_of(&candidate.plan).await?);
         }
-        let mut waiting: VecDeque<_> = soonest_first(&prepared.candidates, &waits).into();
+        let ordered = soonest_first(&prepared.candidates, &waits);
+        let mut waiting: VecDeque<_> = ordered.into_iter().cloned().collect();
         let mut running = FuturesUnordered::new();
-        let mut plans: BTreeMap<usize, &Plan> = BTreeMap::new();
+        let mut begun_plans: BTreeMap<usize, Candidate> = BTreeMap::new();
+        // A recipe says itself what its build may use.
+        let mut may_be_larger = is_inferred;
         // The job's own room is for one; each further one has its own.
         let mut room = Vec::new();
         let mut is_exact = false;
@@ -297,17 +309,19 @@ impl Line {
             }
             while !is_exact
                 && failed.is_none()
-                && let Some(&candidate) = waiting.front()
+                && let Some(candidate) = waiting.front()
             {
                 if tries.was_in_vain(ecosystem, &prepared.source, &candidate.plan) {
                     tries.leave_out(1, LeftOut::PreparedInVain);
                     waiting.pop_front();
                     continue;
                 }
-                let beside: Vec<_> = plans.values().copied().collect();
+                let beside: Vec<_> = begun_plans.values().map(|begun| &begun.plan).collect();
+                let is_large = candidate.plan.limits.memory_mib > self.limits.memory_mib;
                 let is_alone = !beside.is_empty()
-                    && self.cores.are_few()
-                    && installs_a_workspace(&prepared.source, &candidate.plan);
+                    && (is_large
+                        || self.cores.are_few()
+                            && installs_a_workspace(&prepared.source, &candidate.plan));
                 if is_alone {
                     break;
                 }
@@ -340,22 +354,32 @@ impl Line {
                         return Ok(true);
                     }
                 }
-                waiting.pop_front();
                 let number = tries.begin();
-                plans.insert(number, &candidate.plan);
+                let candidate = candidate.clone();
+                waiting.pop_front();
+                begun_plans.insert(number, candidate.clone());
                 running.push(async move {
-                    let tried = line.try_one(engine, subject, prepared, candidate, number);
+                    let tried = line.try_one(engine, subject, prepared, &candidate, number);
                     (number, tried.await)
                 });
             }
             let Some((number, tried)) = running.next().await else {
                 break;
             };
-            plans.remove(&number);
-            room.truncate(plans.len().saturating_sub(1));
+            let ended = begun_plans.remove(&number);
+            room.truncate(begun_plans.len().saturating_sub(1));
             match tried {
                 Ok(tried) => {
                     is_exact |= tried.verdict().is_some_and(Verdict::is_plainly_reproduced);
+                    if may_be_larger
+                        && let Some(ended) = ended
+                        && let Some(verdict) = tried.verdict()
+                        && let Some(limits) = larger::after(verdict, self.limits)
+                    {
+                        may_be_larger = false;
+                        waiting.push_front(ended);
+                        larger::give(&mut waiting, limits);
+                    }
                     tries.tried.insert(number, tried);
                 }
                 Err(error) => failed = Some(error),

@@ -56,7 +56,26 @@ impl World {
         arguments: &[&str],
         env: &[(&str, &str)],
     ) -> (i32, Value, String) {
-        let file = self.write_config(upstream);
+        self.verify_by(&self.write_config(upstream), arguments, env)
+            .await
+    }
+
+    /// With these limits of each build, as the configuration has them.
+    pub async fn verify_within(&self, limits: &str) -> (i32, Value, String) {
+        let file = self.write_config(&self.server.url());
+        let mut config = std::fs::read_to_string(&file).expect("it was written");
+        config.push_str(&format!("[limits]\n{limits}\n"));
+        std::fs::write(&file, config).expect("write");
+        self.verify_by(&file, &[PURL], &[]).await
+    }
+
+    /// With a configuration of its own.
+    async fn verify_by(
+        &self,
+        file: &std::path::Path,
+        arguments: &[&str],
+        env: &[(&str, &str)],
+    ) -> (i32, Value, String) {
         let mut command = remint(self.folder.path());
         command.args([
             "--config",
