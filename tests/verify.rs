@@ -363,7 +363,9 @@ async fn what_runs_out_of_memory_is_tried_again_with_more_and_the_record_says_so
     let told = format!("{errors}{result:#}");
     let reproduced = Value::from("reproduced");
     assert_eq!((status, &result["verdict"]), (0, &reproduced), "{told}");
-    let tries = result["candidates"].as_array().unwrap_or_else(|| panic!("{told}"));
+    let tries = result["candidates"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{told}"));
     let outcome = tries[0]["outcome"].as_str().expect("an outcome");
     assert!(outcome.contains("memory limit of 64 MiB"), "{told}");
     // With no more than it is given, it is what it was.

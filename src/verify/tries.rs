@@ -168,11 +168,18 @@ const fn says_it_is_all_there(plan: &Plan, verdict: VerdictKind) -> bool {
 }
 
 /// The plans, those first whose toolchains are there: to build one may take longer than all tries
-/// together, and what is there often writes the same.
-fn soonest_first<'a, T>(plans: &'a [T], waits: &[Wait]) -> Vec<&'a T> {
-    let mut ordered: Vec<_> = plans.iter().zip(waits).collect();
-    ordered.sort_by_key(|(_, wait)| **wait);
-    ordered.into_iter().map(|(plan, _)| plan).collect()
+/// together, and what is there often writes the same. The likeliest of all is among the first
+/// `most`, which are tried.
+fn soonest_first<'a, T>(plans: &'a [T], waits: &[Wait], most: usize) -> Vec<&'a T> {
+    let mut ordered: Vec<_> = plans.iter().zip(waits).enumerate().collect();
+    ordered.sort_by_key(|(_, (_, wait))| **wait);
+    let likeliest = ordered.iter().position(|(number, _)| *number == 0);
+    let last = most.saturating_sub(1);
+    if let Some(place) = likeliest.filter(|place| *place > last) {
+        let likeliest = ordered.remove(place);
+        ordered.insert(last, likeliest);
+    }
+    ordered.into_iter().map(|(_, (plan, _))| plan).collect()
 }
 
 /// Whether what packs such a file sets its members' times to ones of its own, or leaves them as
@@ -292,7 +299,7 @@ impl Line {
         for candidate in &prepared.candidates {
             waits.push(self.wait_of(&candidate.plan).await?);
         }
-        let ordered = soonest_first(&prepared.candidates, &waits);
+        let ordered = soonest_first(&prepared.candidates, &waits, self.tries.most);
         let mut waiting: VecDeque<_> = ordered.into_iter().cloned().collect();
         let mut running = FuturesUnordered::new();
         let mut begun_plans: BTreeMap<usize, Candidate> = BTreeMap::new();
@@ -430,11 +437,17 @@ mod tests {
     #[test]
     fn plans_whose_toolchains_are_there_come_first_and_else_keep_their_order() {
         let plans = ["a", "b", "c", "d"];
-        let ordered = |waits: [Wait; 4]| soonest_first(&plans, &waits).into_iter().copied();
+        let ordered = |waits: [Wait; 4], most| {
+            let ordered = soonest_first(&plans, &waits, most).into_iter();
+            ordered.copied().collect::<String>()
+        };
         let waits = [Wait::Program, Wait::None, Wait::Library, Wait::None];
-        assert!(ordered(waits).eq(["b", "d", "c", "a"]));
-        assert!(ordered([Wait::None; 4]).eq(plans));
-        assert!(ordered([Wait::Program; 4]).eq(plans));
+        assert_eq!(ordered(waits, 4), "bdca");
+        assert_eq!(ordered([Wait::None; 4], 4), "abcd");
+        assert_eq!(ordered([Wait::Program; 4], 4), "abcd");
+        // The likeliest is tried whatever it waits for.
+        assert_eq!(ordered(waits, 2), "badc");
+        assert_eq!(ordered(waits, 0), "abdc");
     }
 
     #[test]
