@@ -137,7 +137,7 @@ impl Told {
     /// What is tried, the likeliest first: each way to come by the times on one Python, and the
     /// first of them with whatever else may have been otherwise.
     fn tries(&self, facts: &Facts<'_>, times: &[Time]) -> Vec<Candidate> {
-        let [first, second] = pythons(facts.published());
+        let [first, second] = pythons(facts.published(), &self.requires);
         let by_pip = self.by_pip(facts);
         let with_plugin = poetry::with_plugin(facts, self.backend, &self.requires);
         let by_poetry = with_plugin.as_deref().map(|requires| Base {

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::requirements::are_before_python_3_12;
+
 /// A Python that builds run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Python {
@@ -25,9 +27,11 @@ pub(super) const BEFORE_3_12: Python = Python {
 /// When Python 3.12.0 came out: 2023-10-02.
 pub(super) const PYTHON_3_12: i64 = 1_696_204_800;
 
-/// The Pythons to build on, the likelier first.
-pub(super) fn pythons(published: Option<Timestamp>) -> [Python; 2] {
-    if published.is_some_and(|time| time.as_second() < PYTHON_3_12) {
+/// The Pythons to build on with what these requirements ask for, the likelier first.
+pub(super) fn pythons(published: Option<Timestamp>, requirements: &[String]) -> [Python; 2] {
+    if published.is_some_and(|time| time.as_second() < PYTHON_3_12)
+        || are_before_python_3_12(requirements)
+    {
         [BEFORE_3_12, CURRENT]
     } else {
         [CURRENT, BEFORE_3_12]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr as _;
 
+use pep440_rs::{Operator, VersionSpecifiers};
 use serde::Deserialize;
 
 use super::super::{Error, Facts};
@@ -225,17 +226,49 @@ fn has_no_command_of_its_own(facts: &Facts<'_>, requirements: &[String]) -> bool
     let by_name = source_text(facts, "setup.py").contains("bdist_wheel");
     let last: pep440_rs::Version = LAST_BEFORE.parse().expect("a constant version parses");
     let allows_it = |requirement: &String| {
-        let text = requirement.split(';').next().unwrap_or_default().trim();
-        let end = text
-            .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
-            .unwrap_or(text.len());
-        let specifiers = text[end..].trim();
-        specifiers.is_empty()
-            || pep440_rs::VersionSpecifiers::from_str(specifiers)
-                .is_ok_and(|specifiers| specifiers.contains(&last))
+        specifiers(requirement).is_some_and(|specifiers| specifiers.contains(&last))
     };
-    let of_setuptools = |requirement: &&String| requirement_name(requirement) == "setuptools";
-    !by_name && requirements.iter().filter(of_setuptools).all(allows_it)
+    !by_name && requirements.iter().filter(is_setuptools).all(allows_it)
+}
+
+fn is_setuptools(requirement: &&String) -> bool {
+    requirement_name(requirement) == "setuptools"
+}
+
+/// The versions that a requirement allows (PEP 508), all where it says nothing; none where that
+/// cannot be read.
+fn specifiers(requirement: &str) -> Option<VersionSpecifiers> {
+    let text = requirement.split(';').next().unwrap_or_default().trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
+        .unwrap_or(text.len());
+    VersionSpecifiers::from_str(text[end..].trim()).ok()
+}
+
+/// The first setuptools that runs on Python 3.12 (setuptools, "History", v66.1.0): those before
+/// import `pkgutil.ImpImporter`, and before 60 `distutils` too.
+const ON_PYTHON_3_12: &str = "66.1.0";
+
+/// Whether only a setuptools is asked for that needs what Python 3.12 took away.
+pub(super) fn are_before_python_3_12(requirements: &[String]) -> bool {
+    let first: pep440_rs::Version = ON_PYTHON_3_12.parse().expect("a constant version parses");
+    let ends_before = |specifier: &pep440_rs::VersionSpecifier| match specifier.operator() {
+        Operator::LessThan => *specifier.version() <= first,
+        Operator::LessThanEqual
+        | Operator::Equal
+        | Operator::EqualStar
+        | Operator::ExactEqual
+        | Operator::TildeEqual => *specifier.version() < first,
+        Operator::NotEqual
+        | Operator::NotEqualStar
+        | Operator::GreaterThan
+        | Operator::GreaterThanEqual => false,
+    };
+    requirements
+        .iter()
+        .filter(is_setuptools)
+        .filter_map(|requirement| specifiers(requirement))
+        .any(|specifiers| specifiers.iter().any(ends_before))
 }
 
 /// Whether the release is the backend itself: of this version, or of one that was

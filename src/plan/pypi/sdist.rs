@@ -72,10 +72,10 @@ pub(super) fn candidates(facts: &Facts<'_>) -> Result<Vec<Candidate>, Error> {
         None => (by_day(facts, &declared, named), named),
     };
     let times: Vec<Time> = times_of_sdist(facts, backend);
-    let [first, second] = pythons(facts.published());
     let mut found = Vec::new();
     let by_command = is_by_flits_command(facts, backend);
     for tool in &tools {
+        let [first, second] = pythons(facts.published(), &tool.requires);
         let path: &[String] = if tool.leaves_own_backend {
             &[]
         } else {

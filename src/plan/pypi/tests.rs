@@ -53,9 +53,33 @@ fn the_generator_pins_its_backend_and_the_rest_stays_as_declared() {
 #[test]
 fn a_wheel_from_before_python_3_12_is_built_on_the_python_of_its_time_first() {
     let at = |second| Timestamp::from_second(second).ok();
-    assert_eq!(pythons(at(PYTHON_3_12 - 1)), [BEFORE_3_12, CURRENT]);
-    assert_eq!(pythons(at(PYTHON_3_12)), [CURRENT, BEFORE_3_12]);
-    assert_eq!(pythons(None), [CURRENT, BEFORE_3_12]);
+    let (before, since) = ([BEFORE_3_12, CURRENT], [CURRENT, BEFORE_3_12]);
+    assert_eq!(pythons(at(PYTHON_3_12 - 1), &[]), before);
+    assert_eq!(pythons(at(PYTHON_3_12), &[]), since);
+    assert_eq!(pythons(None, &[]), since);
+    // A publisher may have had an older setuptools, which runs on no later one.
+    let with = |setuptools: &str| {
+        let asked = ["wheel==0.38.4", setuptools].map(str::to_owned);
+        pythons(at(PYTHON_3_12), &asked)
+    };
+    for old in [
+        "setuptools<60",
+        "setuptools <66.1",
+        "setuptools==66.0.*",
+        "setuptools>=40,<=58.5",
+    ] {
+        assert_eq!(with(old), before, "{old}");
+    }
+    for new in [
+        "setuptools",
+        "setuptools<70.1",
+        "setuptools==66.1.0",
+        "setuptools>=40",
+        "setuptools!=50",
+        "other<60",
+    ] {
+        assert_eq!(with(new), since, "{new}");
+    }
 }
 
 #[test]
