@@ -426,7 +426,7 @@ fn mend_by(installer: &Path, registry: &str, dir: &Path, words: &[&str]) -> (Out
         .arg(&script)
         .arg(installer)
         .args(words)
-        .env("YARN_NPM_REGISTRY_SERVER", registry)
+        .env("npm_config_registry", format!("{registry}/"))
         .current_dir(dir)
         .output()
         .expect("node runs");
@@ -598,6 +598,46 @@ fn what_no_version_is_left_of_is_left_out_of_every_manifest_that_asks_for_it() {
         assert!(is_old(&dir.path().join("package.json")));
         assert_eq!(read(dir.path(), "below/package.json"), below);
     }
+}
+
+#[test]
+fn where_no_version_of_a_range_is_left_the_nearest_of_its_major_version_is_taken() {
+    let taken = |asked: &str, below: &str, served: &'static [(&'static str, &'static str)]| {
+        let manifest = format!(r#"{{"devDependencies": {{"lacking": "{asked}"}}}}"#);
+        let lock = "__metadata:\n  version: 8\n";
+        let dir = source(&[("package.json", &manifest), ("yarn.lock", lock)]);
+        std::fs::create_dir(dir.path().join("below")).expect("made");
+        let below = format!(
+            r#"{{"name": "b", "version": "1.0.0", "dependencies": {{"lacking": "{below}"}}}}"#
+        );
+        std::fs::write(dir.path().join("below/package.json"), &below).expect("written");
+        let words = ["install", "--immutable"];
+        let (done, calls) = mend_from(&registry(served), dir.path(), &words);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(read(dir.path(), "package.json"), manifest);
+        assert_eq!(read(dir.path(), "below/package.json"), below);
+        let (_, last) = calls
+            .rsplit_once("call install --no-immutable\n")
+            .expect("again");
+        last.to_owned()
+    };
+    const VERSIONS: &str = r#"{"versions": {"0.9.0": {}, "2.1.0": {}, "2.0.10": {}, "2.0.9": {}, "2.0.11-rc.1": {}, "2.0.0-beta.10": {}, "2.0.0-beta.9": {}, "3.0.0": {}}}"#;
+    const SERVED: &[(&str, &str)] = &[("lacking", VERSIONS)];
+    let one = |version: &str| format!("\"lacking\": \"{version}\"\n");
+    let own = one("workspace:^");
+    // The first after it, as numbers are ordered, and no prerelease unless one is asked for.
+    assert_eq!(taken("~2.0.2", "workspace:^", SERVED), one("2.0.9") + &own);
+    let by_a_prerelease = one("2.0.0-beta.9") + &own;
+    assert_eq!(
+        taken("^2.0.0-beta.3", "workspace:^", SERVED),
+        by_a_prerelease
+    );
+    let after_it = one("2.0.0-beta.10") + &own;
+    assert_eq!(taken("^2.0.0-beta.9.1", "workspace:^", SERVED), after_it);
+    // Else the last before it; and where there is none, nothing, but what is the repository's own.
+    assert_eq!(taken("^2.5.0", "workspace:^", SERVED), one("2.1.0") + &own);
+    assert_eq!(taken("^1.0.0", "workspace:^", SERVED), own);
+    assert_eq!(taken("^2.0.1", "^2.0.10", &[]), "");
 }
 
 #[test]

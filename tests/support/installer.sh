@@ -9,6 +9,7 @@
   grep -h -o -E '[a-z]+-[0-9.]+tgz' package-lock.json yarn.lock 2>/dev/null
   grep -h -o -E '^  .?/?[@a-z/]+[@/][0-9.]+' pnpm-lock.yaml 2>/dev/null
   grep -o -E '"dev-[a-z]+"' package.json
+  grep -h -s -o -E '"lacking": "[^"]+"' package.json below/package.json
 } >>calls
 if grep -q '"unlocked"' package.json; then
   case "$*" in
@@ -26,7 +27,7 @@ if grep -q '"unlocked"' package.json; then
       ;;
   esac
 fi
-if grep -qs '"lacking"' package.json below/package.json; then
+if grep -qs '"lacking": "[^0-9w]' package.json below/package.json; then
   case "$*" in
     ci* | *--no-save*) echo "npm error 404  'lacking@^0.2.2' is not in this registry." ;;
     *-lockfile*) echo "error Couldn't find package \"lacking\" on the \"npm\" registry." ;;

@@ -1,8 +1,10 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
 // more is resolved anew within its range, as is what the manifest asks for and the lock file does
-// not have (a workspace's other packages, say), and of what the manifests ask for, that is left out
-// which leads to something that no registry has (a git host's, or a range of which no version is left): no build may need it. Ends with an error where nothing
-// was gone of what is locked, since then the plan without this came to the same. What it changes it puts back.
+// not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
+// version is left becomes the nearest version that is, and that is left out which leads to something
+// that no registry has (a git host's, or a package that is gone whole): no build may need it. Ends
+// with an error where nothing was gone of what is locked, since then the plan without this came to
+// the same. What it changes it puts back.
 "use strict";
 const fs = require("fs");
 const http = require("http");
@@ -13,7 +15,7 @@ const { MAPS, keep, packages, read } = require("./shared.cjs");
 const PNPMS = "pnpm-lock.yaml";
 const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", "yarn.lock"];
 // More than this many versions are not gone by accident.
-const MOST = 20;
+const MOST = 40;
 // As npm, yarn 1, pnpm and later yarns say it.
 const GONE = [
   /\b404\b.*\/-\/([^\s/"]+\.tgz)/g,
@@ -50,6 +52,7 @@ const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|do
 // And as a manifest alone does: an owner and a name, which are GitHub's.
 const SHORTHAND = /^[\w.-]+\/[\w.-]+(#|$)/;
 const MANIFEST = "package.json";
+const REGISTRY = (process.env.npm_config_registry || "").replace(/\/$/, "");
 
 const isThere = (file) => fs.existsSync(file);
 let [program, ...words] = process.argv.slice(2);
@@ -80,21 +83,88 @@ function toldBy(ways, said) {
   return found;
 }
 
-// Takes packages out of every manifest of the repository that asks for them; whether one did.
-function takeOut(names) {
+// A version's numbers and the parts of its prerelease (Semantic Versioning, 9), as a range begins.
+function parse(text) {
+  const [, numbers, pre] = /(\d+\.\d+\.\d+)(?:-([\w.-]+))?/.exec(text) || [];
+  return numbers && { numbers: numbers.split("."), pre: pre ? pre.split(".") : [] };
+}
+
+// Which of two comes first (Semantic Versioning, 11), as for sorting.
+function compare(a, b) {
+  const isNumber = (part) => /^\d+$/.test(part);
+  const byPart = (one, other) => {
+    if (one === undefined || other === undefined) return one === other ? 0 : one === undefined ? -1 : 1;
+    if (isNumber(one) && isNumber(other)) return one - other;
+    if (isNumber(one) !== isNumber(other)) return isNumber(one) ? -1 : 1;
+    return one < other ? -1 : Number(one > other);
+  };
+  const [before, after] = [a.pre.length, b.pre.length];
+  const first = (one, other) => one.map((part, at) => byPart(part, other[at])).find(Boolean);
+  const released = Number(!before) - Number(!after);
+  return first(a.numbers, b.numbers) || released || first(a.pre, b.pre) || before - after;
+}
+
+// What the registry says of a package; nothing where it says nothing.
+function packument(name) {
+  return new Promise((resolve) => {
+    const asking = http.get(`${REGISTRY}/${name.replace("/", "%2f")}`, (answer) => {
+      const parts = [];
+      answer.on("data", (part) => parts.push(part));
+      answer.on("end", () => {
+        try {
+          resolve(Object(JSON.parse(Buffer.concat(parts).toString("utf8"))));
+        } catch (_) {
+          resolve({});
+        }
+      });
+    });
+    asking.on("error", () => resolve({}));
+  });
+}
+
+// The version that a package still has nearest to what a range begins with: of the same major
+// version the first after it, or else the last before; no prerelease, unless it begins with one.
+async function nearest(name, range) {
+  const asked = parse(range);
+  if (!asked) return undefined;
+  const versions = Object.keys(Object((await packument(name)).versions));
+  const left = versions
+    .map((text) => [text, parse(text)])
+    .filter(([, version]) => version && version.numbers[0] === asked.numbers[0])
+    .filter(([, version]) => asked.pre.length || !version.pre.length)
+    .sort(([, one], [, other]) => compare(one, other));
+  const [found] = left.find(([, version]) => compare(version, asked) >= 0) || left.pop() || [];
+  return found;
+}
+
+// Whether a package of the repository is asked for, or a folder of it.
+const isOwn = (range) => /^(workspace|file|link|portal|patch):|^\.{0,2}\//.test(String(range));
+
+// Asks for what is left of these packages, or no more for them, in every manifest of the
+// repository that asks the registry for them; whether one did.
+async function takeOut(names) {
   const folders = new Set([".", ...packages(".").values()]);
   let found = false;
   for (const folder of folders) {
     const manifest = read(folder);
     const maps = MAPS.map((map) => Object(manifest[map]));
-    const there = new Set([].concat(...maps.map(Object.keys)));
-    const asked = [...names].filter((name) => there.has(name));
-    if (!asked.length) continue;
+    const asked = maps.map((map) => [map, Object.keys(map).filter((name) => names.has(name) && !isOwn(map[name]))]);
+    if (!asked.some(([, names]) => names.length)) continue;
     found = true;
     const file = path.join(folder, MANIFEST);
     putBacks.push(keep([file]));
-    for (const map of maps) for (const name of asked) delete map[name];
-    console.log(`left out of ${file}, since no version in its range is left: ${asked.join(", ")}`);
+    for (const [map, names] of asked)
+      for (const name of names) {
+        const version = await nearest(name, map[name]);
+        const told = `no version in the range of ${name} (${map[name]}) in ${file} is left`;
+        if (version && version !== map[name]) {
+          console.log(`${told}: ${version} is taken`);
+          map[name] = version;
+        } else {
+          console.log(`${told}: it is left out`);
+          delete map[name];
+        }
+      }
     fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
   }
   return found;
@@ -114,14 +184,13 @@ function isServed(place) {
 
 // The tarballs of a lock file of yarn 2 that the registry does not have.
 async function goneOfAll(text) {
-  const registry = process.env.YARN_NPM_REGISTRY_SERVER;
   const all = new RegExp(RESOLUTION, "gm");
   const waiting = [];
   for (let one; (one = all.exec(text)); ) {
     const [line, name, version] = one;
     const [, scope] = /"(@[^/"]+)\//.exec(line) || [];
     const file = `${name}-${version}.tgz`;
-    waiting.push([file, `${registry}/${scope ? `${scope}%2f` : ""}${name}/-/${file}`]);
+    waiting.push([file, `${REGISTRY}/${scope ? `${scope}%2f` : ""}${name}/-/${file}`]);
   }
   const found = new Set();
   const ask = async () => {
@@ -270,7 +339,7 @@ async function mend() {
     let gone = toldBy(GONE, said);
     if (!gone.size && SOME_GONE.test(said) && isThere("yarn.lock"))
       gone = await goneOfAll(fs.readFileSync("yarn.lock", "utf8"));
-    const isLess = takeOut(toldBy(LACKING, said));
+    const isLess = await takeOut(toldBy(LACKING, said));
     const isUnlike = locks.length && (gone.size || (!mended && STALE.test(said)));
     if (!isLess && !isUnlike) break;
     for (const name of locks)
