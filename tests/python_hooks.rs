@@ -267,7 +267,8 @@ print(written.getvalue())
 }
 
 /// What asking a backend for more prints, whose hook has this body; a pip that prints what it is
-/// told stands in for the real one. Nothing may be left in the source.
+/// told, and has `lacking_one` and `lacking_two`, stands in for the real one. Nothing may be left in
+/// the source.
 fn asked(hook: &str) -> (bool, String) {
     let dir = tempfile::tempdir().expect("tempdir");
     let at = |name: &str| dir.path().join(name);
@@ -280,7 +281,10 @@ fn asked(hook: &str) -> (bool, String) {
         ("programs/pip/__init__.py", ""),
         (
             "programs/pip/__main__.py",
-            "import sys; print(*sys.argv[3:], flush=True)\n",
+            "import pathlib, sys\n\
+             print(*sys.argv[3:], flush=True)\n\
+             for name in {'lacking_one', 'lacking_two'} & {*sys.argv}:\n    \
+                 pathlib.Path(__file__).parents[1].joinpath(name + '.py').touch()\n",
         ),
         ("source/package/a.txt", "a"),
         (
@@ -327,6 +331,29 @@ fn what_a_backend_asks_for_is_installed_beside_what_is_held() {
         asked("return []"),
         (true, "the backend asks for: nothing\n".into())
     );
+}
+
+#[test]
+fn what_a_source_imports_and_does_not_ask_for_is_installed_before_it_is_asked() {
+    let (well, told) = asked("import lacking_one, lacking_two; return ['b']");
+    assert!(well, "{told}");
+    let lines: std::collections::BTreeSet<_> = told.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "the source imports what it does not ask for: lacking_one",
+            "install -- held==1 lacking_one",
+            "the source imports what it does not ask for: lacking_two",
+            "install -- held==1 lacking_one lacking_two",
+            "the backend asks for: b",
+            "install -- held==1 lacking_one lacking_two b",
+        ]
+        .into()
+    );
+    // What pip cannot make importable ends it, once.
+    let (well, told) = asked("import lacking_for_ever");
+    assert!(!well);
+    assert_eq!(told.matches("install -- ").count(), 1, "{told}");
 }
 
 /// The versions that the lock file names which is written for a source with this manifest, and

@@ -19,7 +19,8 @@ pub(super) struct Hooks<'a> {
 }
 
 /// Whether the backend may answer more than what every release of it needs: setuptools with
-/// what `setup()` has as `setup_requires` (setuptools, `build_meta.py`), hatchling with what
+/// what `setup()` has as `setup_requires` (setuptools, `build_meta.py`), or with the name of what
+/// `setup.py` imports and nobody asks for, hatchling with what
 /// its hooks need (hatchling, `build.py`); flit-core, poetry-core, pdm-backend and uv-build
 /// answer nothing of the source. Of the source's own backend nothing is known.
 pub(super) fn may_answer(facts: &Facts<'_>, declared: &BuildSystem) -> bool {
@@ -27,14 +28,111 @@ pub(super) fn may_answer(facts: &Facts<'_>, declared: &BuildSystem) -> bool {
         return true;
     };
     match backend {
-        Backend::Setuptools | Backend::BdistWheel => ["setup.py", "setup.cfg"]
-            .iter()
-            .any(|name| source_text(facts, name).contains("setup_requires")),
+        Backend::Setuptools | Backend::BdistWheel => {
+            let setup = source_text(facts, "setup.py");
+            let settings = source_text(facts, "setup.cfg");
+            [&setup, &settings]
+                .iter()
+                .any(|text| text.contains("setup_requires"))
+                || imports_others(&setup)
+        }
         Backend::Hatchling => has_hook_with_dependencies(&source_text(facts, "pyproject.toml")),
         // setuptools, where a script of the source's builds (pdm-pep517, `api.py`).
         Backend::PdmPep517 => true,
         Backend::Flit | Backend::Poetry | Backend::Pdm | Backend::UvBuild => false,
     }
+}
+
+/// What a `setup.py` imports that is there in any case: the parts of Python's library that they
+/// use (Python documentation, "The Python Standard Library"), and setuptools'. To ask for the sake
+/// of another part costs some seconds and changes nothing.
+const ALWAYS_THERE: [&str; 62] = [
+    "__future__",
+    "abc",
+    "argparse",
+    "ast",
+    "builtins",
+    "codecs",
+    "collections",
+    "configparser",
+    "contextlib",
+    "copy",
+    "csv",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "distutils",
+    "email",
+    "enum",
+    "errno",
+    "fnmatch",
+    "functools",
+    "getpass",
+    "glob",
+    "gzip",
+    "hashlib",
+    "importlib",
+    "inspect",
+    "io",
+    "itertools",
+    "json",
+    "locale",
+    "logging",
+    "multiprocessing",
+    "operator",
+    "optparse",
+    "os",
+    "pathlib",
+    "pickle",
+    "pkg_resources",
+    "pkgutil",
+    "platform",
+    "pprint",
+    "random",
+    "re",
+    "runpy",
+    "setuptools",
+    "shlex",
+    "shutil",
+    "site",
+    "stat",
+    "string",
+    "struct",
+    "subprocess",
+    "sys",
+    "sysconfig",
+    "tempfile",
+    "textwrap",
+    "time",
+    "types",
+    "typing",
+    "unittest",
+    "warnings",
+    "zipfile",
+];
+
+/// Whether `setup.py` imports anything else: a module of the source, which may import what is
+/// needed when it runs, or what the publisher had installed.
+fn imports_others(setup: &str) -> bool {
+    let imported = |line: &'_ str| -> Vec<String> {
+        let line = line.trim();
+        let names = if let Some(names) = line.strip_prefix("import ") {
+            names.split(',').collect()
+        } else if let Some(name) = line.strip_prefix("from ") {
+            vec![name]
+        } else {
+            Vec::new()
+        };
+        let module = |name: &str| {
+            let is_part = |one: &char| one.is_ascii_alphanumeric() || *one == '_';
+            name.trim().chars().take_while(is_part).collect::<String>()
+        };
+        names.into_iter().map(module).collect()
+    };
+    setup
+        .lines()
+        .flat_map(imported)
+        .any(|module| !module.is_empty() && !ALWAYS_THERE.contains(&module.as_str()))
 }
 
 /// Whether `tool.hatch.build` or a table in it names dependencies (Hatch documentation, "Build
@@ -100,6 +198,22 @@ mod tests {
         let in_settings = [("setup.py", "setup()"), ("setup.cfg", "setup_requires = x")];
         assert!(asking(wheel, &in_settings).is_some());
         assert_eq!(asking(wheel, &[("setup.py", "setup()")]), None);
+    }
+
+    #[test]
+    fn setuptools_is_asked_where_setup_py_imports_what_may_not_be_there() {
+        let asks = |setup: &str| asking("bdist_wheel (0.37.1)", &[("setup.py", setup)]).is_some();
+        assert!(asks("import semver\n"));
+        assert!(asks("import os, numpy as np\n"));
+        assert!(asks("    from demo.version import __version__\n"));
+        for there in [
+            "import os, sys\nfrom setuptools.command.sdist import sdist\n",
+            "from . import x\n",
+            "from os.path import (join,\n    exists)\n",
+            "important = 1\n",
+        ] {
+            assert!(!asks(there), "{there}");
+        }
     }
 
     #[test]
