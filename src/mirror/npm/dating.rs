@@ -6,7 +6,7 @@
 //! nothing, it tells nothing. Nothing that is true of a package's past depends on it: it
 //! decides which versions a build sees, and what comes of that is compared like any other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use semver::Version;
@@ -18,12 +18,46 @@ use super::releases::{self, Number};
 /// "Support Window").
 const SUPPORT_YEARS: i16 = 2;
 
+/// The earliest days of other packages' versions, by name and version.
+pub(super) type Siblings = BTreeMap<String, BTreeMap<String, Date>>;
+
+/// The maps of a manifest in which it names what must have been there before it.
+const ASKED: [&str; 2] = ["dependencies", "devDependencies"];
+
+/// The packages of the same scope that versions of a package ask for from some version on: often
+/// parts of one repository that are released together, of which one may tell what the others do
+/// not. None for what is dated by itself.
+pub(super) fn siblings(name: &str, packument: &Value) -> BTreeSet<String> {
+    let Some((scope, _)) = name
+        .split_once('/')
+        .filter(|_| releases::of(name).is_none())
+    else {
+        return BTreeSet::new();
+    };
+    let versions = packument["versions"].as_object();
+    let manifests = versions.into_iter().flat_map(Map::values);
+    let asked =
+        manifests.flat_map(|manifest| ASKED.iter().filter_map(|map| manifest[map].as_object()));
+    let is_sibling = |other: &str| {
+        let of_scope = other.split_once('/').is_some_and(|(of, _)| of == scope);
+        of_scope && other != name && releases::of(other).is_none()
+    };
+    asked
+        .flatten()
+        .filter(|(other, range)| {
+            is_sibling(other) && range.as_str().and_then(begins_with).is_some()
+        })
+        .map(|(other, _)| other.clone())
+        .collect()
+}
+
 /// The earliest days, by version; versions that nothing tells of are left out. Within a
 /// major version none is earlier than a lower one, and a major version begins no earlier
 /// than the one before it.
 pub(super) fn earliest<'a>(
     name: &str,
     versions: &'a Map<String, Value>,
+    siblings: &Siblings,
 ) -> BTreeMap<&'a str, Date> {
     let mut ordered: Vec<(Version, &str, &Value)> = versions
         .iter()
@@ -34,7 +68,7 @@ pub(super) fn earliest<'a>(
     let mut line: Option<(u64, Option<Date>)> = None;
     let mut begun = None;
     for (version, text, manifest) in ordered {
-        let own = told(name, &version, manifest);
+        let own = told(name, &version, manifest, siblings);
         let before = match line {
             Some((major, latest)) if major == version.major => latest,
             _ => begun,
@@ -52,18 +86,26 @@ pub(super) fn earliest<'a>(
 }
 
 /// What one version's manifest tells by itself.
-fn told(name: &str, version: &Version, manifest: &Value) -> Option<Date> {
+fn told(name: &str, version: &Version, manifest: &Value, siblings: &Siblings) -> Option<Date> {
     // Versions before a release may come before the day of it.
     let itself = version
         .pre
         .is_empty()
         .then_some((version.major, version.minor, version.patch));
     let itself = itself.and_then(|number| day(name, number));
-    let asked = ["dependencies", "devDependencies"]
+    let asked = ASKED
         .iter()
         .filter_map(|map| manifest[map].as_object())
         .flatten()
-        .filter_map(|(name, range)| day(name, begins_with(range.as_str()?)?))
+        .filter_map(|(name, range)| {
+            let number = begins_with(range.as_str()?)?;
+            let sibling = || {
+                let (major, minor, patch) = number;
+                let days = siblings.get(name)?;
+                days.get(&format!("{major}.{minor}.{patch}")).copied()
+            };
+            day(name, number).or_else(sibling)
+        })
         .max();
     let engine = manifest["engines"]["node"].as_str().and_then(begins_with);
     let engine = engine.and_then(|(major, ..)| day("node", (major, 0, 0)));
@@ -124,7 +166,7 @@ mod tests {
 
     fn days(name: &str, versions: Value) -> BTreeMap<String, String> {
         let versions = versions.as_object().expect("versions");
-        earliest(name, versions)
+        earliest(name, versions, &Siblings::new())
             .into_iter()
             .map(|(version, day)| (version.to_owned(), day.to_string()))
             .collect()
@@ -179,6 +221,33 @@ mod tests {
         let types = days("@types/node", json!({"18.0.1": {}}));
         assert_eq!(types["18.0.1"], "2022-04-19");
         assert!(days("demo", json!({"4.9.5": {}})).is_empty());
+    }
+
+    #[test]
+    fn a_part_of_a_scope_is_no_earlier_than_another_that_it_asks_for() {
+        let core = json!({
+            "1.6.0": {"dependencies": {"@s/hooking": "1.6.0"}},
+            "1.7.0": {"dependencies": {"@s/hooking": "^1.7.0", "@s/any": "*", "other": "1.0.0", "@babel/core": "^7.0.0"}},
+        });
+        let packument = json!({"versions": core});
+        let wanted = siblings("@s/core", &packument);
+        assert_eq!(wanted.into_iter().collect::<Vec<_>>(), ["@s/hooking"]);
+        assert!(siblings("core", &packument).is_empty());
+        let hooking = json!({"1.7.0": {"dependencies": {"typescript": "^4.2.3"}}});
+        let days_of = |versions: &Value, siblings: &Siblings| -> BTreeMap<String, Date> {
+            let versions = versions.as_object().expect("versions");
+            let found = earliest("@s/x", versions, siblings).into_iter();
+            found
+                .map(|(version, day)| (version.to_owned(), day))
+                .collect()
+        };
+        let of_hooking = days_of(&hooking, &Siblings::new());
+        let siblings = Siblings::from([("@s/hooking".to_owned(), of_hooking)]);
+        let found = days_of(&core, &siblings);
+        assert_eq!(found["1.7.0"].to_string(), "2021-02-23");
+        let alone = days_of(&core, &Siblings::new());
+        assert_ne!(alone["1.7.0"], found["1.7.0"]);
+        assert!(!found.contains_key("1.6.0"));
     }
 
     #[test]

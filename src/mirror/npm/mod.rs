@@ -11,8 +11,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
+use self::dating::Siblings;
 use super::{Refusal, Reply, Shared, View, inside, metadata, metadata_slot, package};
 use crate::model::{Artifact, DatedBy, Ecosystem, PublishedAt, Purl, TimeSource};
+
+/// The most packages of a scope that are asked for, for the sake of one of them.
+const MAX_SIBLINGS: usize = 12;
 
 /// What stands between a package's name and its tarball.
 const TARBALL: &str = "/-/";
@@ -49,7 +53,31 @@ pub(super) async fn answer(shared: &Shared, path: &str) -> Result<Reply, Refusal
 async fn view(shared: &Shared, name: &str) -> Result<Value, Refusal> {
     let _slot = metadata_slot(shared).await;
     let packument = packument(shared, name).await?;
-    as_of(packument, name, &shared.view).ok_or(Refusal::Absent)
+    let siblings = match shared.view.dated_by {
+        DatedBy::Manifests => siblings(shared, name, &packument).await,
+        DatedBy::Registry => Siblings::new(),
+    };
+    as_of(packument, name, &shared.view, &siblings).ok_or(Refusal::Absent)
+}
+
+/// What dates the packages of the same scope that a package asks for. One whose packument is not
+/// to be had dates nothing.
+async fn siblings(shared: &Shared, name: &str, own: &Value) -> Siblings {
+    let mut found = Siblings::new();
+    for sibling in dating::siblings(name, own).into_iter().take(MAX_SIBLINGS) {
+        let Ok(packument) = packument(shared, &sibling).await else {
+            continue;
+        };
+        let days = packument["versions"].as_object().map(|versions| {
+            let days = dating::earliest(&sibling, versions, &Siblings::new());
+            let owned = days
+                .into_iter()
+                .map(|(version, day)| (version.to_owned(), day));
+            owned.collect()
+        });
+        found.extend(days.map(|days| (sibling, days)));
+    }
+    found
 }
 
 async fn packument(shared: &Shared, name: &str) -> Result<Value, Refusal> {
@@ -73,11 +101,16 @@ fn shown_by_time(times: &Value, version: &str, view: &View) -> bool {
 const LATER: &str = "later than the cut-off, as its manifest tells";
 
 /// The earliest day of each version, as their own manifests tell it, where those date them.
-fn told(versions: &Map<String, Value>, name: &str, view: &View) -> BTreeMap<String, Date> {
+fn told(
+    versions: &Map<String, Value>,
+    name: &str,
+    view: &View,
+    siblings: &Siblings,
+) -> BTreeMap<String, Date> {
     if view.dated_by != DatedBy::Manifests {
         return BTreeMap::new();
     }
-    dating::earliest(name, versions)
+    dating::earliest(name, versions, siblings)
         .into_iter()
         .map(|(version, day)| (version.to_owned(), day))
         .collect()
@@ -116,13 +149,13 @@ fn set_times(packument: &mut Value, left: &[String], told: Option<&BTreeMap<Stri
 /// Versions that are later by their manifests stay, as deprecated ones: npm takes those where
 /// nothing else will do (npm-pick-manifest, `README.md`, "Algorithm"). What is not known to
 /// be later may ask for what is.
-fn as_of(mut packument: Value, name: &str, view: &View) -> Option<Value> {
+fn as_of(mut packument: Value, name: &str, view: &View, siblings: &Siblings) -> Option<Value> {
     let times = packument["time"].clone();
     let versions = packument.get_mut("versions")?.as_object_mut()?;
     versions.retain(|version, _| {
         shown_by_time(&times, version, view) && !view.refuses(Ecosystem::Npm, name, version)
     });
-    let told = told(versions, name, view);
+    let told = told(versions, name, view, siblings);
     let later = later(&told, view);
     for version in &later {
         versions[version.as_str()]["deprecated"] = Value::String(LATER.into());
@@ -216,7 +249,7 @@ mod tests {
             refuse: vec![refuse.parse().expect("valid")],
             ..View::default()
         };
-        as_of(packument(), "demo", &view)
+        as_of(packument(), "demo", &view, &Siblings::new())
     }
 
     #[test]
@@ -268,7 +301,8 @@ mod tests {
                 dated_by: DatedBy::Manifests,
                 ..View::default()
             };
-            let packument = as_of(packument.clone(), "demo", &view).expect("some left");
+            let packument =
+                as_of(packument.clone(), "demo", &view, &Siblings::new()).expect("some left");
             let versions = packument["versions"].as_object().expect("versions");
             // All stay, since what is shown may ask for them.
             assert_eq!(versions.len(), 4);
