@@ -39,11 +39,17 @@ pub(super) fn asked(facts: &Facts<'_>) -> Vec<Variables> {
         .version()
         .map_or("", |version| version.as_str());
     let setup = source_text(facts, "setup.py");
-    let all: Variables = setup
-        .lines()
-        .filter_map(|line| variable(line, version))
-        .chain(looks_for_ci(&setup).then(|| (CI.to_owned(), "true".to_owned())))
-        .collect();
+    let lines = || setup.lines().filter_map(|line| variable(line, version));
+    // Of several lines about one variable, the first counts that holds it against something.
+    let held = lines().filter(|asked| asked.is_compared);
+    let mut all = Variables::new();
+    for asked in held.chain(lines()) {
+        all.entry(asked.name).or_insert(asked.value);
+    }
+    if looks_for_ci(&setup) {
+        all.entry(CI.to_owned())
+            .or_insert_with(|| "true".to_owned());
+    }
     let ci: Variables = all
         .clone()
         .into_iter()
@@ -68,10 +74,18 @@ fn looks_for_ci(setup: &str) -> bool {
 /// Defaults that say no.
 const NO: [&str; 5] = ["", "0", "false", "no", "off"];
 
+/// A variable that is asked for.
+struct Asked {
+    name: String,
+    value: String,
+    /// Whether the value is what the source holds it against.
+    is_compared: bool,
+}
+
 /// The variable that a line asks for, and its value: what the line holds it against, the
 /// release's version where its name asks for one, and else `1`. One that is something already
 /// where it is not set is not asked for.
-fn variable(line: &str, version: &str) -> Option<(String, String)> {
+fn variable(line: &str, version: &str) -> Option<Asked> {
     let line = line.split('#').next()?;
     if !line.contains("environ") && !line.contains("getenv") {
         return None;
@@ -80,14 +94,19 @@ fn variable(line: &str, version: &str) -> Option<(String, String)> {
     let compared = line
         .split_once("==")
         .and_then(|(_, other)| quoted(other).next());
+    let compared = compared.filter(|value| *value != name && is_plain(value));
     let value = match compared {
-        Some(value) if value != name && is_plain(value) => value,
+        Some(value) => value,
         _ if name.contains("VERSION") || name.ends_with("TAG") => version,
         _ if name == CI => "true",
         _ if has_default(line, name) => return None,
         _ => "1",
     };
-    Some((name.to_owned(), value.to_owned()))
+    Some(Asked {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        is_compared: compared.is_some(),
+    })
 }
 
 /// Whether a text follows the name that says more than no, as what there is where it is not set
@@ -158,6 +177,10 @@ mod tests {
         );
         assert_eq!(tried("if os.getenv(\"NO_C\"):"), ["NO_C=1"]);
         assert_eq!(tried("x = 'WITHOUT' in os.environ"), ["WITHOUT=1"]);
+        let twice = "if environ.get('EXT') == 'no':\n    x = environ.get('EXT') != 'yes'";
+        assert_eq!(tried(twice), ["EXT=no"]);
+        let before = "x = environ.get('EXT')\nif environ.get('EXT') == 'no':";
+        assert_eq!(tried(before), ["EXT=no"]);
         // What would steer a terminal is no value.
         assert_eq!(tried("os.getenv('AA') == '\u{1b}[2J'"), ["AA=1"]);
     }
