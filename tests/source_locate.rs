@@ -274,6 +274,39 @@ fn a_commit_that_npms_client_noted_and_never_pushed_leaves_the_tag() {
 }
 
 #[test]
+fn a_noted_commit_without_the_releases_manifest_leaves_the_tag_and_says_so() {
+    let mut s = Situation::new();
+    let json = |version: &str| format!(r#"{{"name":"x","version":"{version}"}}"#);
+    let empty = s.upstream.commit(&[("README", Text("starting"))]);
+    let older = s.upstream.commit(&[("package.json", Text(&json("0.9.0")))]);
+    let tagged = s.upstream.commit(&[("package.json", Text(&json("1.0.0")))]);
+    let noting = |version: &str, commit| SourceHints {
+        commit: Some((id(commit), EvidenceKind::ArtifactMetadata)),
+        ..hints(&format!("pkg:npm/x@{version}"))
+    };
+    s.upstream.tag("v1.0.0", tagged);
+    for noted in [empty, older] {
+        let (git, evidence) = s.locate(&noting("1.0.0", noted)).expect("found");
+        assert_eq!(git.commit, id(tagged));
+        assert!(
+            says(&evidence, "not this release's manifest"),
+            "{evidence:?}"
+        );
+        assert!(says(&evidence, &noted.to_string()), "{evidence:?}");
+    }
+    // Where no tag and no history tells, what is wrong with the note is said.
+    let error = s.locate(&noting("2.0.0", older)).expect_err("no source");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+    // What is part of a crate is no note.
+    let error = s.locate(&SourceHints {
+        commit: Some((id(older), EvidenceKind::ArtifactVcsInfo)),
+        ..hints("pkg:npm/x@1.0.0")
+    });
+    let error = error.expect_err("refused");
+    assert!(matches!(error, Error::ManifestMismatch { .. }), "{error}");
+}
+
+#[test]
 fn a_noted_commit_that_declares_no_version_is_the_source_only_where_a_tag_of_the_version_is_it() {
     let mut situation = Situation::new();
     let open = r#"{"name":"x","version":"0.0.0-development"}"#;

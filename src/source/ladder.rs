@@ -89,6 +89,22 @@ fn settle_unattested(
             ));
             Ok(settled)
         }
+        // A manifest that was published once may carry an old note along.
+        Err(error @ (Error::ManifestMismatch { .. } | Error::NoManifest { .. }))
+            if is_note(*kind) =>
+        {
+            let Ok(mut settled) = settle_tag(opened, hints, at, tags) else {
+                return Err(error);
+            };
+            settled.evidence.push(evidence(
+                *kind,
+                format!(
+                    "{} names commit {commit}, and that is not this release's manifest: {error}",
+                    who(*kind)
+                ),
+            ));
+            Ok(settled)
+        }
         // The publisher's word alone would let any old commit pass for the release.
         Ok(noted) if is_note(*kind) && !noted.found.has_version && noted.tag.is_none() => {
             let mut settled = settle_tag(opened, hints, at, tags)?;
