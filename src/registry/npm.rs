@@ -137,7 +137,10 @@ fn release(purl: &Purl, packument: &Value) -> Result<Release, Error> {
             reason: error.to_string(),
         })?,
         artifacts: vec![artifact(packument, &version)?],
-        repositories: repositories(entry, packument),
+        repositories: repository(entry)
+            .or_else(|| repository_of_newest(packument))
+            .into_iter()
+            .collect(),
         git_head: entry["gitHead"].as_str().and_then(|text| text.parse().ok()),
         publisher_tools: tools,
     })
@@ -157,26 +160,17 @@ fn repository(entry: &Value) -> Option<RepositoryHint> {
     })
 }
 
-/// The one that a version names, and after it the one that the newest stable version names, where
-/// that is another: a package moves, or is a fork whose first versions name what they forked. The
-/// package's owners say so, though not of this version, so it claims nothing and only a tag or a
-/// manifest there can tie the two.
-fn repositories(entry: &Value, packument: &Value) -> Vec<RepositoryHint> {
-    let own = repository(entry);
-    let newest = newest_stable(packument).and_then(|newest| {
-        let hint = repository(&packument["versions"][newest.as_str()])?;
-        let why = match &own {
-            Some(own) if own.url == hint.url => return None,
-            Some(_) => "which is another than this version's",
-            None => "since this version has none",
-        };
-        Some(RepositoryHint {
-            detail: format!("{} of {newest}, {why},", hint.detail),
-            is_claim: false,
-            ..hint
-        })
-    });
-    own.into_iter().chain(newest).collect()
+/// The one that the newest stable version names, for a version that names none: the package's
+/// owners say so, though not of this version, so it claims nothing and only a tag or a manifest
+/// there can tie the two.
+fn repository_of_newest(packument: &Value) -> Option<RepositoryHint> {
+    let newest = newest_stable(packument)?;
+    let hint = repository(&packument["versions"][newest.as_str()])?;
+    Some(RepositoryHint {
+        detail: format!("{} of {newest}, since this version has none", hint.detail),
+        is_claim: false,
+        ..hint
+    })
 }
 
 /// A version that is no pre-release.
@@ -296,27 +290,6 @@ mod tests {
         let mut without = packument();
         without["versions"]["1.1.0"]["repository"] = Value::Null;
         assert!(hints("1.0.0", &without).is_empty());
-    }
-
-    #[test]
-    fn the_newest_versions_repository_comes_after_the_versions_own_where_they_differ() {
-        let hints = |url: &str| {
-            let mut packument = packument();
-            packument["versions"]["1.0.0"]["repository"] = url.into();
-            let purl = "pkg:npm/demo@1.0.0".parse().expect("valid");
-            release(&purl, &packument).expect("reads").repositories
-        };
-        let newest = packument()["versions"]["1.1.0"]["repository"]["url"].clone();
-        let newest = newest.as_str().expect("a text");
-        let of = |hints: &[RepositoryHint]| {
-            let told = hints.iter().map(|hint| (hint.url.clone(), hint.is_claim));
-            told.collect::<Vec<_>>()
-        };
-        let moved = hints("https://git.example/o/former");
-        let former = ("https://git.example/o/former".to_owned(), true);
-        assert_eq!(of(&moved), [former, (newest.to_owned(), false)]);
-        assert!(moved[1].detail.contains("of 1.1.0"), "{}", moved[1].detail);
-        assert_eq!(of(&hints(newest)), [(newest.to_owned(), true)]);
     }
 
     #[test]

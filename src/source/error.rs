@@ -225,7 +225,7 @@ impl Error {
 
     /// Whether this settles the question for the repository that the release
     /// points to, so that a lower-ranked hint must not be tried instead.
-    pub(super) fn is_conclusive(&self) -> bool {
+    pub fn is_conclusive(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. } | Self::ManifestMismatch { .. } | Self::UnsafeTree { .. }

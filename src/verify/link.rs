@@ -71,12 +71,8 @@ impl Line {
         subject: Subject<'_>,
         recipe: Option<&Recipe>,
     ) -> Result<GitSource, String> {
-        let hints = self.all_hints(subject, recipe).await;
-        let hints = hints.map_err(|error: source::Error| error.to_string())?;
-        let (sources, place) = (self.sources.clone(), subject.request.source.clone());
-        let source = on_a_thread(move || sources.locate(&hints, place.as_deref()))
-            .await
-            .map_err(|error| error.to_string())?;
+        let located = self.located(subject, recipe).await;
+        let source = located.map_err(|error: source::Error| error.to_string())?;
         match source {
             Source::Git { git, .. } => Ok(git),
             Source::Sdist { sdist, .. } => Err(format!("{} is no commit", sdist.name)),

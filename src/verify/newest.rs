@@ -1,13 +1,15 @@
-//! Where a release names no repository: what the newest release of its package names. npm's
-//! metadata says so by itself; Python's lies in each release's own files. It counts as no claim
-//! of the release, and what is found there must be tied to the release as ever. Imports
-//! `registry`, `source` and `model`.
+//! Where a release names no repository, or none of those that it names has its source: what the
+//! newest release of its package names, since a package moves, or is a fork whose first releases
+//! name what they forked. npm's metadata says it; Python's lies in each release's own files. It
+//! counts as no claim of the release, and what is found there must be tied to the release as ever.
+//! Imports `registry`, `source` and `model`.
 
 use super::Line;
 use super::artifact::Subject;
+use super::on_a_thread;
 use crate::model::{
     Artifact, ArtifactKind, Ecosystem, Event, ProvenanceFindings, Purl, Recipe, Release,
-    RepositoryHint, SourceHints,
+    RepositoryHint, Source, SourceHints,
 };
 use crate::source;
 use crate::store::archive;
@@ -15,10 +17,55 @@ use crate::store::archive;
 /// The largest file that is fetched to read its metadata, in bytes.
 const MAX_SIZE: u64 = 64 << 20;
 
+/// Why the newest release is asked.
+#[derive(Clone, Copy)]
+enum Why {
+    /// The release names no repository.
+    NamesNone,
+    /// None that it names has its source.
+    HasNone,
+}
+
 impl Line {
+    /// The commit that a release was made from.
+    pub(super) async fn located(
+        &self,
+        subject: Subject<'_>,
+        recipe: Option<&Recipe>,
+    ) -> Result<Source, source::Error> {
+        let hints = self.all_hints(subject, recipe).await?;
+        let place = subject.request.source.clone();
+        let found = self.locate(hints.clone(), place.clone()).await;
+        let error = match found {
+            Err(error) if place.is_none() && !error.is_conclusive() => error,
+            found => return found,
+        };
+        let named: Vec<_> = hints.repositories.iter().map(|hint| &hint.url).collect();
+        let mut newest = self.of_newest(&hints.purl, Why::HasNone).await;
+        newest.retain(|hint| !named.contains(&&hint.url));
+        if newest.is_empty() {
+            return Err(error);
+        }
+        let hints = SourceHints {
+            repositories: newest,
+            ..hints
+        };
+        // What the release itself names is what a person has to look into.
+        self.locate(hints, None).await.map_err(|_| error)
+    }
+
+    async fn locate(
+        &self,
+        hints: SourceHints,
+        place: Option<String>,
+    ) -> Result<Source, source::Error> {
+        let sources = self.sources.clone();
+        on_a_thread(move || sources.locate(&hints, place.as_deref())).await
+    }
+
     /// Everything that points to the release's source, and where it names no repository, those
     /// that its package's newest release names.
-    pub(super) async fn all_hints(
+    async fn all_hints(
         &self,
         subject: Subject<'_>,
         recipe: Option<&Recipe>,
@@ -26,14 +73,16 @@ impl Line {
         let mut hints = self.hints(subject, recipe)?;
         if subject.request.source.is_none() && !source::names_repository(&hints) {
             let purl = &subject.release.purl;
-            hints.repositories.extend(self.of_newest(purl).await);
+            hints
+                .repositories
+                .extend(self.of_newest(purl, Why::NamesNone).await);
         }
         Ok(hints)
     }
 
     /// What cannot be read names none, which is told where it was to be had.
-    async fn of_newest(&self, purl: &Purl) -> Vec<RepositoryHint> {
-        if purl.ecosystem() != Ecosystem::Pypi {
+    async fn of_newest(&self, purl: &Purl, why: Why) -> Vec<RepositoryHint> {
+        if purl.ecosystem() == Ecosystem::Cargo {
             return Vec::new();
         }
         let registry = self.registries.of(purl.ecosystem());
@@ -45,6 +94,10 @@ impl Line {
                 return Vec::new();
             }
         };
+        let of = |hint: RepositoryHint| of(&newest.purl, hint, why);
+        if purl.ecosystem() == Ecosystem::Npm {
+            return newest.repositories.iter().cloned().map(of).collect();
+        }
         let Some(artifact) = smallest(&newest) else {
             return Vec::new();
         };
@@ -55,10 +108,7 @@ impl Line {
                 let nothing = ProvenanceFindings::default();
                 let hints = source::hints_from(&newest, &members.unwrap_or_default(), &nothing);
                 let named = hints.map(|hints| hints.repositories).unwrap_or_default();
-                named
-                    .into_iter()
-                    .map(|hint| of(&newest.purl, hint))
-                    .collect()
+                named.into_iter().map(of).collect()
             }
             Err(error) => {
                 self.events.emit(Event::Notice(error.to_string()));
@@ -69,9 +119,13 @@ impl Line {
 }
 
 /// The same hint, as another release's.
-fn of(newest: &Purl, hint: RepositoryHint) -> RepositoryHint {
+fn of(newest: &Purl, hint: RepositoryHint, why: Why) -> RepositoryHint {
+    let why = match why {
+        Why::NamesNone => "since the release names none",
+        Why::HasNone => "since none that the release names has its source",
+    };
     RepositoryHint {
-        detail: format!("{} of {newest}, since the release names none,", hint.detail),
+        detail: format!("{} of {newest}, {why},", hint.detail),
         is_claim: false,
         ..hint
     }
@@ -141,8 +195,10 @@ mod tests {
             detail: "Project-URL: Source in the published METADATA".into(),
             is_claim: true,
         };
-        let told = of(&release(&[]).purl, hint);
-        assert!(!told.is_claim);
-        assert!(told.detail.contains("pkg:pypi/demo@2.0"), "{}", told.detail);
+        for why in [Why::NamesNone, Why::HasNone] {
+            let told = of(&release(&[]).purl, hint.clone(), why);
+            assert!(!told.is_claim);
+            assert!(told.detail.contains("pkg:pypi/demo@2.0"), "{}", told.detail);
+        }
     }
 }

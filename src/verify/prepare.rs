@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::plan::{self, Candidate, Facts, IndexLine, RegistryTool};
 use crate::registry;
-use crate::source::{self, Sources};
+use crate::source;
 use crate::store::archive::{self, MemberStamp};
 
 /// A source that is checked out, with the plans that build from it.
@@ -76,12 +76,11 @@ impl Line {
         tree: &Path,
     ) -> Result<Source, Verdict> {
         let published = subject.published;
-        let hints = self.all_hints(subject, recipe).await;
-        let hints = hints.map_err(failure::of_source)?;
-        let (sources, place) = (self.sources.clone(), subject.request.source.clone());
+        let of_source = |error| failure::of_attested_source(error, &published.provenance);
+        let mut source = self.located(subject, recipe).await.map_err(of_source)?;
+        let sources = self.sources.clone();
         let tree = tree.to_owned();
         let source = on_a_thread(move || {
-            let mut source = Sources::locate(&sources, &hints, place.as_deref())?;
             let lacks = sources.checkout(&source, &tree)?;
             if let Some(first) = lacks.unread.first() {
                 source.add_evidence(Evidence {
@@ -101,7 +100,7 @@ impl Line {
             Ok(source)
         })
         .await
-        .map_err(|error| failure::of_attested_source(error, &published.provenance))?;
+        .map_err(of_source)?;
         let doubts = source.evidence().iter().filter(|told| told.kind.is_doubt());
         // Those of the attestations by themselves were told when they were read.
         for told in doubts.filter(|told| !published.provenance.doubts.contains(&told.detail)) {
