@@ -12,9 +12,15 @@ pub(super) fn after(verdict: &Verdict, limits: Limits) -> Option<Limits> {
     larger(verdict, limits, free_mib()?)
 }
 
-/// Gives what waits these limits: it is of the same source, and would run out of the same.
-pub(super) fn give(waiting: &mut VecDeque<Candidate>, limits: Limits) {
-    for candidate in waiting {
+/// A plan that waits, with its place among all.
+pub(super) type Waiting = (usize, Candidate);
+
+/// Puts a plan back into its place, and gives all that wait these limits: they are of the same
+/// source, and would run out of the same.
+pub(super) fn repeat(waiting: &mut VecDeque<Waiting>, ended: Waiting, limits: Limits) {
+    let before = waiting.partition_point(|(place, _)| *place < ended.0);
+    waiting.insert(before, ended);
+    for (_, candidate) in waiting {
         candidate.plan.limits = limits;
         let why = "a build of this source ran out of memory or disk, and this machine has more";
         candidate.reasons.insert("plan.limits".into(), why.into());
@@ -91,5 +97,27 @@ mod tests {
     #[test]
     fn how_much_memory_is_free_is_read_here() {
         assert!(free_mib().is_some_and(|mib| mib > 0));
+    }
+
+    #[test]
+    fn plans_that_are_repeated_keep_their_order_whichever_ended_first() {
+        let plan: crate::model::Plan = serde_json::from_str(
+            r#"{"image":"node","build_network":"none","output":"out","prepare":[],"build":[]}"#,
+        )
+        .expect("a plan");
+        let waits = |place| {
+            let plan = plan.clone();
+            let reasons = std::collections::BTreeMap::new();
+            (place, Candidate { plan, reasons })
+        };
+        let larger = Limits::default().larger();
+        for [first, second] in [[0, 1], [1, 0]] {
+            let mut waiting = VecDeque::from([waits(2), waits(3)]);
+            repeat(&mut waiting, waits(first), larger);
+            repeat(&mut waiting, waits(second), larger);
+            let order: Vec<_> = waiting.iter().map(|(place, _)| *place).collect();
+            assert_eq!(order, [0, 1, 2, 3]);
+            assert!(waiting.iter().all(|(_, one)| one.plan.limits == larger));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! From the outcomes of all tries to one verdict. Pure; imports `model` alone.
 
-use crate::model::{Differs, Evidence, EvidenceKind, Severity, Source, Verdict};
+use crate::model::{BuildFailure, Differs, Evidence, EvidenceKind, Severity, Source, Verdict};
 
 /// The verdict that stands for all tries of an artifact, given in the plans' order: the
 /// first exact one, or else the nearest, so that a person reads the differences that
@@ -23,9 +23,23 @@ fn distance(verdict: &Verdict) -> (u8, usize) {
         // The farm's fault on one try says nothing, so what another one made comes first;
         // but that nothing could be made is not known while one could not be tried.
         Verdict::InfraError { .. } => (9, 0),
-        Verdict::BuildFailed { .. } => (10, 0),
+        Verdict::BuildFailed { failure, .. } => (10, short_of(failure)),
         Verdict::SourceNotFound { .. } => (11, 0),
         Verdict::Unsupported { .. } => (12, 0),
+    }
+}
+
+/// Whether a build ended for want of memory or disk, of which it may have had more in another
+/// try; the more it had, the smaller.
+fn short_of(failure: &BuildFailure) -> usize {
+    match failure {
+        BuildFailure::OutOfMemory { limit_mib } | BuildFailure::DiskLimit { limit_mib } => {
+            usize::MAX - usize::try_from(*limit_mib).unwrap_or(usize::MAX)
+        }
+        BuildFailure::Exit { .. }
+        | BuildFailure::TimedOut { .. }
+        | BuildFailure::NoOutput { .. }
+        | BuildFailure::NoPlan { .. } => 0,
     }
 }
 
@@ -76,7 +90,7 @@ fn different_distance(comparison: &Differs) -> (u8, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BuildFailure, BuildStage, Cause, Difference, DifferenceKind, Sha256Digest};
+    use crate::model::{BuildStage, Cause, Difference, DifferenceKind, Sha256Digest};
 
     fn reproduced() -> Verdict {
         Verdict::Reproduced {
@@ -204,5 +218,22 @@ mod tests {
             assert_eq!(chosen([Some(nothing.clone()), Some(infra())]), Some(1));
             assert_eq!(chosen([Some(infra()), Some(nothing)]), Some(0));
         }
+    }
+
+    #[test]
+    fn a_build_that_had_more_memory_counts_before_one_that_had_less() {
+        let failed = |failure| Verdict::BuildFailed {
+            stage: BuildStage::Build,
+            failure,
+        };
+        let short = |limit_mib| failed(BuildFailure::OutOfMemory { limit_mib });
+        let exit = failed(BuildFailure::Exit {
+            code: 1,
+            step: "x".into(),
+        });
+        let (less, more) = (short(4096), short(12288));
+        assert_eq!(nearest(&[Some(&less), Some(&more)]), Some(1));
+        assert_eq!(nearest(&[Some(&less), Some(&exit)]), Some(1));
+        assert_eq!(nearest(&[Some(&exit), Some(&more)]), Some(0));
     }
 }

@@ -16,15 +16,16 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::artifact::Subject;
+use super::larger::{self, Waiting};
 use super::one_try::Tried;
 use super::prepare::Prepared;
 use super::toolchains::Wait;
-use super::{Error, Line, failure, larger, tree};
+use super::{Error, Line, failure, tree};
 use crate::model::{
     ArtifactKind, BuildStage, Ecosystem, LeftOut, Plan, Recipe, ReplayedFact, Source, TryLimits,
     Verdict, VerdictKind,
 };
-use crate::plan::{self, Candidate};
+use crate::plan;
 use crate::sandbox::{Engine, EngineError, Scratch};
 
 /// Plans of one release that run at once. The plans are ordered by how likely they are:
@@ -100,6 +101,11 @@ impl Tries {
         self.made += 1;
         self.numbers += 1;
         self.numbers - 1
+    }
+
+    /// Notes that one which had ended is tried once more, which does not count.
+    fn repeats(&mut self) {
+        self.made -= 1;
     }
 
     /// Whether a try that installed nothing has every content right.
@@ -300,11 +306,9 @@ impl Line {
             waits.push(self.wait_of(&candidate.plan).await?);
         }
         let ordered = soonest_first(&prepared.candidates, &waits, self.tries.most);
-        let mut waiting: VecDeque<_> = ordered.into_iter().cloned().collect();
+        let mut waiting: VecDeque<Waiting> = ordered.into_iter().cloned().enumerate().collect();
         let mut running = FuturesUnordered::new();
-        let mut begun_plans: BTreeMap<usize, Candidate> = BTreeMap::new();
-        // A recipe says itself what its build may use.
-        let mut may_be_larger = is_inferred;
+        let mut begun_plans: BTreeMap<usize, Waiting> = BTreeMap::new();
         // The job's own room is for one; each further one has its own.
         let mut room = Vec::new();
         let mut is_exact = false;
@@ -316,14 +320,14 @@ impl Line {
             }
             while !is_exact
                 && failed.is_none()
-                && let Some(candidate) = waiting.front()
+                && let Some((place, candidate)) = waiting.front()
             {
                 if tries.was_in_vain(ecosystem, &prepared.source, &candidate.plan) {
                     tries.leave_out(1, LeftOut::PreparedInVain);
                     waiting.pop_front();
                     continue;
                 }
-                let beside: Vec<_> = begun_plans.values().map(|begun| &begun.plan).collect();
+                let beside: Vec<_> = begun_plans.values().map(|(_, begun)| &begun.plan).collect();
                 let is_large = candidate.plan.limits.memory_mib > self.limits.memory_mib;
                 let is_alone = !beside.is_empty()
                     && (is_large
@@ -362,9 +366,9 @@ impl Line {
                     }
                 }
                 let number = tries.begin();
-                let candidate = candidate.clone();
+                let (place, candidate) = (*place, candidate.clone());
                 waiting.pop_front();
-                begun_plans.insert(number, candidate.clone());
+                begun_plans.insert(number, (place, candidate.clone()));
                 running.push(async move {
                     let tried = line.try_one(engine, subject, prepared, &candidate, number);
                     (number, tried.await)
@@ -378,14 +382,16 @@ impl Line {
             match tried {
                 Ok(tried) => {
                     is_exact |= tried.verdict().is_some_and(Verdict::is_plainly_reproduced);
-                    if may_be_larger
+                    // A recipe says itself what its build may use, and what had more has no
+                    // more.
+                    if is_inferred
                         && let Some(ended) = ended
+                        && ended.1.plan.limits == self.limits
                         && let Some(verdict) = tried.verdict()
                         && let Some(limits) = larger::after(verdict, self.limits)
                     {
-                        may_be_larger = false;
-                        waiting.push_front(ended);
-                        larger::give(&mut waiting, limits);
+                        tries.repeats();
+                        larger::repeat(&mut waiting, ended, limits);
                     }
                     tries.tried.insert(number, tried);
                 }
