@@ -172,6 +172,7 @@ impl Mirror {
             view,
             log: Mutex::default(),
             metadata: Semaphore::new(METADATA_AT_ONCE),
+            dated: npm::Dated::default(),
         });
         let stop = CancellationToken::new();
         let router = Router::new().fallback(answer).with_state(shared.clone());
@@ -248,6 +249,7 @@ struct Shared {
     view: View,
     log: Mutex<Log>,
     metadata: Semaphore,
+    dated: npm::Dated,
 }
 
 impl Shared {

@@ -1,6 +1,6 @@
 //! The earliest day on which each version of a package can have been published, as its own
-//! manifest tells: it names tools (`releases`) that must have been there before. For
-//! registries whose times are a proxy's. Pure.
+//! manifest tells: it names tools (`releases`), or parts of its scope that name some, which must
+//! have been there before. For registries whose times are a proxy's. Pure.
 //!
 //! What it tells is a lower bound and often months too early; where a manifest names
 //! nothing, it tells nothing. Nothing that is true of a package's past depends on it: it
@@ -85,7 +85,7 @@ pub(super) fn earliest<'a>(
     found
 }
 
-/// What one version's manifest tells by itself.
+/// What one version's manifest tells.
 fn told(name: &str, version: &Version, manifest: &Value, siblings: &Siblings) -> Option<Date> {
     // Versions before a release may come before the day of it.
     let itself = version

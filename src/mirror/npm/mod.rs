@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
+use tokio::sync::Mutex;
 
 use self::dating::Siblings;
 use super::{Refusal, Reply, Shared, View, inside, metadata, metadata_slot, package};
@@ -60,22 +61,27 @@ async fn view(shared: &Shared, name: &str) -> Result<Value, Refusal> {
     as_of(packument, name, &shared.view, &siblings).ok_or(Refusal::Absent)
 }
 
+/// What is known of the days of packages that others of their scope asked for, so that each is
+/// read once in a build.
+pub(super) type Dated = Mutex<Siblings>;
+
 /// What dates the packages of the same scope that a package asks for. One whose packument is not
 /// to be had dates nothing.
 async fn siblings(shared: &Shared, name: &str, own: &Value) -> Siblings {
+    let mut dated = shared.dated.lock().await;
     let mut found = Siblings::new();
     for sibling in dating::siblings(name, own).into_iter().take(MAX_SIBLINGS) {
-        let Ok(packument) = packument(shared, &sibling).await else {
-            continue;
-        };
-        let days = packument["versions"].as_object().map(|versions| {
-            let days = dating::earliest(&sibling, versions, &Siblings::new());
-            let owned = days
-                .into_iter()
-                .map(|(version, day)| (version.to_owned(), day));
-            owned.collect()
-        });
-        found.extend(days.map(|days| (sibling, days)));
+        if !dated.contains_key(&sibling) {
+            let packument = packument(shared, &sibling).await.unwrap_or_default();
+            let versions = packument["versions"].as_object();
+            let days = versions.map(|versions| {
+                let days = dating::earliest(&sibling, versions, &Siblings::new()).into_iter();
+                days.map(|(version, day)| (version.to_owned(), day))
+                    .collect()
+            });
+            dated.insert(sibling.clone(), days.unwrap_or_default());
+        }
+        found.insert(sibling.clone(), dated[&sibling].clone());
     }
     found
 }
