@@ -350,6 +350,12 @@ fn what_a_source_imports_and_does_not_ask_for_is_installed_before_it_is_asked() 
         ]
         .into()
     );
+    // What the source itself has is not taken from elsewhere.
+    let (well, told) = asked("import tools");
+    assert!(!well && !told.contains("install"), "{told}");
+    // What is said in another encoding is no error.
+    let (well, told) = asked("os.write(2, bytes([0xe9])); return ['b']");
+    assert!(well && told.contains("asks for: b"), "{told}");
     // What pip cannot make importable ends it, once.
     let (well, told) = asked("import lacking_for_ever");
     assert!(!well);

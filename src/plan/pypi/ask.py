@@ -54,12 +54,21 @@ def install(asked):
 def ask(there, told):
     """Calls the hook; the module that it lacks, if that is why it ends."""
     run = [python, "-c", HOOK, told, hook, backend, *folders]
-    done = subprocess.run(run, cwd=there, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(run, cwd=there, stderr=subprocess.PIPE, text=True, errors="replace")
     sys.stderr.write(done.stderr)
     lacking = re.findall(r"^ModuleNotFoundError: No module named '(\w+)", done.stderr, re.MULTILINE)
     if done.returncode and not lacking:
         done.check_returncode()
     return lacking[-1] if done.returncode else None
+
+
+def is_own(there, module):
+    """Whether the source itself has it, which a registry has of another release or owner."""
+    return any(
+        os.path.exists(os.path.join(there, below, module + end))
+        for below in ["", "src", *folders]
+        for end in ["", ".py"]
+    )
 
 
 with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +78,7 @@ with tempfile.TemporaryDirectory() as folder:
     told = os.path.join(folder, "told")
     imported = []
     while lacking := ask(there, told):
-        if lacking in imported or len(imported) == MOST:
+        if lacking in imported or len(imported) == MOST or is_own(there, lacking):
             sys.exit(f"{lacking} is imported and cannot be had")
         imported.append(lacking)
         print("the source imports what it does not ask for:", lacking)

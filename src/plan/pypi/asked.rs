@@ -118,7 +118,10 @@ fn imports_others(setup: &str) -> bool {
         let line = line.trim();
         let names = if let Some(names) = line.strip_prefix("import ") {
             names.split(',').collect()
-        } else if let Some(name) = line.strip_prefix("from ") {
+        } else if let Some((name, _)) = line
+            .strip_prefix("from ")
+            .and_then(|rest| rest.split_once(" import "))
+        {
             vec![name]
         } else {
             Vec::new()
@@ -211,6 +214,7 @@ mod tests {
             "from . import x\n",
             "from os.path import (join,\n    exists)\n",
             "important = 1\n",
+            "from the first line of a text\n",
         ] {
             assert!(!asks(there), "{there}");
         }
