@@ -638,6 +638,18 @@ fn where_no_version_of_a_range_is_left_the_nearest_of_its_major_version_is_taken
     assert_eq!(taken("^2.5.0", "workspace:^", SERVED), one("2.1.0") + &own);
     assert_eq!(taken("^1.0.0", "workspace:^", SERVED), own);
     assert_eq!(taken("^2.0.1", "^2.0.10", &[]), "");
+    // Parts that a range leaves out are zeros; what has no lower end, or is no range, tells nothing.
+    assert_eq!(taken("~2.0", "workspace:^", SERVED), one("2.0.9") + &own);
+    for other in [
+        "<2.0.0",
+        "patch:lacking@npm:2.0.9",
+        "git+https://git.example/x.git#v2.0.9",
+    ] {
+        assert_eq!(taken(other, "workspace:^", SERVED), own, "{other}");
+    }
+    // An answer that is cut off tells nothing either.
+    const CUT: &[(&str, &str)] = &[("lacking", "{\"versions\": {\"2.0.9\"")];
+    assert_eq!(taken("~2.0.2", "workspace:^", CUT), own);
 }
 
 #[test]

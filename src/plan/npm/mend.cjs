@@ -83,10 +83,12 @@ function toldBy(ways, said) {
   return found;
 }
 
-// A version's numbers and the parts of its prerelease (Semantic Versioning, 9), as a range begins.
+// A version's numbers and the parts of its prerelease (Semantic Versioning, 9), as a range begins
+// that has a lower end (node-semver, "Ranges"); nothing of anything else.
+const BEGINNING = /^\s*(?:[~^=v]|>=)?\s*(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([\w.-]+))?/;
 function parse(text) {
-  const [, numbers, pre] = /(\d+\.\d+\.\d+)(?:-([\w.-]+))?/.exec(text) || [];
-  return numbers && { numbers: numbers.split("."), pre: pre ? pre.split(".") : [] };
+  const [all, major, minor = "0", patch = "0", pre] = BEGINNING.exec(text) || [];
+  return all && { numbers: [major, minor, patch], pre: pre ? pre.split(".") : [] };
 }
 
 // Which of two comes first (Semantic Versioning, 11), as for sorting.
@@ -104,41 +106,45 @@ function compare(a, b) {
   return first(a.numbers, b.numbers) || released || first(a.pre, b.pre) || before - after;
 }
 
-// What the registry says of a package; nothing where it says nothing.
-function packument(name) {
-  return new Promise((resolve) => {
+// The versions that the registry has of a package; none where it says nothing.
+const answers = new Map();
+function versions(name) {
+  const ask = (resolve) => {
     const asking = http.get(`${REGISTRY}/${name.replace("/", "%2f")}`, (answer) => {
       const parts = [];
       answer.on("data", (part) => parts.push(part));
-      answer.on("end", () => {
+      const told = () => {
         try {
-          resolve(Object(JSON.parse(Buffer.concat(parts).toString("utf8"))));
+          resolve(Object.keys(Object(JSON.parse(Buffer.concat(parts).toString("utf8")).versions)));
         } catch (_) {
-          resolve({});
+          resolve([]);
         }
-      });
+      };
+      // An answer that is cut off closes without an end.
+      for (const event of ["end", "close", "error"]) answer.on(event, told);
     });
-    asking.on("error", () => resolve({}));
-  });
+    asking.on("error", () => resolve([]));
+  };
+  if (!answers.has(name)) answers.set(name, new Promise(ask));
+  return answers.get(name);
 }
 
 // The version that a package still has nearest to what a range begins with: of the same major
 // version the first after it, or else the last before; no prerelease, unless it begins with one.
 async function nearest(name, range) {
-  const asked = parse(range);
-  if (!asked) return undefined;
-  const versions = Object.keys(Object((await packument(name)).versions));
-  const left = versions
+  const begin = parse(range);
+  if (!begin) return undefined;
+  const left = (await versions(name))
     .map((text) => [text, parse(text)])
-    .filter(([, version]) => version && version.numbers[0] === asked.numbers[0])
-    .filter(([, version]) => asked.pre.length || !version.pre.length)
+    .filter(([, version]) => version && version.numbers[0] === begin.numbers[0])
+    .filter(([, version]) => begin.pre.length || !version.pre.length)
     .sort(([, one], [, other]) => compare(one, other));
-  const [found] = left.find(([, version]) => compare(version, asked) >= 0) || left.pop() || [];
+  const [found] = left.find(([, version]) => compare(version, begin) >= 0) || left.pop() || [];
   return found;
 }
 
 // Whether a package of the repository is asked for, or a folder of it.
-const isOwn = (range) => /^(workspace|file|link|portal|patch):|^\.{0,2}\//.test(String(range));
+const isOwn = (range) => /^(workspace|file|link|portal):|^\.{0,2}\//.test(String(range));
 
 // Asks for what is left of these packages, or no more for them, in every manifest of the
 // repository that asks the registry for them; whether one did.
