@@ -102,15 +102,25 @@ impl World {
 
     /// Publishes a source distribution as all that the release has, and verifies the release.
     async fn verify(&self, sdist: &[u8], arguments: &[&str]) -> (i32, Value) {
-        let page = json!({"name": "demo", "files": [{
-            "filename": "demo-1.0.tar.gz",
-            "url": "../../files/demo-1.0.tar.gz",
-            "hashes": {"sha256": hex::encode(sha2::Sha256::digest(sdist))},
-            "size": sdist.len(),
-            "upload-time": UPLOADED,
-        }]});
+        self.verify_among(&[("1.0", sdist)], arguments).await
+    }
+
+    /// The same where these releases are published.
+    async fn verify_among(&self, sdists: &[(&str, &[u8])], arguments: &[&str]) -> (i32, Value) {
+        let file = |(version, sdist): &(&str, &[u8])| {
+            let name = format!("demo-{version}.tar.gz");
+            self.registry.serve(&format!("/files/{name}"), *sdist);
+            json!({
+                "filename": name,
+                "url": format!("../../files/{name}"),
+                "hashes": {"sha256": hex::encode(sha2::Sha256::digest(sdist))},
+                "size": sdist.len(),
+                "upload-time": UPLOADED,
+            })
+        };
+        let files: Vec<Value> = sdists.iter().map(file).collect();
+        let page = json!({"name": "demo", "files": files});
         self.registry.serve("/simple/demo/", page.to_string());
-        self.registry.serve("/files/demo-1.0.tar.gz", sdist);
         let config = format!(
             "[registry]\npypi = \"{}/simple/\"\n[source.mirror]\n\"https://git.example/\" = \"{}\"\n",
             self.registry.address(),
@@ -248,4 +258,30 @@ async fn without_a_commit_there_is_no_source_and_the_file_itself_is_none() {
     );
     let reason = result["reason"].as_str().expect("a reason");
     assert!(reason.contains("not its own source"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_what_a_release_names_is_gone_the_newest_ones_repository_is_looked_into() {
+    let world = World::new().await;
+    let moved = "pack.METADATA = pack.METADATA.replace(b'o/demo', b'o/former')";
+    let former = world.pack(moved, None);
+    let newest = world.pack("pass", None);
+    let releases: [(&str, &[u8]); 2] = [("1.0", &former), ("2.0", &newest)];
+    let (_, told) = world.verify_among(&releases, &[]).await;
+    let source = &told["results"][0]["source"];
+    assert_eq!(
+        source["repository"], "https://git.example/o/demo",
+        "{told:#}"
+    );
+    let evidence = source["evidence"].to_string();
+    assert!(
+        evidence.contains("pkg:pypi/demo@2.0, since none that the release names has its source"),
+        "{evidence}"
+    );
+    // Where the newest names nothing else, what the release names is what is wrong.
+    let (status, told) = world.verify_among(&releases[..1], &[]).await;
+    let result = &told["results"][0];
+    assert_ne!(status, 0, "{told:#}");
+    assert!(result["source"].is_null(), "{result:#}");
+    assert!(result.to_string().contains("o/former"), "{result:#}");
 }
