@@ -7,6 +7,7 @@ use super::super::Facts;
 use super::install::{Installer, words};
 use super::made;
 use super::manifest::Manifest;
+use super::narrow;
 use super::publishing::Publishing;
 use super::semantic_release;
 use super::tasks;
@@ -160,6 +161,11 @@ pub(super) fn lists(
         });
         lists.insert(0, prepared);
     }
+    let narrowed = |list: &List| narrow::narrowed(list, root?, facts.release.purl.name().as_str());
+    let mut lists: Vec<List> = lists
+        .into_iter()
+        .flat_map(|list| narrowed(&list).into_iter().chain([list]))
+        .collect();
     let mut seen = Vec::new();
     lists.retain(|list| {
         let what = (list.calls.clone(), list.folder.clone());

@@ -160,6 +160,11 @@ impl Manifest {
         })
     }
 
+    /// What a script runs.
+    pub(super) fn command_of(&self, script: &str) -> Option<&str> {
+        self.scripts.get(script)?.as_str()
+    }
+
     /// The folder that is published in the package's place, below it: as pnpm and
     /// semantic-release are told (pnpm documentation, "package.json",
     /// `publishConfig.directory`; `@semantic-release/npm`, `README.md`, `pkgRoot`); or, where

@@ -17,6 +17,7 @@ mod listing;
 mod lists;
 mod made;
 mod manifest;
+mod narrow;
 mod packer;
 mod period;
 mod programs;
