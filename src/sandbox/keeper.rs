@@ -9,11 +9,16 @@ use super::container::{Container, Volumes, confined, volume_mount};
 use super::{Engine, Error, Job};
 use crate::model::{Limits, RELAY_PORT};
 
-/// What the keeper may use: a relay and `du` need little.
+/// The connections that are relayed at once, each by a process of its own (socat(1),
+/// `max-children`); more wait. Installers open up to some hundred.
+const CONNECTIONS: u64 = 400;
+
+/// What the keeper may use: a relay and `du` need little. However many connections a build
+/// opens, the watch can still begin its processes.
 const LIMITS: Limits = Limits {
-    memory_mib: 512,
+    memory_mib: 1024,
     cpu_millis: 1000,
-    pids: 128,
+    pids: CONNECTIONS + 112,
     seconds: 0,
     disk_mib: 1,
     log_kib: 0,
@@ -78,7 +83,9 @@ impl Keeper {
             });
             cmd = vec![
                 "socat".into(),
-                format!("TCP-LISTEN:{RELAY_PORT},bind=127.0.0.1,fork,reuseaddr,backlog=64"),
+                format!(
+                    "TCP-LISTEN:{RELAY_PORT},bind=127.0.0.1,fork,max-children={CONNECTIONS},reuseaddr,backlog=512"
+                ),
                 format!("UNIX-CONNECT:/mirror/{}", name.to_string_lossy()),
             ];
         }

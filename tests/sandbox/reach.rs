@@ -179,3 +179,23 @@ async fn the_relay_answers_from_the_first_step_on() {
         assert!(said.contains(ANSWER), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_opens_more_connections_than_are_relayed_at_once_ends_no_relay() {
+    let bench = Bench::open().await;
+    let socket = fixed_mirror(&bench);
+    // Each waits for an answer to a question that it does not ask.
+    let many = format!(
+        "(for n in $(seq 450); do exec {{fd}}<>/dev/tcp/127.0.0.1/{RELAY_PORT}; done; sleep 6); \
+         {}; touch /build/out/file",
+        ask_mirror()
+    );
+    let mut plan = plan(&many);
+    plan.build_network = Network::Mirror;
+    let rebuild = bench
+        .run_with(&plan, |job| job.mirror_socket = Some(&socket))
+        .await
+        .expect("the build ends well");
+    let said = text(&rebuild.log);
+    assert!(said.contains(ANSWER), "{said}");
+}
