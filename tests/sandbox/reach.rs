@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use remint::model::{Network, RELAY_PORT};
+use remint::model::{Network, Plan, RELAY_PORT};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -171,13 +171,18 @@ async fn the_relay_answers_from_the_first_step_on() {
     let mut plan = plan(&format!("{}; touch /build/out/file", ask_mirror()));
     plan.build_network = Network::Mirror;
     for _ in 0..5 {
-        let rebuild = bench
-            .run_with(&plan, |job| job.mirror_socket = Some(&socket))
-            .await
-            .expect("the build ends well");
-        let said = text(&rebuild.log);
-        assert!(said.contains(ANSWER), "{said}");
+        is_answered(&bench, &plan, &socket).await;
     }
+}
+
+/// Runs a build that asks the mirror, and is answered.
+async fn is_answered(bench: &Bench, plan: &Plan, socket: &Path) {
+    let rebuild = bench
+        .run_with(plan, |job| job.mirror_socket = Some(socket))
+        .await
+        .expect("the build ends well");
+    let said = text(&rebuild.log);
+    assert!(said.contains(ANSWER), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,10 +197,5 @@ async fn a_build_that_opens_more_connections_than_are_relayed_at_once_ends_no_re
     );
     let mut plan = plan(&many);
     plan.build_network = Network::Mirror;
-    let rebuild = bench
-        .run_with(&plan, |job| job.mirror_socket = Some(&socket))
-        .await
-        .expect("the build ends well");
-    let said = text(&rebuild.log);
-    assert!(said.contains(ANSWER), "{said}");
+    is_answered(&bench, &plan, &socket).await;
 }
