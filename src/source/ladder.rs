@@ -89,11 +89,13 @@ fn settle_unattested(
             ));
             Ok(settled)
         }
-        // A manifest that was published once may carry an old note along.
+        // A manifest that was published once may carry an old note along; but against the note
+        // stands a tag alone, and not what the history says by itself.
         Err(error @ (Error::ManifestMismatch { .. } | Error::NoManifest { .. }))
             if is_note(*kind) =>
         {
-            let Ok(mut settled) = settle_tag(opened, hints, at, tags) else {
+            let tagged = settle_tag(opened, hints, at, tags).ok();
+            let Some(mut settled) = tagged.filter(|settled| settled.tag.is_some()) else {
                 return Err(error);
             };
             settled.evidence.push(evidence(
