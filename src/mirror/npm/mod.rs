@@ -68,9 +68,14 @@ pub(super) type Dated = Mutex<Siblings>;
 /// What dates the packages of the same scope that a package asks for. One whose packument is not
 /// to be had dates nothing.
 async fn siblings(shared: &Shared, name: &str, own: &Value) -> Siblings {
-    let mut dated = shared.dated.lock().await;
+    let wanted = dating::siblings(name, own);
     let mut found = Siblings::new();
-    for sibling in dating::siblings(name, own).into_iter().take(MAX_SIBLINGS) {
+    // Most ask for none, and wait for nobody then.
+    if wanted.is_empty() {
+        return found;
+    }
+    let mut dated = shared.dated.lock().await;
+    for sibling in wanted.into_iter().take(MAX_SIBLINGS) {
         if !dated.contains_key(&sibling) {
             let packument = packument(shared, &sibling).await.unwrap_or_default();
             let versions = packument["versions"].as_object();
