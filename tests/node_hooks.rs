@@ -467,6 +467,23 @@ fn what_is_gone_of_npms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_a_failed_install_left_is_removed_and_never_what_the_source_has() {
+    let lock = npm_lock("9.0.0");
+    let files = [("package.json", MANIFEST), ("package-lock.json", &lock)];
+    let dir = source(&files);
+    let (_, calls) = mend(dir.path(), &["ci"]);
+    assert!(!calls.contains("over what was left"), "{calls}");
+
+    let dir = source(&files);
+    std::fs::create_dir(dir.path().join("node_modules")).expect("a folder");
+    std::fs::write(dir.path().join("node_modules/own.js"), "").expect("a file");
+    let (done, calls) = mend(dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(calls.contains("over what was left"), "{calls}");
+    assert!(dir.path().join("node_modules/own.js").exists());
+}
+
+#[test]
 fn what_is_gone_of_yarns_lock_file_is_resolved_anew_and_the_file_is_put_back() {
     let block = |name: &str, version: &str| {
         format!(
@@ -695,22 +712,22 @@ fn what_the_manifest_asks_for_and_no_lock_file_has_is_resolved_anew() {
     );
     assert_eq!(read(dir.path(), "package-lock.json"), lock);
 
-    let dir = source(&[
+    let files = [
         ("package.json", manifest),
         ("yarn.lock", "# yarn lockfile v1\n"),
-    ]);
-    let (done, calls) = mend(dir.path(), &["install", "--frozen-lockfile"]);
-    assert!(done.status.success(), "{done:?}");
-    assert_eq!(
-        calls,
-        "call install --frozen-lockfile\ncall install --pure-lockfile\n"
-    );
-    let (done, calls) = mend(dir.path(), &["install", "--immutable"]);
-    assert!(done.status.success(), "{done:?}");
-    assert!(
-        calls.ends_with("call install --immutable\ncall install --no-immutable\n"),
-        "{calls}"
-    );
+    ];
+    for (strict, loose) in [
+        ("--frozen-lockfile", "--pure-lockfile"),
+        ("--immutable", "--no-immutable"),
+    ] {
+        let dir = source(&files);
+        let (done, calls) = mend(dir.path(), &["install", strict]);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(
+            calls,
+            format!("call install {strict}\ncall install {loose}\n")
+        );
+    }
 }
 
 #[test]

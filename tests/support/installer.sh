@@ -3,7 +3,10 @@
 # is for development, and cannot have what is of version 9.0.0: it says so in the words of npm
 # where it is called with `ci`, and else in those of yarn 1, or of later ones where the lock file is one of theirs
 # (yarn 2, whose cache has the key 7, says no name). What it is to install by its lock file
-# alone may be nothing that no lock file has, as `unlocked`.
+# alone may be nothing that no lock file has, as `unlocked`. It notes too where it finds what a call
+# before left half done.
+[ -e node_modules/half ] && echo 'over what was left' >>calls
+mkdir -p node_modules/half
 {
   echo "call $*"
   grep -h -o -E '[a-z]+-[0-9.]+tgz' package-lock.json yarn.lock 2>/dev/null

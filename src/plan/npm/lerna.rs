@@ -1,4 +1,4 @@
-//! How lerna packs from 4 on: with npm's libraries and at zlib's own level, by itself rather than
+//! How lerna packs from 4 on, and lerna-lite: with npm's libraries and at zlib's own level, by itself rather than
 //! with npm (lerna, `packDirectory`). Pure.
 
 use std::collections::BTreeMap;
@@ -23,15 +23,32 @@ const UP_TO_8_1: &str = "8.15.0";
 /// The npm whose libraries are those of lerna 8.2: `npm-packlist` 8.0.2 and `tar` 6.2.1.
 const SINCE_8_2: &str = "10.8.3";
 
+/// The npm whose libraries are those of lerna-lite 1.12 to 2.5: `npm-packlist` 7.0.4 and `tar` 6.1
+/// (their `package.json`).
+const WITH_PACKLIST_7: &str = "9.6.7";
+
+/// The npm whose libraries are those of lerna-lite 4: `npm-packlist` 10.0 and `tar` 7.5.
+const WITH_PACKLIST_10: &str = "11.6.1";
+
 /// The npms whose libraries may have packed, the likeliest first, where the repository's root
-/// asks for such a lerna.
+/// asks for such a lerna, or for lerna-lite, which is a part of it that went its own way.
 pub(super) fn npms(tree: &BTreeMap<String, Vec<u8>>) -> &'static [&'static str] {
     let root = root_manifest(tree).unwrap_or_default();
-    let range = root.range_of("lerna").unwrap_or_default();
-    let lowest = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
-    let Ok(lowest) = semver::Version::parse(lowest) else {
-        return &[];
+    let lowest = |name| {
+        let lowest = root
+            .range_of(name)?
+            .trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
+        semver::Version::parse(lowest).ok()
     };
+    let lite = || lowest("@lerna-lite/publish").or_else(|| lowest("@lerna-lite/cli"));
+    match (lowest("lerna"), lite()) {
+        (Some(lerna), _) => npms_of_lerna(&lerna),
+        (None, Some(lite)) => npms_of_lite(&lite),
+        (None, None) => &[],
+    }
+}
+
+fn npms_of_lerna(lowest: &semver::Version) -> &'static [&'static str] {
     match (lowest.major, lowest.minor) {
         (..=3, _) => &[],
         (4, _) => &[UP_TO_5_1],
@@ -40,6 +57,20 @@ pub(super) fn npms(tree: &BTreeMap<String, Vec<u8>>) -> &'static [&'static str] 
         (5..=7, _) => &[UP_TO_8_1],
         (8, ..=1) => &[UP_TO_8_1, SINCE_8_2],
         _ => &[SINCE_8_2],
+    }
+}
+
+/// The same of lerna-lite, whose 3.4 to 3.6 went back to `npm-packlist` 5.1 (the `package.json` of
+/// each `@lerna-lite/publish`).
+fn npms_of_lite(lowest: &semver::Version) -> &'static [&'static str] {
+    match (lowest.major, lowest.minor) {
+        (0, _) => &[UP_TO_8_1],
+        (1, ..=11) => &[UP_TO_8_1, WITH_PACKLIST_7],
+        (1, _) => &[WITH_PACKLIST_7],
+        (2, ..=5) => &[WITH_PACKLIST_7, SINCE_8_2],
+        (3, 4..=6) => &[UP_TO_8_1, SINCE_8_2],
+        (2 | 3, _) => &[SINCE_8_2],
+        _ => &[WITH_PACKLIST_10],
     }
 }
 
@@ -75,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lerna_from_4_on_is_told_by_what_the_repositorys_root_asks_for() {
+    fn a_lerna_from_4_on_or_a_lerna_lite_is_told_by_what_the_repositorys_root_asks_for() {
         let of = |root: &str| {
             npms(&BTreeMap::from([(
                 "/package.json".to_owned(),
@@ -83,6 +114,11 @@ mod tests {
             )]))
         };
         let asking = |range: &str| of(&format!(r#"{{"devDependencies":{{"lerna":"{range}"}}}}"#));
+        let asking_lite = |package: &str, range: &str| {
+            of(&format!(
+                r#"{{"devDependencies":{{"@lerna-lite/{package}":"{range}"}}}}"#
+            ))
+        };
         assert_eq!(asking("^5.2.0"), [UP_TO_8_1]);
         assert_eq!(asking("8.1.2"), [UP_TO_8_1, SINCE_8_2]);
         assert_eq!(asking("8.2.0"), [SINCE_8_2]);
@@ -92,5 +128,12 @@ mod tests {
         let depending = r#"{"dependencies":{"lerna":"7.0.0"}}"#;
         assert_eq!(of(depending), [UP_TO_8_1]);
         assert!(of("{}").is_empty());
+        assert_eq!(asking_lite("cli", "^4.4.1"), [WITH_PACKLIST_10]);
+        assert_eq!(asking_lite("publish", "3.12.3"), [SINCE_8_2]);
+        assert_eq!(asking_lite("publish", "3.6.0"), [UP_TO_8_1, SINCE_8_2]);
+        assert_eq!(asking_lite("cli", "^2.5.1"), [WITH_PACKLIST_7, SINCE_8_2]);
+        assert_eq!(asking_lite("cli", "1.17.0"), [WITH_PACKLIST_7]);
+        assert_eq!(asking_lite("cli", "^1.11.2"), [UP_TO_8_1, WITH_PACKLIST_7]);
+        assert!(asking_lite("run", "4.4.1").is_empty());
     }
 }

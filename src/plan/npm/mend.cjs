@@ -61,6 +61,10 @@ const locks = (isPnpm ? [PNPMS] : LOCKS).filter(isThere);
 // The first of a file has it as it was, and so comes last.
 const putBacks = [keep([...locks, MANIFEST].filter(isThere))];
 
+// The folders that an installer writes to, where the source has none of it.
+const installed = [".", ...packages(".").values()].map((folder) => path.join(folder, "node_modules"));
+const swept = [...new Set(installed)].filter((folder) => !isThere(folder));
+
 function install() {
   const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28 });
   process.stdout.write(done.stdout + done.stderr);
@@ -352,6 +356,8 @@ async function mend() {
       for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
     if (!mended) loosen();
     mended = true;
+    // Over what it left half done yarn 1 stumbles.
+    spawnSync("/bin/rm", ["-rf", "--", ...swept]);
     done = install();
   }
   // Where nothing is locked, no plan without this came before.

@@ -42,6 +42,9 @@ impl Draft {
             ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
             ("PIP_NO_CACHE_DIR", "1"),
             ("PIP_NO_INPUT", "1"),
+            // A setup.py that imports its own package, and lists all files of it as data, would
+            // pack the bytecode of the Python that it runs on.
+            ("PYTHONDONTWRITEBYTECODE", "1"),
             ("PATH", &path),
         ];
         Self {

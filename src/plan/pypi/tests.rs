@@ -911,6 +911,17 @@ fn a_python_in_a_files_name_is_named_again() {
 }
 
 #[test]
+fn no_build_leaves_bytecode_of_the_python_that_it_runs_on_among_the_sources_files() {
+    let found = situation("bdist_wheel (0.37.0)")
+        .candidates()
+        .expect("plans");
+    assert!(!found.is_empty());
+    for candidate in &found {
+        assert_eq!(candidate.plan.env["PYTHONDONTWRITEBYTECODE"], "1");
+    }
+}
+
+#[test]
 fn a_backends_own_program_is_found_and_hides_none_of_the_system() {
     let plan = situation("uv 0.9.0")
         .candidates()
