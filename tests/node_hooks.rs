@@ -789,6 +789,25 @@ fn what_is_forced_to_come_from_a_git_host_is_forced_no_more() {
     assert_eq!(read(dir.path(), "package.json"), manifest);
 }
 
+#[test]
+fn what_needs_a_package_that_is_only_forced_to_a_git_host_is_installed_all_the_same() {
+    let manifest = r#"{"dependencies": {"dev-user": "^1"},
+  "resolutions": {"dev-forced": "https://git.example/x/y.git#z"}}"#;
+    let user = "dev-user@^1:\n  version \"1.0.0\"\n  resolved \"http://127.0.0.1/npm/user/-/user-1.0.0.tgz#0\"\n  dependencies:\n    dev-forced \"1.0.0\"\n";
+    let forced = "dev-forced@1.0.0, \"dev-forced@https://git.example/x/y.git#z\":\n  version \"1.0.0\"\n  resolved \"https://git.example/x/y.git#9\"\n";
+    let lock = format!("# yarn lockfile v1\n\n\n{forced}\n{user}");
+    let dir = source(&[("package.json", manifest), ("yarn.lock", &lock)]);
+    let (done, calls) = mend(dir.path(), &["install", "--frozen-lockfile"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(
+        calls,
+        "call install --pure-lockfile\nuser-1.0.0.tgz\n\"dev-user\"\n"
+    );
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("no registry has: dev-forced\n"), "{said}");
+    assert_eq!(read(dir.path(), "yarn.lock"), lock);
+}
+
 /// Looks for the folder that a build made among these manifests; what is moved then.
 fn made(manifests: &[(&str, &str)]) -> Option<String> {
     let dir = tempfile::tempdir().expect("tempdir");

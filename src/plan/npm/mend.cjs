@@ -309,20 +309,29 @@ function unforce(forced) {
   return taken;
 }
 
+// A lock file of yarn without the entries by which these packages are had from outside.
+const OUTSIDE_ENTRY = /^"?(@?[^@"\s]+)@(?:.*@)?(?:git[+:@]|github:|https?:)/;
+const within = (text, names) =>
+  text
+    .split(/\n(?=\S)/)
+    .filter((block) => !names.includes((OUTSIDE_ENTRY.exec(block.split("\n")[0]) || [])[1]))
+    .join("\n");
+
 function leaveOut() {
   const [name] = locks;
   if (name === PNPMS || !isThere(MANIFEST)) return false;
-  const text = name && fs.readFileSync(name, "utf8");
-  const found = name ? readLock(name, text) : new Map();
   const manifest = read(".");
-  const left = leadingOutside(manifest, found);
   // What is forced is asked for all the same, and had from the registry then.
   const forced = [...unforce(manifest.resolutions), ...unforce(manifest.overrides)];
+  let text = name && fs.readFileSync(name, "utf8");
+  if (name === "yarn.lock") text = within(text, forced);
+  const found = name ? readLock(name, text) : new Map();
+  const left = leadingOutside(manifest, found);
   if (!left.length && !forced.length) return false;
   console.log(`left out, since they lead to what no registry has: ${[...left, ...forced].join(", ")}`);
   for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
   fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
-  if (name && name !== "yarn.lock") fs.writeFileSync(name, withoutForeign(JSON.parse(text)));
+  if (name) fs.writeFileSync(name, name === "yarn.lock" ? text : withoutForeign(JSON.parse(text)));
   loosen();
   return true;
 }
