@@ -467,6 +467,29 @@ fn what_is_gone_of_npms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
+    const VERSIONS: &str = r#"{"versions": {"8.0.0": {}, "9.0.0": {}, "9.0.2": {}, "9.0.1-rc.1": {}, "9.1.0": {},
+  "9.0.1": {"dependencies": {"dev-need": "^1", "dev-mac": "^2"}, "optionalDependencies": {"dev-mac": "^2"}}}}"#;
+    const OTHERS: &str = r#"{"versions": {"8.0.0": {}, "9.1.0": {}, "10.0.0": {}}}"#;
+    let lock = "# yarn lockfile v1\n\n\n\"@s/other@^9.0.0\":\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/@s/other/-/other-9.0.0.tgz#0\"\n  integrity x\n";
+    let calls = |served: &'static [(&'static str, &'static str)]| {
+        let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
+        let words = ["install", "--frozen-lockfile"];
+        let (done, calls) = mend_from(&registry(served), dir.path(), &words);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(read(dir.path(), "yarn.lock"), lock);
+        let again = calls.rsplit_once("call install --pure-lockfile\n");
+        again.expect("again").1.to_owned()
+    };
+    assert_eq!(
+        calls(&[("@s%2fother", VERSIONS)]),
+        "other-9.0.1.tgz\n\"dev-kept\"\n    \"dev-need\" \"^1\"\n    \"dev-mac\" \"^2\"\n"
+    );
+    // Another minor version is left to yarn.
+    assert_eq!(calls(&[("@s%2fother", OTHERS)]), "\"dev-kept\"\n");
+}
+
+#[test]
 fn what_a_failed_install_left_is_removed_and_never_what_the_source_has() {
     let lock = npm_lock("9.0.0");
     let files = [("package.json", MANIFEST), ("package-lock.json", &lock)];

@@ -12,6 +12,7 @@ mkdir -p node_modules/half
   grep -h -o -E '[a-z]+-[0-9.]+tgz' package-lock.json yarn.lock 2>/dev/null
   grep -h -o -E '^  .?/?[@a-z/]+[@/][0-9.]+' pnpm-lock.yaml 2>/dev/null
   grep -o -E '"dev-[a-z]+"' package.json
+  grep -h -s -E '^    "dev-[a-z]+" ' yarn.lock
   grep -h -s -o -E '"lacking": "[^"]+"' package.json below/package.json
 } >>calls
 if grep -q '"unlocked"' package.json; then

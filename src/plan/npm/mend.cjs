@@ -1,5 +1,5 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
-// more is resolved anew within its range, as is what the manifest asks for and the lock file does
+// more is resolved anew within its range (in a lock file of yarn 1 the nearest to it stands in), as is what the manifest asks for and the lock file does
 // not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
 // version is left becomes the nearest version that is, and that is left out which leads to something
 // that no registry has (a git host's, or a package that is gone whole): no build may need it. Ends
@@ -110,7 +110,7 @@ function compare(a, b) {
   return first(a.numbers, b.numbers) || released || first(a.pre, b.pre) || before - after;
 }
 
-// The versions that the registry has of a package; none where it says nothing.
+// The manifests of the versions that the registry has of a package; none where it says nothing.
 const answers = new Map();
 function versions(name) {
   const ask = (resolve) => {
@@ -119,15 +119,15 @@ function versions(name) {
       answer.on("data", (part) => parts.push(part));
       const told = () => {
         try {
-          resolve(Object.keys(Object(JSON.parse(Buffer.concat(parts).toString("utf8")).versions)));
+          resolve(Object(JSON.parse(Buffer.concat(parts).toString("utf8")).versions));
         } catch (_) {
-          resolve([]);
+          resolve({});
         }
       };
       // An answer that is cut off closes without an end.
       for (const event of ["end", "close", "error"]) answer.on(event, told);
     });
-    asking.on("error", () => resolve([]));
+    asking.on("error", () => resolve({}));
   };
   if (!answers.has(name)) answers.set(name, new Promise(ask));
   return answers.get(name);
@@ -138,13 +138,27 @@ function versions(name) {
 async function nearest(name, range) {
   const begin = parse(range);
   if (!begin) return undefined;
-  const left = (await versions(name))
+  const left = Object.keys(await versions(name))
     .map((text) => [text, parse(text)])
     .filter(([, version]) => version && version.numbers[0] === begin.numbers[0])
     .filter(([, version]) => begin.pre.length || !version.pre.length)
     .sort(([, one], [, other]) => compare(one, other));
   const [found] = left.find(([, version]) => compare(version, begin) >= 0) || left.pop() || [];
   return found;
+}
+
+// The version of a package that stands in for one that is gone: of the same minor version, the one
+// with the fewest patches between, the earlier of two.
+async function standIn(name, gone) {
+  const { numbers, pre } = parse(gone) || {};
+  if (!numbers || pre.length) return undefined;
+  const apart = (version) => Math.abs(version.numbers[2] - numbers[2]);
+  const [found] = Object.keys(await versions(name))
+    .map((text) => [text, parse(text)])
+    .filter(([text, version]) => version && !version.pre.length && text !== gone)
+    .filter(([, version]) => [0, 1].every((at) => version.numbers[at] === numbers[at]))
+    .sort(([, one], [, other]) => apart(one) - apart(other) || compare(one, other));
+  return found && found[0];
 }
 
 // Whether a package of the repository is asked for, or a folder of it.
@@ -210,7 +224,32 @@ async function goneOfAll(text) {
   return found;
 }
 
-function without(name, text, file) {
+// An entry of yarn 1's lock file with a version that stands in for its own; nothing where there is
+// none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
+async function replaced(block) {
+  const [, name] = /^"?(@?[^@"\s]+)@/.exec(block) || [];
+  const [, gone] = /^ {2}version "([^"]+)"$/m.exec(block) || [];
+  const found = name && gone && (await standIn(name, gone));
+  if (!found) return undefined;
+  const { dependencies, optionalDependencies } = (await versions(name))[found];
+  const optional = Object(optionalDependencies);
+  const needed = Object.entries(Object(dependencies)).filter(([need]) => !(need in optional));
+  const map = (title, entries) =>
+    entries.length ? [`  ${title}:`, ...entries.map((entry) => `    ${entry.map((one) => JSON.stringify(one)).join(" ")}`)] : [];
+  const [head] = block.split("\n");
+  const [, place] = /^ {2}resolved "([^"]*\/-\/)/m.exec(block);
+  console.log(`${name} ${gone} is gone: ${found} is taken`);
+  return [
+    head,
+    `  version "${found}"`,
+    `  resolved "${place}${name.split("/").pop()}-${found}.tgz"`,
+    ...map("dependencies", needed),
+    ...map("optionalDependencies", Object.entries(optional)),
+    "",
+  ].join("\n");
+}
+
+async function without(name, text, file) {
   if (name === PNPMS) {
     const blocks = text.split(/\n(?= {0,2}\S)/);
     const isIt = (block) => {
@@ -225,7 +264,8 @@ function without(name, text, file) {
       const [, package_, version] = RESOLUTION.exec(block) || [];
       return block.includes(`/-/${file}`) || `${package_}-${version}.tgz` === file;
     };
-    return blocks.filter((block) => !isIt(block)).join("\n");
+    const left = await Promise.all(blocks.map((block) => (isIt(block) ? replaced(block) : block)));
+    return left.filter((block) => block !== undefined).join("\n");
   }
   const lock = JSON.parse(text);
   drop(lock.packages, file);
@@ -362,7 +402,7 @@ async function mend() {
     const isUnlike = locks.length && (gone.size || (!mended && STALE.test(said)));
     if (!isLess && !isUnlike) break;
     for (const name of locks)
-      for (const file of gone) fs.writeFileSync(name, without(name, fs.readFileSync(name, "utf8"), file));
+      for (const file of gone) fs.writeFileSync(name, await without(name, fs.readFileSync(name, "utf8"), file));
     if (!mended) loosen();
     mended = true;
     // Over what it left half done yarn 1 stumbles.
