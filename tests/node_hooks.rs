@@ -1,6 +1,7 @@
 //! What npm's builds run of remint's own does what it says, and nothing to what it is not
 //! about, on this machine's Node.js.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -487,6 +488,49 @@ fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
     );
     // Another minor version is left to yarn.
     assert_eq!(calls(&[("@s%2fother", OTHERS)]), "\"dev-kept\"\n");
+}
+
+#[test]
+fn what_is_gone_of_a_later_yarns_lock_file_is_stood_in_for_in_its_own_words() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.3": {
+  "dependencies": {"dev-need": "^1", "dev-alias": "npm:other@1"}, "optionalDependencies": {"dev-mac": "^2"},
+  "peerDependencies": {"dev-peer": "*"}, "peerDependenciesMeta": {"dev-peer": {"optional": true}},
+  "bin": "./run.js"}}}"#;
+    // Each call leaves the lock file as it was told, for the test alone.
+    let installer = |dir: &Path| {
+        let script = dir.join("keeping.sh");
+        let text = "#!/bin/sh\nif grep -q 'npm:9.0.0' yarn.lock; then\n  echo '➤ YN0035: │   Response Code: 404 (Not Found)'\n  \
+                    echo '➤ YN0035: │   Request URL: http://127.0.0.1/npm/x/-/other-9.0.0.tgz'\n  exit 1\nfi\ncp yarn.lock calls\n";
+        std::fs::write(&script, text).expect("written");
+        let may_run = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&script, may_run).expect("set");
+        script
+    };
+    let mended = |range: &str| {
+        let lock = format!(
+            "__metadata:\n  version: 8\n\n\"@s/other@npm:^9.0.0\":\n  version: 9.0.0\n  resolution: \"@s/other@npm:9.0.0\"\n  \
+             conditions: os=linux\n  checksum: x\n  languageName: node\n  linkType: hard\n\n\
+             \"kept@npm:^1\":\n  version: 1.0.0\n  resolution: \"kept@npm:1.0.0\"\n  dependencies:\n    need: \"{range}\"\n"
+        );
+        let dir = source(&[("package.json", MANIFEST), ("yarn.lock", &lock)]);
+        let installer = installer(dir.path());
+        let served = registry(&[("@s%2fother", VERSIONS)]);
+        let (done, kept) = mend_by(&installer, &served, dir.path(), &["install", "--immutable"]);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(read(dir.path(), "yarn.lock"), lock);
+        let (_, entry) = kept.split_once("@npm:^9.0.0\":\n").expect("its entry");
+        entry.split_once("\"kept@").expect("another").0.to_owned()
+    };
+    let entry = |of_npm: &str| {
+        format!(
+            "  version: 9.0.3\n  resolution: \"@s/other@npm:9.0.3\"\n  dependencies:\n    \"dev-need\": \"{of_npm}^1\"\n    \
+             \"dev-alias\": \"npm:other@1\"\n    \"dev-mac\": \"{of_npm}^2\"\n  peerDependencies:\n    \"dev-peer\": \"*\"\n  \
+             dependenciesMeta:\n    \"dev-mac\":\n      optional: true\n  peerDependenciesMeta:\n    \"dev-peer\":\n      optional: true\n  \
+             bin:\n    \"other\": \"./run.js\"\n  conditions: os=linux\n  languageName: node\n  linkType: hard\n\n"
+        )
+    };
+    assert_eq!(mended("npm:^1"), entry("npm:"));
+    assert_eq!(mended("^1"), entry(""));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
-// more is resolved anew within its range (in a lock file of yarn 1 the nearest to it stands in), as is what the manifest asks for and the lock file does
+// more is resolved anew within its range (in a lock file of yarn the nearest to it stands in), as is what the manifest asks for and the lock file does
 // not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
 // version is left becomes the nearest version that is, and that is left out which leads to something
 // that no registry has (a git host's, or a package that is gone whole): no build may need it. Ends
@@ -224,29 +224,66 @@ async function goneOfAll(text) {
   return found;
 }
 
-// An entry of yarn 1's lock file with a version that stands in for its own; nothing where there is
-// none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
-async function replaced(block) {
-  const [, name] = /^"?(@?[^@"\s]+)@/.exec(block) || [];
-  const [, gone] = /^ {2}version "([^"]+)"$/m.exec(block) || [];
-  const found = name && gone && (await standIn(name, gone));
-  if (!found) return undefined;
-  const { dependencies, optionalDependencies } = (await versions(name))[found];
+// Lines of a lock file of yarn: what an entry has under a name, where it has any of it.
+const listed = (title, entries, between) =>
+  entries.length
+    ? [`  ${title}:`, ...entries.map((entry) => `    ${entry.map((one) => JSON.stringify(one)).join(between)}`)]
+    : [];
+const line = (block, words) => (new RegExp(`^ {2}${words}.*$`, "m").exec(block) || []).slice(0, 1);
+
+// How yarn 1 writes an entry.
+function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
   const optional = Object(optionalDependencies);
   const needed = Object.entries(Object(dependencies)).filter(([need]) => !(need in optional));
-  const map = (title, entries) =>
-    entries.length ? [`  ${title}:`, ...entries.map((entry) => `    ${entry.map((one) => JSON.stringify(one)).join(" ")}`)] : [];
-  const [head] = block.split("\n");
   const [, place] = /^ {2}resolved "([^"]*\/-\/)/m.exec(block);
-  console.log(`${name} ${gone} is gone: ${found} is taken`);
   return [
-    head,
-    `  version "${found}"`,
-    `  resolved "${place}${name.split("/").pop()}-${found}.tgz"`,
-    ...map("dependencies", needed),
-    ...map("optionalDependencies", Object.entries(optional)),
-    "",
-  ].join("\n");
+    `  version "${version}"`,
+    `  resolved "${place}${name.split("/").pop()}-${version}.tgz"`,
+    ...listed("dependencies", needed, " "),
+    ...listed("optionalDependencies", Object.entries(optional), " "),
+  ];
+}
+
+// And later ones, the last of which say of ranges that they are npm's; the checksum is left to yarn.
+function entryOfLaterYarn(block, name, version, manifest, text) {
+  const ofNpm = (range) => (/^ {4}\S+: "npm:/m.test(text) && !/^[a-z]+:/.test(range) ? `npm:${range}` : range);
+  const [needed, peers, optional] = ["dependencies", "peerDependencies", "optionalDependencies"].map((map) =>
+    Object.entries(Object(manifest[map]))
+  );
+  const all = Object.entries(Object.assign({}, ...[...needed, ...optional].map(([need, range]) => ({ [need]: range }))));
+  const may = (title, names) =>
+    names.length
+      ? [`  ${title}:`, ...[].concat(...names.map((need) => [`    ${JSON.stringify(need)}:`, "      optional: true"]))]
+      : [];
+  const mayLack = Object.entries(Object(manifest.peerDependenciesMeta)).filter(([, how]) => Object(how).optional);
+  const { bin } = manifest;
+  const programs = typeof bin === "string" ? [[name.split("/").pop(), bin]] : Object.entries(Object(bin));
+  return [
+    `  version: ${version}`,
+    `  resolution: "${name}@npm:${version}"`,
+    ...listed("dependencies", all.map(([need, range]) => [need, ofNpm(range)]), ": "),
+    ...listed("peerDependencies", peers, ": "),
+    ...may("dependenciesMeta", optional.map(([need]) => need)),
+    ...may("peerDependenciesMeta", mayLack.map(([need]) => need)),
+    ...listed("bin", programs, ": "),
+    ...line(block, "conditions:"),
+    ...line(block, "languageName:"),
+    ...line(block, "linkType:"),
+  ];
+}
+
+// An entry of yarn's lock file with a version that stands in for its own; nothing where there is
+// none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
+async function replaced(block, text) {
+  const [, name] = /^"?(@?[^@"\s]+)@/.exec(block) || [];
+  const [, gone] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
+  const found = name && gone && (await standIn(name, gone));
+  if (!found) return undefined;
+  const manifest = (await versions(name))[found];
+  const [head] = block.split("\n");
+  const entry = RESOLUTION.test(block) ? entryOfLaterYarn : entryOfYarn1;
+  console.log(`${name} ${gone} is gone: ${found} is taken`);
+  return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
 }
 
 async function without(name, text, file) {
@@ -264,7 +301,7 @@ async function without(name, text, file) {
       const [, package_, version] = RESOLUTION.exec(block) || [];
       return block.includes(`/-/${file}`) || `${package_}-${version}.tgz` === file;
     };
-    const left = await Promise.all(blocks.map((block) => (isIt(block) ? replaced(block) : block)));
+    const left = await Promise.all(blocks.map((block) => (isIt(block) ? replaced(block, text) : block)));
     return left.filter((block) => block !== undefined).join("\n");
   }
   const lock = JSON.parse(text);
