@@ -253,6 +253,9 @@ impl Base<'_> {
                 "--no-deps",
                 "--no-build-isolation",
                 "--no-index",
+                // The publisher's may be one that the images do not have. It is for who installs
+                // the wheel, and what cannot be built without it fails.
+                "--ignore-requires-python",
                 "--wheel-dir",
                 "/build/out",
                 ".",

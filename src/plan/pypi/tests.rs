@@ -911,6 +911,19 @@ fn a_python_in_a_files_name_is_named_again() {
 }
 
 #[test]
+fn a_wheel_for_a_python_that_no_image_has_is_built_all_the_same() {
+    let found = situation("bdist_wheel (0.37.0)")
+        .candidates()
+        .expect("plans");
+    let packs = found[0].plan.build.last().expect("a step that packs");
+    let is_told = packs
+        .run
+        .iter()
+        .any(|word| word == "--ignore-requires-python");
+    assert!(is_told, "{packs:?}");
+}
+
+#[test]
 fn no_build_leaves_bytecode_of_the_python_that_it_runs_on_among_the_sources_files() {
     let found = situation("bdist_wheel (0.37.0)")
         .candidates()
