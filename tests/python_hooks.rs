@@ -18,6 +18,10 @@ const DEBIAN: &str = concat!(
 const LISTING: &str = include_str!("../src/plan/pypi/listing.py");
 const PERMISSIONS: &str = include_str!("../src/plan/pypi/permissions.py");
 const WINDOWS: &str = include_str!("../src/plan/pypi/windows.py");
+const TEXT_METADATA: &str = concat!(
+    include_str!("../src/plan/pypi/windows.py"),
+    include_str!("../src/plan/pypi/text_metadata.py")
+);
 
 /// What a program prints whose Python reads `hook` at its start; `before` is made before
 /// the build begins.
@@ -140,13 +144,35 @@ fn texts_and_zips_are_as_on_windows_and_everything_else_is_as_it_was() {
          open('a', 'w', newline='\\n').write('x\\n'); shows('a')\n\
          open('a', 'wb').write(b'x\\n'); shows('a')\n\
          open('a', 'r+').write('y'); shows('a')\n\
+         os.mkdir('d', 0o700); os.chmod('d', 0o755); os.chmod('a', 0o777)\n\
+         print(oct(os.stat('a').st_mode), oct(os.stat('d').st_mode))\n\
          print(zipfile.ZipInfo('x').create_system, zipfile.ZipInfo('x').date_time)\n\
          print([str(p) for p in sorted(map(pathlib.Path, ('b', 'a/z', 'a', 'C', 'a/Y')))])\n",
     );
     assert_eq!(
         told,
-        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'z\\r\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0 (1980, 1, 1, 0, 0, 0)\n\
+        "b'one\\r\\ntwo\\r\\n'\nb'x\\r\\n'\nb'x\\r\\ny\\r\\n'\n'x\\ny\\n'\nb'z\\r\\n'\nb'x\\n'\nb'x\\n'\nb'y\\n'\n0o100666 0o40755\n0 (1980, 1, 1, 0, 0, 0)\n\
          ['a', 'a/Y', 'a/z', 'b', 'C']\n"
+    );
+}
+
+#[test]
+fn metadata_is_written_as_a_text_and_no_other_bytes_are() {
+    let told = python(
+        TEXT_METADATA,
+        "import io, pathlib\n\
+         def shows(name):\n    print(open(name, 'rb').read())\n\
+         with open(pathlib.Path('METADATA'), 'wb') as out:\n    out.write(b'one\\n'); out.write(b'two\\n\\n')\n\
+         shows('METADATA')\n\
+         with io.open('x.egg-info/METADATA', 'wb') as out:\n    out.write(b'one\\n')\n\
+         shows('x.egg-info/METADATA')\n\
+         with open('WHEEL', 'wb') as out:\n    out.write(b'one\\n')\n\
+         shows('WHEEL')\n\
+         open('METADATA', 'w').write('one\\n'); shows('METADATA')\n",
+    );
+    assert_eq!(
+        told,
+        "b'one\\r\\ntwo\\r\\n\\r\\n'\nb'one\\r\\n'\nb'one\\n'\nb'one\\r\\n'\n"
     );
 }
 

@@ -42,6 +42,7 @@ impl Learnt {
             | RecoveredFact::AllExecutable
             | RecoveredFact::DataFilter
             | RecoveredFact::CodePage
+            | RecoveredFact::TextMetadata
             | RecoveredFact::OutputFolder { .. }
             | RecoveredFact::System { .. }
             | RecoveredFact::ManifestEnd { .. }

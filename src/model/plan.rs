@@ -270,6 +270,9 @@ pub enum RecoveredFact {
     /// On the publisher's Windows a text was read without saying how it is encoded, in the code page
     /// of Western Europe and America (1252), told from UTF-8 that METADATA has in it so.
     CodePage,
+    /// On the publisher's Windows METADATA was written as a text, as wheel does on Python 2: its
+    /// lines end with CRLF, told from the first.
+    TextMetadata,
     /// The publisher's file system said of every file that anybody may do anything with it, as
     /// a drive of Windows does under Linux (WSL documentation, "File Permissions for WSL").
     AllExecutable,
@@ -405,6 +408,7 @@ impl fmt::Display for RecoveredFact {
             Self::OutputFolder { name } => write!(f, "the empty folder {name}"),
             Self::AllExecutable => f.write_str("every file with all permissions"),
             Self::CodePage => f.write_str("texts read in code page 1252"),
+            Self::TextMetadata => f.write_str("METADATA written as a text"),
             Self::DataFilter => f.write_str("unpacked as Python's data filter does"),
             Self::NamedPython { version } => write!(f, "Python {version} in a name"),
             Self::CaseBlindNames { files } => {

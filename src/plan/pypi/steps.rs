@@ -210,6 +210,13 @@ impl Base<'_> {
                 "METADATA has UTF-8 in it that was read in code page 1252",
             );
         }
+        if windows::packed_there(self.facts) && windows::writes_metadata_as_text(self.facts) {
+            draft.hook(
+                windows::TEXT_METADATA_HOOK,
+                RecoveredFact::TextMetadata,
+                "the lines of METADATA end with CRLF, as Python 2 writes them on Windows",
+            );
+        }
         if permissions::has_all(self.facts) {
             draft.hook(
                 permissions::HOOK,

@@ -136,6 +136,26 @@ fn a_wheel_that_says_it_was_packed_on_windows_is_built_as_there_and_no_other_is(
 }
 
 #[test]
+fn metadata_that_was_written_as_a_text_on_windows_is_told_by_its_first_line() {
+    let is_told = |packed_on, metadata: &str| {
+        let mut situation = situation("bdist_wheel (0.37.1)");
+        situation.packed_on = packed_on;
+        situation.member("demo-1.0.dist-info/METADATA", metadata);
+        let found = situation.candidates().expect("plans");
+        let fact = RecoveredFact::TextMetadata;
+        found[0].plan.recovered.contains(&fact)
+    };
+    let windows = Some(PackingSystem::Windows);
+    assert!(is_told(windows, "Metadata-Version: 2.1\r\nName: demo\r\n"));
+    // The description's own lines tell nothing, and no other system writes so.
+    assert!(!is_told(
+        windows,
+        "Metadata-Version: 2.1\nName: demo\n\nA\r\n"
+    ));
+    assert!(!is_told(None, "Metadata-Version: 2.1\r\nName: demo\r\n"));
+}
+
+#[test]
 fn a_clock_that_stands_still_and_windows_go_into_one_hook() {
     let mut situation = situation("bdist_wheel (0.42.0)");
     situation.packed_on = Some(PackingSystem::Windows);

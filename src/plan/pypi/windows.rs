@@ -10,6 +10,9 @@ pub(super) const HOOK: &str = include_str!("windows.py");
 /// Lets Python read and write texts in the code page, for the build steps alone.
 pub(super) const CODE_PAGE_HOOK: &str = include_str!("code_page.py");
 
+/// Lets METADATA be written as a text, for the build steps alone.
+pub(super) const TEXT_METADATA_HOOK: &str = include_str!("text_metadata.py");
+
 /// What code page 1252 has at 0x80 to 0x9f; all else that it has is at the place that Unicode gives
 /// it (Unicode, "CP1252.TXT"). Nothing is at 0x81, 0x8d, 0x8f, 0x90 and 0x9d.
 const CODE_PAGE: [u16; 32] = [
@@ -20,11 +23,22 @@ const CODE_PAGE: [u16; 32] = [
 
 /// Whether `METADATA` has UTF-8 in it that was read in the code page.
 pub(super) fn reads_in_code_page(facts: &Facts<'_>) -> bool {
+    let text = metadata(facts).and_then(|bytes| str::from_utf8(bytes).ok());
+    text.is_some_and(has_misread)
+}
+
+fn metadata<'f>(facts: &Facts<'f>) -> Option<&'f [u8]> {
     let is_metadata = |name: &str| name.ends_with(".dist-info/METADATA");
     let mut members = facts.members.iter();
-    let metadata = members.find(|(name, _)| is_metadata(name));
-    let text = metadata.and_then(|(_, bytes)| str::from_utf8(bytes).ok());
-    text.is_some_and(has_misread)
+    let found = members.find(|(name, _)| is_metadata(name))?;
+    Some(found.1)
+}
+
+/// Whether `METADATA` was written as a text, as its first line says, which is a header's; those of
+/// the description may come so from its file.
+pub(super) fn writes_metadata_as_text(facts: &Facts<'_>) -> bool {
+    let first = metadata(facts).and_then(|bytes| bytes.split(|byte| *byte == b'\n').next());
+    first.is_some_and(|line| line.ends_with(b"\r"))
 }
 
 /// Whether characters of more than one byte stand next to each other that are UTF-8 together, once
