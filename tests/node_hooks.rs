@@ -486,8 +486,16 @@ fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
         calls(&[("@s%2fother", VERSIONS)]),
         "other-9.0.1.tgz\n\"dev-kept\"\n    \"dev-need\" \"^1\"\n    \"dev-mac\" \"^2\"\n"
     );
-    // Another minor version is left to yarn.
+    // Another minor version is left to yarn, and so is all where the registry says nothing.
     assert_eq!(calls(&[("@s%2fother", OTHERS)]), "\"dev-kept\"\n");
+    for nothing in ["{}", "null", "{\"versions\": null}", "no JSON"] {
+        let served: &'static [_] = vec![("@s%2fother", nothing)].leak();
+        assert_eq!(calls(served), "\"dev-kept\"\n", "{nothing}");
+    }
+    // What is no version is none, and a manifest of nothing asks for nothing.
+    const ODD: &str = r#"{"versions": {"9.0.1\n  resolved x": {}, "9.0.2": null}}"#;
+    let odd = calls(&[("@s%2fother", ODD)]);
+    assert_eq!(odd, "other-9.0.2.tgz\n\"dev-kept\"\n");
 }
 
 #[test]

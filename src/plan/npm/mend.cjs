@@ -119,7 +119,7 @@ function versions(name) {
       answer.on("data", (part) => parts.push(part));
       const told = () => {
         try {
-          resolve(Object(JSON.parse(Buffer.concat(parts).toString("utf8")).versions));
+          resolve(Object(Object(JSON.parse(Buffer.concat(parts).toString("utf8"))).versions));
         } catch (_) {
           resolve({});
         }
@@ -155,7 +155,7 @@ async function standIn(name, gone) {
   const apart = (version) => Math.abs(version.numbers[2] - numbers[2]);
   const [found] = Object.keys(await versions(name))
     .map((text) => [text, parse(text)])
-    .filter(([text, version]) => version && !version.pre.length && text !== gone)
+    .filter(([text]) => /^\d+\.\d+\.\d+$/.test(text) && text !== gone)
     .filter(([, version]) => [0, 1].every((at) => version.numbers[at] === numbers[at]))
     .sort(([, one], [, other]) => apart(one) - apart(other) || compare(one, other));
   return found && found[0];
@@ -231,11 +231,12 @@ const listed = (title, entries, between) =>
     : [];
 const line = (block, words) => (new RegExp(`^ {2}${words}.*$`, "m").exec(block) || []).slice(0, 1);
 
-// How yarn 1 writes an entry.
+// How yarn 1 writes an entry, and where one of it is from.
+const RESOLVED = /^ {2}resolved "([^"]*\/-\/)/m;
 function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
   const optional = Object(optionalDependencies);
   const needed = Object.entries(Object(dependencies)).filter(([need]) => !(need in optional));
-  const [, place] = /^ {2}resolved "([^"]*\/-\/)/m.exec(block);
+  const [, place] = RESOLVED.exec(block);
   return [
     `  version "${version}"`,
     `  resolved "${place}${name.split("/").pop()}-${version}.tgz"`,
@@ -277,11 +278,13 @@ function entryOfLaterYarn(block, name, version, manifest, text) {
 async function replaced(block, text) {
   const [, name] = /^"?(@?[^@"\s]+)@/.exec(block) || [];
   const [, gone] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
-  const found = name && gone && (await standIn(name, gone));
+  const isLater = RESOLUTION.test(block);
+  const isReadable = name && gone && (isLater || RESOLVED.test(block));
+  const found = isReadable && (await standIn(name, gone));
   if (!found) return undefined;
-  const manifest = (await versions(name))[found];
+  const manifest = Object((await versions(name))[found]);
   const [head] = block.split("\n");
-  const entry = RESOLUTION.test(block) ? entryOfLaterYarn : entryOfYarn1;
+  const entry = isLater ? entryOfLaterYarn : entryOfYarn1;
   console.log(`${name} ${gone} is gone: ${found} is taken`);
   return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
 }
