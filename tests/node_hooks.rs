@@ -492,6 +492,9 @@ fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
         let served: &'static [_] = vec![("@s%2fother", nothing)].leak();
         assert_eq!(calls(served), "\"dev-kept\"\n", "{nothing}");
     }
+    // What stands in may be gone too.
+    const GONE_TOO: &str = r#"{"versions": {"9.0.0": {}}}"#;
+    assert_eq!(calls(&[("@s%2fother", GONE_TOO)]), "\"dev-kept\"\n");
     // What is no version is none, and a manifest of nothing asks for nothing.
     const ODD: &str = r#"{"versions": {"9.0.1\n  resolved x": {}, "9.0.2": null}}"#;
     let odd = calls(&[("@s%2fother", ODD)]);
@@ -542,6 +545,63 @@ fn what_is_gone_of_a_later_yarns_lock_file_is_stood_in_for_in_its_own_words() {
 }
 
 #[test]
+fn what_is_gone_is_stood_in_for_under_its_own_name_and_in_its_own_scope() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.3": {}}}"#;
+    let entry = |head: &str, path: &str| {
+        format!(
+            "{head}:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/{path}/-/other-9.0.0.tgz#0\"\n"
+        )
+    };
+    let mended = |entries: &[String], served: &'static [(&'static str, &'static str)]| {
+        let lock = format!("# yarn lockfile v1\n\n\n{}", entries.join("\n"));
+        let dir = source(&[("package.json", MANIFEST), ("yarn.lock", &lock)]);
+        let words = ["install", "--frozen-lockfile"];
+        mend_from(&registry(served), dir.path(), &words).1
+    };
+    // An alias is another package's.
+    let alias = [entry("\"dev-alias@npm:@s/other@^9.0.0\"", "@s/other")];
+    let calls = mended(&alias, &[("dev-alias", "{}"), ("@s%2fother", VERSIONS)]);
+    assert!(
+        calls.ends_with("other-9.0.3.tgz\n\"dev-kept\"\n"),
+        "{calls}"
+    );
+    // Of two tarballs of one name that which is served stays (this installer can have neither).
+    let both = [
+        entry("\"@s/other@^9.0.0\"", "@s/other"),
+        entry("other@^9.0.0", "other"),
+    ];
+    let calls = mended(
+        &both,
+        &[
+            ("@s%2fother/-/other-9.0.0.tgz", ""),
+            ("@s%2fother", VERSIONS),
+            ("other", VERSIONS),
+        ],
+    );
+    let second = calls.split("call ").nth(2).expect("a second call");
+    assert!(
+        second.contains("other-9.0.0.tgz\nother-9.0.3.tgz"),
+        "{calls}"
+    );
+}
+
+#[test]
+fn an_installer_that_a_signal_ends_is_no_success() {
+    let dir = source(&[
+        ("package.json", MANIFEST),
+        ("package-lock.json", &npm_lock("9.0.0")),
+    ]);
+    let installer = dir.path().join("ends.sh");
+    let text = "#!/bin/sh\nif [ -e calls ]; then kill -9 $$; fi\ntouch calls\n\
+                echo 'npm error 404 Not Found - GET http://127.0.0.1/npm/x/-/other-9.0.0.tgz - Not found'\nexit 1\n";
+    std::fs::write(&installer, text).expect("written");
+    let may_run = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&installer, may_run).expect("set");
+    let (done, _) = mend_by(&installer, "http://127.0.0.1:1/npm", dir.path(), &["ci"]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+}
+
+#[test]
 fn what_a_failed_install_left_is_removed_and_never_what_the_source_has() {
     let lock = npm_lock("9.0.0");
     let files = [("package.json", MANIFEST), ("package-lock.json", &lock)];
@@ -556,6 +616,21 @@ fn what_a_failed_install_left_is_removed_and_never_what_the_source_has() {
     assert!(done.status.success(), "{done:?}");
     assert!(calls.contains("over what was left"), "{calls}");
     assert!(dir.path().join("node_modules/own.js").exists());
+
+    // A link of the source's that leads to what is not installed yet stays too.
+    let dir = source(&files);
+    let below = dir.path().join("below");
+    std::fs::create_dir(&below).expect("a folder");
+    std::fs::write(
+        below.join("package.json"),
+        r#"{"name": "b", "version": "1.0.0"}"#,
+    )
+    .expect("a file");
+    let link = below.join("node_modules");
+    std::os::unix::fs::symlink("../not-there", &link).expect("a link");
+    let (done, _) = mend(dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(link.is_symlink());
 }
 
 #[test]
@@ -866,12 +941,25 @@ fn what_is_forced_to_come_from_a_git_host_is_forced_no_more() {
 
 #[test]
 fn what_needs_a_package_that_is_only_forced_to_a_git_host_is_installed_all_the_same() {
-    let manifest = r#"{"dependencies": {"dev-user": "^1"},
-  "resolutions": {"dev-forced": "https://git.example/x/y.git#z"}}"#;
+    for (key, range) in [
+        ("dev-forced", "https://git.example/x/y.git#z"),
+        ("**/dev-forced", "x/y#z"),
+        ("dev-user/dev-forced@npm:1.0.0", "gitlab:x/y"),
+    ] {
+        is_installed_where_it_is_forced(key, range);
+    }
+}
+
+fn is_installed_where_it_is_forced(key: &str, range: &str) {
+    let manifest = format!(
+        r#"{{"dependencies": {{"dev-user": "^1"}}, "resolutions": {{"{key}": "{range}"}}}}"#
+    );
     let user = "dev-user@^1:\n  version \"1.0.0\"\n  resolved \"http://127.0.0.1/npm/user/-/user-1.0.0.tgz#0\"\n  dependencies:\n    dev-forced \"1.0.0\"\n";
-    let forced = "dev-forced@1.0.0, \"dev-forced@https://git.example/x/y.git#z\":\n  version \"1.0.0\"\n  resolved \"https://git.example/x/y.git#9\"\n";
+    let forced = format!(
+        "dev-forced@1.0.0, \"dev-forced@{range}\":\n  version \"1.0.0\"\n  resolved \"https://git.example/x/y.git#9\"\n"
+    );
     let lock = format!("# yarn lockfile v1\n\n\n{forced}\n{user}");
-    let dir = source(&[("package.json", manifest), ("yarn.lock", &lock)]);
+    let dir = source(&[("package.json", &manifest), ("yarn.lock", &lock)]);
     let (done, calls) = mend(dir.path(), &["install", "--frozen-lockfile"]);
     assert!(done.status.success(), "{done:?}");
     assert_eq!(
@@ -879,7 +967,10 @@ fn what_needs_a_package_that_is_only_forced_to_a_git_host_is_installed_all_the_s
         "call install --pure-lockfile\nuser-1.0.0.tgz\n\"dev-user\"\n"
     );
     let said = String::from_utf8_lossy(&done.stdout);
-    assert!(said.contains("no registry has: dev-forced\n"), "{said}");
+    assert!(
+        said.contains(&format!("no registry has: {key}\n")),
+        "{said}"
+    );
     assert_eq!(read(dir.path(), "yarn.lock"), lock);
 }
 

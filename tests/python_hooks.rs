@@ -162,17 +162,18 @@ fn metadata_is_written_as_a_text_and_no_other_bytes_are() {
         TEXT_METADATA,
         "import io, pathlib\n\
          def shows(name):\n    print(open(name, 'rb').read())\n\
-         with open(pathlib.Path('METADATA'), 'wb') as out:\n    out.write(b'one\\n'); out.write(b'two\\n\\n')\n\
-         shows('METADATA')\n\
-         with io.open('x.egg-info/METADATA', 'wb') as out:\n    out.write(b'one\\n')\n\
-         shows('x.egg-info/METADATA')\n\
+         pathlib.Path('x.dist-info').mkdir(); pathlib.Path('data').mkdir()\n\
+         with open(pathlib.Path('x.dist-info/METADATA'), 'wb') as out:\n    print(out.write(b'one\\n')); out.write(b'two\\n\\n')\n\
+         shows('x.dist-info/METADATA')\n\
+         with io.open('data/METADATA', 'wb') as out:\n    out.write(b'one\\n')\n\
+         shows('data/METADATA')\n\
          with open('WHEEL', 'wb') as out:\n    out.write(b'one\\n')\n\
          shows('WHEEL')\n\
          open('METADATA', 'w').write('one\\n'); shows('METADATA')\n",
     );
     assert_eq!(
         told,
-        "b'one\\r\\ntwo\\r\\n\\r\\n'\nb'one\\r\\n'\nb'one\\n'\nb'one\\r\\n'\n"
+        "4\nb'one\\r\\ntwo\\r\\n\\r\\n'\nb'one\\n'\nb'one\\n'\nb'one\\r\\n'\n"
     );
 }
 

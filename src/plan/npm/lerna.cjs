@@ -1,4 +1,4 @@
-// Packs the working folder as lerna does from 5.2 on, with the libraries that npm has. Arguments:
+// Packs the working folder as lerna does from 4 on, and lerna-lite, with the libraries that npm has. Arguments:
 // npm's folder, the file to write, and the folder of another minimatch than npm's where there is one.
 "use strict";
 const Module = require("module");

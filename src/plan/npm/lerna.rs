@@ -23,11 +23,12 @@ const UP_TO_8_1: &str = "8.15.0";
 /// The npm whose libraries are those of lerna 8.2: `npm-packlist` 8.0.2 and `tar` 6.2.1.
 const SINCE_8_2: &str = "10.8.3";
 
-/// The npm whose libraries are those of lerna-lite 1.12 to 2.5: `npm-packlist` 7.0.4 and `tar` 6.1
+/// The npm whose libraries are those of lerna-lite 1.12 to 2.5.0: `npm-packlist` 7.0.4 and `tar` 6.1
 /// (their `package.json`).
 const WITH_PACKLIST_7: &str = "9.6.7";
 
-/// The npm whose libraries are those of lerna-lite 4: `npm-packlist` 10.0 and `tar` 7.5.
+/// The npm whose libraries are nearest to those of lerna-lite 4 and later: `npm-packlist` 10.0 and
+/// `tar` 7.5.
 const WITH_PACKLIST_10: &str = "11.6.1";
 
 /// The npms whose libraries may have packed, the likeliest first, where the repository's root
@@ -60,16 +61,17 @@ fn npms_of_lerna(lowest: &semver::Version) -> &'static [&'static str] {
     }
 }
 
-/// The same of lerna-lite, whose 3.4 to 3.6 went back to `npm-packlist` 5.1 (the `package.json` of
-/// each `@lerna-lite/publish`).
+/// The same of lerna-lite, whose 3.3.3 to 3.6 went back to `npm-packlist` 5.1 (the `package.json` of
+/// each `@lerna-lite/publish`); the first of all is 1.0.5.
 fn npms_of_lite(lowest: &semver::Version) -> &'static [&'static str] {
-    match (lowest.major, lowest.minor) {
-        (0, _) => &[UP_TO_8_1],
-        (1, ..=11) => &[UP_TO_8_1, WITH_PACKLIST_7],
-        (1, _) => &[WITH_PACKLIST_7],
-        (2, ..=5) => &[WITH_PACKLIST_7, SINCE_8_2],
-        (3, 4..=6) => &[UP_TO_8_1, SINCE_8_2],
-        (2 | 3, _) => &[SINCE_8_2],
+    match (lowest.major, lowest.minor, lowest.patch) {
+        (0, ..) => &[],
+        (1, ..=11, _) => &[UP_TO_8_1, WITH_PACKLIST_7],
+        (1, ..) => &[WITH_PACKLIST_7],
+        (2, ..=4, _) | (2, 5, 0) => &[WITH_PACKLIST_7, SINCE_8_2],
+        (3, 3, 3..) | (3, 4..=6, _) => &[UP_TO_8_1, SINCE_8_2],
+        (3, ..=3, _) => &[SINCE_8_2, UP_TO_8_1],
+        (2 | 3, ..) => &[SINCE_8_2],
         _ => &[WITH_PACKLIST_10],
     }
 }
@@ -131,7 +133,10 @@ mod tests {
         assert_eq!(asking_lite("cli", "^4.4.1"), [WITH_PACKLIST_10]);
         assert_eq!(asking_lite("publish", "3.12.3"), [SINCE_8_2]);
         assert_eq!(asking_lite("publish", "3.6.0"), [UP_TO_8_1, SINCE_8_2]);
-        assert_eq!(asking_lite("cli", "^2.5.1"), [WITH_PACKLIST_7, SINCE_8_2]);
+        assert_eq!(asking_lite("publish", "^3.3.3"), [UP_TO_8_1, SINCE_8_2]);
+        assert_eq!(asking_lite("publish", "^3.3.2"), [SINCE_8_2, UP_TO_8_1]);
+        assert_eq!(asking_lite("cli", "^2.5.0"), [WITH_PACKLIST_7, SINCE_8_2]);
+        assert_eq!(asking_lite("cli", "^2.5.1"), [SINCE_8_2]);
         assert_eq!(asking_lite("cli", "1.17.0"), [WITH_PACKLIST_7]);
         assert_eq!(asking_lite("cli", "^1.11.2"), [UP_TO_8_1, WITH_PACKLIST_7]);
         assert!(asking_lite("run", "4.4.1").is_empty());

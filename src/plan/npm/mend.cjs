@@ -1,5 +1,5 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
-// more is resolved anew within its range (in a lock file of yarn the nearest to it stands in), as is what the manifest asks for and the lock file does
+// more is resolved anew within its range (in a lock file of yarn the nearest to it of the same minor version stands in, where there is one), as is what the manifest asks for and the lock file does
 // not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
 // version is left becomes the nearest version that is, and that is left out which leads to something
 // that no registry has (a git host's, or a package that is gone whole): no build may need it. Ends
@@ -37,7 +37,7 @@ const SOME_GONE = /HTTPError: Response code 404/;
 // How many are asked for at once.
 const AT_ONCE = 16;
 // How a lock file of yarn 2 and later names what is from a registry.
-const RESOLUTION = /^ {2}resolution: "(?:@[^/"]+\/)?([^@"]+)@npm:([^"]+)"$/m;
+const RESOLUTION = /^ {2}resolution: "((?:@[^/"]+\/)?[^@"]+)@npm:([^"]+)"$/m;
 // How one of pnpm names a package, from its first format on: a place with a version, and the peers
 // that it was installed beside.
 const PNPM_KEY = /^ {2}['"]?\/?(?:@[^/]+\/)?([^@/'"]+)[@/]([^(_'":]+)/;
@@ -61,9 +61,24 @@ const locks = (isPnpm ? [PNPMS] : LOCKS).filter(isThere);
 // The first of a file has it as it was, and so comes last.
 const putBacks = [keep([...locks, MANIFEST].filter(isThere))];
 
-// The folders that an installer writes to, where the source has none of it.
-const installed = [".", ...packages(".").values()].map((folder) => path.join(folder, "node_modules"));
-const swept = [...new Set(installed)].filter((folder) => !isThere(folder));
+// Where an installer writes, as far as the source's packages have a name and a version, and the
+// source has nothing, not even a link.
+function unwritten() {
+  const isNothing = (file) => {
+    try {
+      fs.lstatSync(file);
+      return false;
+    } catch (_) {
+      return true;
+    }
+  };
+  try {
+    const folders = [".", ...packages(".").values()].map((folder) => path.join(folder, "node_modules"));
+    return [...new Set(folders)].filter(isNothing);
+  } catch (_) {
+    return [];
+  }
+}
 
 function install() {
   const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28 });
@@ -149,13 +164,15 @@ async function nearest(name, range) {
 
 // The version of a package that stands in for one that is gone: of the same minor version, the one
 // with the fewest patches between, the earlier of two.
+const goneOnes = new Set();
 async function standIn(name, gone) {
+  goneOnes.add(`${name}@${gone}`);
   const { numbers, pre } = parse(gone) || {};
   if (!numbers || pre.length) return undefined;
   const apart = (version) => Math.abs(version.numbers[2] - numbers[2]);
   const [found] = Object.keys(await versions(name))
     .map((text) => [text, parse(text)])
-    .filter(([text]) => /^\d+\.\d+\.\d+$/.test(text) && text !== gone)
+    .filter(([text]) => /^\d+\.\d+\.\d+$/.test(text) && !goneOnes.has(`${name}@${text}`))
     .filter(([, version]) => [0, 1].every((at) => version.numbers[at] === numbers[at]))
     .sort(([, one], [, other]) => apart(one) - apart(other) || compare(one, other));
   return found && found[0];
@@ -206,15 +223,16 @@ function isServed(place) {
   });
 }
 
+const tarball = (name, version) => `${name.split("/").pop()}-${version}.tgz`;
+const placeOf = (name, version) => `${REGISTRY}/${name.replace("/", "%2f")}/-/${tarball(name, version)}`;
+
 // The tarballs of a lock file of yarn 2 that the registry does not have.
 async function goneOfAll(text) {
   const all = new RegExp(RESOLUTION, "gm");
   const waiting = [];
   for (let one; (one = all.exec(text)); ) {
-    const [line, name, version] = one;
-    const [, scope] = /"(@[^/"]+)\//.exec(line) || [];
-    const file = `${name}-${version}.tgz`;
-    waiting.push([file, `${REGISTRY}/${scope ? `${scope}%2f` : ""}${name}/-/${file}`]);
+    const [, name, version] = one;
+    waiting.push([tarball(name, version), placeOf(name, version)]);
   }
   const found = new Set();
   const ask = async () => {
@@ -231,25 +249,28 @@ const listed = (title, entries, between) =>
     : [];
 const line = (block, words) => (new RegExp(`^ {2}${words}.*$`, "m").exec(block) || []).slice(0, 1);
 
-// How yarn 1 writes an entry, and where one of it is from.
-const RESOLVED = /^ {2}resolved "([^"]*\/-\/)/m;
+// How yarn 1 writes an entry, and where one of it is from: the place, and the package there, which
+// need not be the name that it is asked for by.
+const RESOLVED = /^ {2}resolved "([^"]*?\/((?:@[^/"]+\/)?[^/"]+)\/-\/)/m;
+const has = (map, name) => Object.prototype.hasOwnProperty.call(map, name);
+const ranges = (map) => Object.entries(Object(map)).filter(([, range]) => typeof range === "string");
 function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
   const optional = Object(optionalDependencies);
-  const needed = Object.entries(Object(dependencies)).filter(([need]) => !(need in optional));
+  const needed = ranges(dependencies).filter(([need]) => !has(optional, need));
   const [, place] = RESOLVED.exec(block);
   return [
     `  version "${version}"`,
-    `  resolved "${place}${name.split("/").pop()}-${version}.tgz"`,
+    `  resolved "${place}${tarball(name, version)}"`,
     ...listed("dependencies", needed, " "),
-    ...listed("optionalDependencies", Object.entries(optional), " "),
+    ...listed("optionalDependencies", ranges(optional), " "),
   ];
 }
 
 // And later ones, the last of which say of ranges that they are npm's; the checksum is left to yarn.
 function entryOfLaterYarn(block, name, version, manifest, text) {
-  const ofNpm = (range) => (/^ {4}\S+: "npm:/m.test(text) && !/^[a-z]+:/.test(range) ? `npm:${range}` : range);
+  const ofNpm = (range) => (/^ {4}\S+: "npm:/m.test(text) && !/^[a-z+]+:/.test(range) && !isOutside(range) ? `npm:${range}` : range);
   const [needed, peers, optional] = ["dependencies", "peerDependencies", "optionalDependencies"].map((map) =>
-    Object.entries(Object(manifest[map]))
+    ranges(manifest[map])
   );
   const all = Object.entries(Object.assign({}, ...[...needed, ...optional].map(([need, range]) => ({ [need]: range }))));
   const may = (title, names) =>
@@ -258,7 +279,7 @@ function entryOfLaterYarn(block, name, version, manifest, text) {
       : [];
   const mayLack = Object.entries(Object(manifest.peerDependenciesMeta)).filter(([, how]) => Object(how).optional);
   const { bin } = manifest;
-  const programs = typeof bin === "string" ? [[name.split("/").pop(), bin]] : Object.entries(Object(bin));
+  const programs = typeof bin === "string" ? [[name.split("/").pop(), bin]] : ranges(bin);
   return [
     `  version: ${version}`,
     `  resolution: "${name}@npm:${version}"`,
@@ -276,15 +297,15 @@ function entryOfLaterYarn(block, name, version, manifest, text) {
 // An entry of yarn's lock file with a version that stands in for its own; nothing where there is
 // none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
 async function replaced(block, text) {
-  const [, name] = /^"?(@?[^@"\s]+)@/.exec(block) || [];
+  const [, later] = RESOLUTION.exec(block) || [];
+  const [, , earlier] = RESOLVED.exec(block) || [];
+  const name = later || earlier;
   const [, gone] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
-  const isLater = RESOLUTION.test(block);
-  const isReadable = name && gone && (isLater || RESOLVED.test(block));
-  const found = isReadable && (await standIn(name, gone));
+  const found = name && gone && (await standIn(name, gone));
   if (!found) return undefined;
   const manifest = Object((await versions(name))[found]);
   const [head] = block.split("\n");
-  const entry = isLater ? entryOfLaterYarn : entryOfYarn1;
+  const entry = later ? entryOfLaterYarn : entryOfYarn1;
   console.log(`${name} ${gone} is gone: ${found} is taken`);
   return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
 }
@@ -302,9 +323,19 @@ async function without(name, text, file) {
     const blocks = text.split(/\n(?=\S)/);
     const isIt = (block) => {
       const [, package_, version] = RESOLUTION.exec(block) || [];
-      return block.includes(`/-/${file}`) || `${package_}-${version}.tgz` === file;
+      return block.includes(`/-/${file}`) || Boolean(package_) && tarball(package_, version) === file;
     };
-    const left = await Promise.all(blocks.map((block) => (isIt(block) ? replaced(block, text) : block)));
+    // Packages of several scopes may have tarballs of one name, of which one alone may be gone.
+    const named = blocks.filter(isIt);
+    const served = new Set();
+    for (const block of named.length > 1 ? named : []) {
+      const [, package_] = RESOLUTION.exec(block) || [];
+      const [, , earlier] = RESOLVED.exec(block) || [];
+      const [, version] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
+      if (await isServed(placeOf(package_ || earlier || "", version))) served.add(block);
+    }
+    const isGone = (block) => isIt(block) && (served.size === named.length || !served.has(block));
+    const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text) : block)));
     return left.filter((block) => block !== undefined).join("\n");
   }
   const lock = JSON.parse(text);
@@ -389,13 +420,20 @@ function unforce(forced) {
   return taken;
 }
 
-// A lock file of yarn without the entries by which these packages are had from outside.
-const OUTSIDE_ENTRY = /^"?(@?[^@"\s]+)@(?:.*@)?(?:git[+:@]|github:|https?:)/;
-const within = (text, names) =>
-  text
+// A lock file of yarn without the entries by which what is forced is had from outside: of a path of
+// packages the last is forced, in whatever range (yarn documentation, "resolutions").
+function within(text, forced) {
+  const names = new Set(forced.map((key) => /((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?$/.exec(key)).map((found) => found && found[1]));
+  const isForced = (key) => {
+    const [, name, range] = /^((?:@[^/@]+\/)?[^@/]+)@(.+)$/.exec(key) || [];
+    return names.has(name) && isOutside(range);
+  };
+  const keys = (block) => block.split("\n")[0].replace(/:$/, "").replace(/"/g, "").split(", ");
+  return text
     .split(/\n(?=\S)/)
-    .filter((block) => !names.includes((OUTSIDE_ENTRY.exec(block.split("\n")[0]) || [])[1]))
+    .filter((block) => !keys(block).some(isForced))
     .join("\n");
+}
 
 function leaveOut() {
   const [name] = locks;
@@ -431,9 +469,10 @@ function withoutForeign(lock) {
 }
 
 async function mend() {
+  const swept = unwritten();
   let mended = leaveOut();
   let done = install();
-  for (let tries = 0; done.status !== 0 && tries < MOST; tries += 1) {
+  for (let tries = 0; done.status !== 0 && !done.signal && tries < MOST; tries += 1) {
     const said = done.stdout + done.stderr;
     let gone = toldBy(GONE, said);
     if (!gone.size && SOME_GONE.test(said) && isThere("yarn.lock"))
@@ -445,7 +484,7 @@ async function mend() {
       for (const file of gone) fs.writeFileSync(name, await without(name, fs.readFileSync(name, "utf8"), file));
     if (!mended) loosen();
     mended = true;
-    // Over what it left half done yarn 1 stumbles.
+    // No publisher's install began over what another had left half done.
     spawnSync("/bin/rm", ["-rf", "--", ...swept]);
     done = install();
   }
@@ -461,6 +500,15 @@ mend()
     return 1;
   })
   .then((status) => {
-    for (const putBack of putBacks.reverse()) putBack();
-    process.exit(status);
+    // What ended by a signal, for want of memory say, has no status.
+    let ended = Number.isInteger(status) ? status : 1;
+    for (const putBack of putBacks.reverse()) {
+      try {
+        putBack();
+      } catch (error) {
+        console.error(error);
+        ended = 1;
+      }
+    }
+    process.exit(ended);
   });

@@ -156,7 +156,7 @@ impl<'a> Tries<'a> {
             .map(|(npm, node)| Way {
                 packer: Packer::Lerna,
                 tools: Tools { node, npm },
-                why: "the gzip header is of npm 7's libraries, and the repository's root asks for lerna",
+                why: "the gzip header is of npm 7's libraries, and the repository's root asks for lerna or lerna-lite",
             })
             .collect()
     }

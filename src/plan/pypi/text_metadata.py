@@ -10,12 +10,13 @@ _OPEN_AS_BYTES = io.open
 
 class _AsText(io.BufferedWriter):
     def write(self, some):
-        return super().write(bytes(some).replace(b"\n", b"\r\n"))
+        super().write(bytes(some).replace(b"\n", b"\r\n"))
+        return len(some)
 
 
 def _open_metadata_as_text(file, mode="r", *rest, **more):
-    is_name = isinstance(file, (str, os.PathLike))
-    if mode == "wb" and is_name and os.path.basename(os.fspath(file)) == "METADATA":
+    folder, name = os.path.split(os.fspath(file)) if isinstance(file, (str, os.PathLike)) else ("", "")
+    if mode == "wb" and name == "METADATA" and folder.endswith(".dist-info"):
         return _AsText(io.FileIO(file, "wb"))
     return _OPEN_AS_BYTES(file, mode, *rest, **more)
 

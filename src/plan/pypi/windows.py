@@ -1,6 +1,6 @@
 # What a build leaves on Windows and nowhere else: texts end their lines with CRLF, a zip says
-# that it was made on MS-DOS, paths are sorted whatever the case of their letters, and no file is
-# made one that may be run. Python reads this file at its start (documentation, "site").
+# that it was made on MS-DOS, paths are sorted whatever the case of their letters, and what is told to
+# make a file one that may be run does not. Python reads this file at its start (documentation, "site").
 import builtins
 import io
 import operator
