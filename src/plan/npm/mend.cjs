@@ -1,5 +1,6 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
-// more is resolved anew within its range (in a lock file of yarn the nearest to it of the same minor version stands in, where there is one), as is what the manifest asks for and the lock file does
+// more is resolved anew within its range (in a lock file of yarn the nearest to it of the same minor
+// version stands in, where there is one), as is what the manifest asks for and the lock file does
 // not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
 // version is left becomes the nearest version that is, and that is left out which leads to something
 // that no registry has (a git host's, or a package that is gone whole): no build may need it. Ends
@@ -294,18 +295,24 @@ function entryOfLaterYarn(block, name, version, manifest, text) {
   ];
 }
 
+// What an entry of yarn's lock file is of, and whether a later yarn wrote it; no name where it is of
+// no registry.
+function entryIn(block) {
+  const [, later] = RESOLUTION.exec(block) || [];
+  const [, , earlier] = RESOLVED.exec(block) || [];
+  const [, version] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
+  return { name: later || earlier, version, isLater: Boolean(later) };
+}
+
 // An entry of yarn's lock file with a version that stands in for its own; nothing where there is
 // none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
 async function replaced(block, text) {
-  const [, later] = RESOLUTION.exec(block) || [];
-  const [, , earlier] = RESOLVED.exec(block) || [];
-  const name = later || earlier;
-  const [, gone] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
+  const { name, version: gone, isLater } = entryIn(block);
   const found = name && gone && (await standIn(name, gone));
   if (!found) return undefined;
   const manifest = Object((await versions(name))[found]);
   const [head] = block.split("\n");
-  const entry = later ? entryOfLaterYarn : entryOfYarn1;
+  const entry = isLater ? entryOfLaterYarn : entryOfYarn1;
   console.log(`${name} ${gone} is gone: ${found} is taken`);
   return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
 }
@@ -322,17 +329,15 @@ async function without(name, text, file) {
   if (name === "yarn.lock") {
     const blocks = text.split(/\n(?=\S)/);
     const isIt = (block) => {
-      const [, package_, version] = RESOLUTION.exec(block) || [];
-      return block.includes(`/-/${file}`) || Boolean(package_) && tarball(package_, version) === file;
+      const { name, version, isLater } = entryIn(block);
+      return block.includes(`/-/${file}`) || (isLater && tarball(name, version) === file);
     };
     // Packages of several scopes may have tarballs of one name, of which one alone may be gone.
     const named = blocks.filter(isIt);
     const served = new Set();
     for (const block of named.length > 1 ? named : []) {
-      const [, package_] = RESOLUTION.exec(block) || [];
-      const [, , earlier] = RESOLVED.exec(block) || [];
-      const [, version] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
-      if (await isServed(placeOf(package_ || earlier || "", version))) served.add(block);
+      const { name, version } = entryIn(block);
+      if (name && (await isServed(placeOf(name, version)))) served.add(block);
     }
     const isGone = (block) => isIt(block) && (served.size === named.length || !served.has(block));
     const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text) : block)));
