@@ -17,6 +17,8 @@ const LISTING: &str = include_str!("../src/plan/npm/listing.cjs");
 const LINE_ENDS: &str = include_str!("../src/plan/npm/line_ends.cjs");
 const MADE: &str = include_str!("../src/plan/npm/made.cjs");
 const MEND: &str = include_str!("../src/plan/npm/mend.cjs");
+const LOCKS: &str = include_str!("../src/plan/npm/locks.cjs");
+const REGISTRY: &str = include_str!("../src/plan/npm/registry.cjs");
 const WRITTEN: &str = include_str!("../src/plan/npm/written.cjs");
 const SHARED: &str = include_str!("../src/plan/npm/shared.cjs");
 const SIBLINGS: &str = include_str!("../src/plan/npm/siblings.cjs");
@@ -421,8 +423,14 @@ fn mend_from(registry: &str, dir: &Path, words: &[&str]) -> (Output, String) {
 /// The same by this installer.
 fn mend_by(installer: &Path, registry: &str, dir: &Path, words: &[&str]) -> (Output, String) {
     let script = dir.join("mend.cjs");
-    std::fs::write(&script, MEND).expect("written");
-    std::fs::write(dir.join("shared.cjs"), SHARED).expect("written");
+    for (name, text) in [
+        ("mend.cjs", MEND),
+        ("locks.cjs", LOCKS),
+        ("registry.cjs", REGISTRY),
+        ("shared.cjs", SHARED),
+    ] {
+        std::fs::write(dir.join(name), text).expect("written");
+    }
     let output = Command::new("node")
         .arg(&script)
         .arg(installer)
@@ -768,7 +776,7 @@ fn what_no_version_is_left_of_is_left_out_of_every_manifest_that_asks_for_it() {
 }
 
 #[test]
-fn where_no_version_of_a_range_is_left_the_nearest_of_its_major_version_is_taken() {
+fn where_no_version_of_a_range_is_left_the_nearest_is_taken_of_its_major_version_first() {
     let taken = |asked: &str, below: &str, served: &'static [(&'static str, &'static str)]| {
         let manifest = format!(r#"{{"devDependencies": {{"lacking": "{asked}"}}}}"#);
         let lock = "__metadata:\n  version: 8\n";
@@ -801,9 +809,11 @@ fn where_no_version_of_a_range_is_left_the_nearest_of_its_major_version_is_taken
     );
     let after_it = one("2.0.0-beta.10") + &own;
     assert_eq!(taken("^2.0.0-beta.9.1", "workspace:^", SERVED), after_it);
-    // Else the last before it; and where there is none, nothing, but what is the repository's own.
+    // Else the last before it; where its major version has none, of all; and where nothing is
+    // served, nothing, but what is the repository's own.
     assert_eq!(taken("^2.5.0", "workspace:^", SERVED), one("2.1.0") + &own);
-    assert_eq!(taken("^1.0.0", "workspace:^", SERVED), own);
+    assert_eq!(taken("^1.0.0", "workspace:^", SERVED), one("2.0.9") + &own);
+    assert_eq!(taken("^4.1.0", "workspace:^", SERVED), one("3.0.0") + &own);
     assert_eq!(taken("^2.0.1", "^2.0.10", &[]), "");
     // Parts that a range leaves out are zeros; what has no lower end, or is no range, tells nothing.
     assert_eq!(taken("~2.0", "workspace:^", SERVED), one("2.0.9") + &own);
@@ -1092,6 +1102,8 @@ fn bootstrapping_installs_what_a_package_needs_of_its_repository_before_it_witho
         ("bootstrap.cjs", BOOTSTRAP),
         ("shared.cjs", SHARED),
         ("mend.cjs", MEND),
+        ("locks.cjs", LOCKS),
+        ("registry.cjs", REGISTRY),
         (
             "npm/node_modules/semver/index.js",
             "exports.satisfies = (version, range) => range === `^${version}`;",

@@ -11,7 +11,7 @@ use super::super::{Candidate, Facts};
 use super::bootstrap;
 use super::folder;
 use super::hooks::{self, hooks};
-use super::install::{Installer, LEAN, MEND, SHARED, SINCE_FILE, WRITTEN, words};
+use super::install::{Installer, LEAN, MEND, MEND_LOADS, SHARED, SINCE_FILE, WRITTEN, words};
 use super::listing;
 use super::programs;
 use super::scripts::{AsOf, Scripts, clone_of};
@@ -125,6 +125,12 @@ impl<'a> Draft<'a> {
         self.put(SHARED);
     }
 
+    /// What installs as far as it is to be had, with all that it loads.
+    fn put_mending(&mut self) {
+        self.put_sharing(MEND);
+        MEND_LOADS.into_iter().for_each(|loaded| self.put(loaded));
+    }
+
     /// A variable of the environment.
     pub(super) fn set(&mut self, name: &str, value: String) {
         self.env.insert(name.to_owned(), value);
@@ -175,17 +181,17 @@ impl<'a> Draft<'a> {
         self.files.extend(programs::of_scripts());
         if scripts.install.bootstraps {
             self.put_sharing(bootstrap::PROGRAM);
-            self.put(MEND);
+            self.put_mending();
         }
         if scripts.install.leaves_out {
-            self.put_sharing(MEND);
+            self.put_mending();
         }
         let is_below = scripts.install.at_root && self.cwd != "src";
         if is_below || scripts.install.bootstraps {
             self.set("PATH", programs::path_with_root());
         }
         match &scripts.as_of {
-            AsOf::Mended => self.put_sharing(MEND),
+            AsOf::Mended => self.put_mending(),
             AsOf::Called(_) => self.put_sharing(LEAN),
             AsOf::Written(since, _) => {
                 self.put(WRITTEN);

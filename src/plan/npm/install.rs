@@ -66,6 +66,12 @@ impl Installer {
 /// host, and where it is below the work folder.
 pub(super) const MEND: (&str, &str) = ("mend.cjs", include_str!("mend.cjs"));
 
+/// What [`MEND`] loads from beside it, besides [`SHARED`]: lock files, and what the registry has.
+pub(super) const MEND_LOADS: [(&str, &str); 2] = [
+    ("locks.cjs", include_str!("locks.cjs")),
+    ("registry.cjs", include_str!("registry.cjs")),
+];
+
 /// What installs of what is for development only some, and where it is below the work folder.
 pub(super) const LEAN: (&str, &str) = ("lean.cjs", include_str!("lean.cjs"));
 

@@ -1,0 +1,227 @@
+// Lock files of npm, yarn and pnpm, for the program that mends an install: what they name, and what
+// is left of one without a tarball that is gone, or without what no registry has.
+"use strict";
+const { AT_ONCE, isServed, placeOf, standIn, tarball, versions } = require("./registry.cjs");
+
+const PNPMS = "pnpm-lock.yaml";
+const YARNS = "yarn.lock";
+// How a lock file of yarn 2 and later names what is from a registry.
+const RESOLUTION = /^ {2}resolution: "((?:@[^/"]+\/)?[^@"]+)@npm:([^"]+)"$/m;
+// How one of pnpm names a package, from its first format on: a place with a version, and the peers
+// that it was installed beside.
+const PNPM_KEY = /^ {2}['"]?\/?(?:@[^/]+\/)?([^@/'"]+)[@/]([^(_'":]+)/;
+
+// What no registry has, as a lock file says where it is from: a URL that is no registry's
+// tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
+const FOREIGN = /^(git[+:@]|github:|gitlab:|bitbucket:|gist:|https?:(?!.*\/(-|download)\/))/;
+// And as a manifest alone does: an owner and a name, which are GitHub's.
+const SHORTHAND = /^[\w.-]+\/[\w.-]+(#|$)/;
+
+const isOutside = (range) => [FOREIGN, SHORTHAND].some((is) => is.test(String(range)));
+
+// Entries of npm's lock files, nested or not, by the tarball that they name.
+function drop(entries, file) {
+  for (const [place, entry] of Object.entries(entries || {})) {
+    if (!entry || typeof entry !== "object") continue;
+    if (String(entry.resolved || "").endsWith(`/-/${file}`)) delete entries[place];
+    else drop(entry.dependencies, file);
+  }
+}
+
+// The tarballs of a lock file of yarn 2 that the registry does not have.
+async function goneOfAll(text) {
+  const all = new RegExp(RESOLUTION, "gm");
+  const waiting = [];
+  for (let one; (one = all.exec(text)); ) {
+    const [, name, version] = one;
+    waiting.push([tarball(name, version), placeOf(name, version)]);
+  }
+  const found = new Set();
+  const ask = async () => {
+    for (let next; (next = waiting.pop()); ) if (!(await isServed(next[1]))) found.add(next[0]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  return found;
+}
+
+// Lines of a lock file of yarn: what an entry has under a name, where it has any of it.
+const listed = (title, entries, between) =>
+  entries.length
+    ? [`  ${title}:`, ...entries.map((entry) => `    ${entry.map((one) => JSON.stringify(one)).join(between)}`)]
+    : [];
+const line = (block, words) => (new RegExp(`^ {2}${words}.*$`, "m").exec(block) || []).slice(0, 1);
+
+// How yarn 1 writes an entry, and where one of it is from: the place, and the package there, which
+// need not be the name that it is asked for by.
+const RESOLVED = /^ {2}resolved "([^"]*?\/((?:@[^/"]+\/)?[^/"]+)\/-\/)/m;
+const has = (map, name) => Object.prototype.hasOwnProperty.call(map, name);
+const ranges = (map) => Object.entries(Object(map)).filter(([, range]) => typeof range === "string");
+function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
+  const optional = Object(optionalDependencies);
+  const needed = ranges(dependencies).filter(([need]) => !has(optional, need));
+  const [, place] = RESOLVED.exec(block);
+  return [
+    `  version "${version}"`,
+    `  resolved "${place}${tarball(name, version)}"`,
+    ...listed("dependencies", needed, " "),
+    ...listed("optionalDependencies", ranges(optional), " "),
+  ];
+}
+
+// And later ones, the last of which say of ranges that they are npm's; the checksum is left to yarn.
+function entryOfLaterYarn(block, name, version, manifest, text) {
+  const ofNpm = (range) => (/^ {4}\S+: "npm:/m.test(text) && !/^[a-z+]+:/.test(range) && !isOutside(range) ? `npm:${range}` : range);
+  const [needed, peers, optional] = ["dependencies", "peerDependencies", "optionalDependencies"].map((map) =>
+    ranges(manifest[map])
+  );
+  const all = Object.entries(Object.assign({}, ...[...needed, ...optional].map(([need, range]) => ({ [need]: range }))));
+  const may = (title, names) =>
+    names.length
+      ? [`  ${title}:`, ...[].concat(...names.map((need) => [`    ${JSON.stringify(need)}:`, "      optional: true"]))]
+      : [];
+  const mayLack = Object.entries(Object(manifest.peerDependenciesMeta)).filter(([, how]) => Object(how).optional);
+  const { bin } = manifest;
+  const programs = typeof bin === "string" ? [[name.split("/").pop(), bin]] : ranges(bin);
+  return [
+    `  version: ${version}`,
+    `  resolution: "${name}@npm:${version}"`,
+    ...listed("dependencies", all.map(([need, range]) => [need, ofNpm(range)]), ": "),
+    ...listed("peerDependencies", peers, ": "),
+    ...may("dependenciesMeta", optional.map(([need]) => need)),
+    ...may("peerDependenciesMeta", mayLack.map(([need]) => need)),
+    ...listed("bin", programs, ": "),
+    ...line(block, "conditions:"),
+    ...line(block, "languageName:"),
+    ...line(block, "linkType:"),
+  ];
+}
+
+// What an entry of yarn's lock file is of, and whether a later yarn wrote it; no name where it is of
+// no registry.
+function entryIn(block) {
+  const [, later] = RESOLUTION.exec(block) || [];
+  const [, , earlier] = RESOLVED.exec(block) || [];
+  const [, version] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
+  return { name: later || earlier, version, isLater: Boolean(later) };
+}
+
+// An entry of yarn's lock file with a version that stands in for its own; nothing where there is
+// none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
+async function replaced(block, text) {
+  const { name, version: gone, isLater } = entryIn(block);
+  const found = name && gone && (await standIn(name, gone));
+  if (!found) return undefined;
+  const manifest = Object((await versions(name))[found]);
+  const [head] = block.split("\n");
+  const entry = isLater ? entryOfLaterYarn : entryOfYarn1;
+  console.log(`${name} ${gone} is gone: ${found} is taken`);
+  return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
+}
+
+// The text of one of pnpm without the entries of this tarball.
+function withoutInPnpms(text, file) {
+  const blocks = text.split(/\n(?= {0,2}\S)/);
+  const isIt = (block) => {
+    const [, package_, version] = PNPM_KEY.exec(block) || [];
+    return `${package_}-${version}.tgz` === file;
+  };
+  return blocks.filter((block) => !isIt(block)).join("\n");
+}
+
+// The same of yarn, with what stands in for them.
+async function withoutInYarns(text, file) {
+  const blocks = text.split(/\n(?=\S)/);
+  const isIt = (block) => {
+    const { name, version, isLater } = entryIn(block);
+    return block.includes(`/-/${file}`) || (isLater && tarball(name, version) === file);
+  };
+  // Packages of several scopes may have tarballs of one name, of which one alone may be gone.
+  const named = blocks.filter(isIt);
+  const served = new Set();
+  for (const block of named.length > 1 ? named : []) {
+    const { name, version } = entryIn(block);
+    if (name && (await isServed(placeOf(name, version)))) served.add(block);
+  }
+  const isGone = (block) => isIt(block) && (served.size === named.length || !served.has(block));
+  const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text) : block)));
+  return left.filter((block) => block !== undefined).join("\n");
+}
+
+// The same of npm.
+function withoutInNpms(text, file) {
+  const lock = JSON.parse(text);
+  drop(lock.packages, file);
+  drop(lock.dependencies, file);
+  return JSON.stringify(lock, null, 2);
+}
+
+// The text of a lock file without a tarball that is gone.
+async function without(name, text, file) {
+  const ways = { [PNPMS]: withoutInPnpms, [YARNS]: withoutInYarns };
+  return (ways[name] || withoutInNpms)(text, file);
+}
+
+// Each package that a lock file names: whether it is foreign, and what it leads to.
+function readLock(name, text) {
+  const found = new Map();
+  const add = (package_, where, needs) => {
+    const entry = found.get(package_) || { foreign: false, needs: new Set() };
+    entry.foreign = entry.foreign || where.some((place) => FOREIGN.test(String(place)));
+    for (const need of needs) entry.needs.add(need);
+    found.set(package_, entry);
+  };
+  if (name === YARNS) {
+    for (const block of text.split(/\n(?=\S)/)) {
+      const [head, ...rest] = block.split("\n");
+      const package_ = /^"?(@?[^@"\s]+)@/.exec(head);
+      const needs = rest.map((line) => /^    "?(@?[^"\s]+)"? /.exec(line)).filter(Boolean);
+      const where = rest.map((line) => /^  resolved "([^"]+)"/.exec(line)).filter(Boolean);
+      if (package_) add(package_[1], where.map((found) => found[1]), needs.map((found) => found[1]));
+    }
+    return found;
+  }
+  const walk = (entries) => {
+    for (const [place, entry] of Object.entries(entries || {})) {
+      if (!place || !entry || typeof entry !== "object") continue;
+      const needs = [entry.requires, entry.dependencies, entry.optionalDependencies];
+      const names = [].concat(...needs.map((names) => Object.keys(Object(names))));
+      add(place.split("node_modules/").pop(), [entry.version, entry.resolved], names);
+      if (entry.requires) walk(entry.dependencies);
+    }
+  };
+  const lock = JSON.parse(text);
+  walk(lock.packages);
+  walk(lock.dependencies);
+  return found;
+}
+
+// A lock file of yarn without the entries by which what is forced is had from outside: of a path of
+// packages the last is forced, in whatever range (yarn documentation, "resolutions").
+function within(text, forced) {
+  const names = new Set(forced.map((key) => /((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?$/.exec(key)).map((found) => found && found[1]));
+  const isForced = (key) => {
+    const [, name, range] = /^((?:@[^/@]+\/)?[^@/]+)@(.+)$/.exec(key) || [];
+    return names.has(name) && isOutside(range);
+  };
+  const keys = (block) => block.split("\n")[0].replace(/:$/, "").replace(/"/g, "").split(", ");
+  return text
+    .split(/\n(?=\S)/)
+    .filter((block) => !keys(block).some(isForced))
+    .join("\n");
+}
+
+// npm goes by what is locked, needed or not.
+function withoutForeign(lock) {
+  const strip = (entries) => {
+    for (const [place, entry] of Object.entries(entries || {})) {
+      if (!entry || typeof entry !== "object") continue;
+      if (place && [entry.version, entry.resolved].some((where) => FOREIGN.test(String(where)))) delete entries[place];
+      else strip(entry.dependencies);
+    }
+  };
+  strip(lock.packages);
+  strip(lock.dependencies);
+  return JSON.stringify(lock, null, 2);
+}
+
+module.exports = { PNPMS, YARNS, goneOfAll, isOutside, readLock, within, without, withoutForeign };
