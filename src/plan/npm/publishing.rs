@@ -220,9 +220,15 @@ impl<'a> Run<'a> {
                     is_published = true;
                     break;
                 }
+                // What it does by itself is not known: it tells something by what comes before.
+                Purpose::Releases if !(kept.is_empty() && self.commands.is_empty()) => {
+                    self.published = self.package.directory.to_owned();
+                    is_published = true;
+                    break;
+                }
                 Purpose::Nothing => {}
-                Purpose::Script(_) | Purpose::Other if command.contains(EXPRESSION) => {}
-                Purpose::Script(_) | Purpose::Other => kept.push(command),
+                _ if command.contains(EXPRESSION) => {}
+                Purpose::Script(_) | Purpose::Releases | Purpose::Other => kept.push(command),
             }
         }
         if kept.iter().any(|command| !command.starts_with("cd ")) {
@@ -246,13 +252,17 @@ impl<'a> Run<'a> {
                     .scripts(cwd)
                     .and_then(|manifest| manifest.with_those_before(&name))
                     .and_then(|text| self.expand(&text, cwd, depth + 1, left)),
-                Purpose::Script(_) | Purpose::Publishes(_) | Purpose::Nothing | Purpose::Other => {
-                    None
-                }
+                Purpose::Script(_)
+                | Purpose::Publishes(_)
+                | Purpose::Releases
+                | Purpose::Nothing
+                | Purpose::Other => None,
             };
             let publishes = |inner: &Vec<String>| {
                 let mut inner = inner.iter();
-                inner.any(|command| matches!(purpose(command), Purpose::Publishes(_)))
+                inner.any(|command| {
+                    matches!(purpose(command), Purpose::Publishes(_) | Purpose::Releases)
+                })
             };
             match inner.filter(publishes) {
                 Some(inner) => all.extend(inner),
@@ -323,6 +333,22 @@ mod tests {
         commands
             .map(|one| (one.text.as_str(), one.cwd.as_str()))
             .collect()
+    }
+
+    #[test]
+    fn a_program_named_after_publishing_tells_of_what_runs_before_it_alone() {
+        let workflow = |before: &str| {
+            job(&format!(
+                "      - run: npm ci\n      - run: {before}\n      - run: node scripts/release.mjs --tag=${{{{ inputs.tag }}}}\n"
+            ))
+        };
+        let told = told_of(&workflow("npm run ready"), "", "packages/a").expect("told");
+        assert_eq!(lines(&told), [("npm run ready", "")]);
+        assert_eq!(told.folder, None);
+        assert_eq!(told_of(&workflow("npm test"), "", "packages/a"), None);
+        let script = r#""ready":"x","release":"npm run ready && node scripts/release.mjs""#;
+        let told = told_of("", script, "").expect("told");
+        assert_eq!(lines(&told), [("npm run ready", "")]);
     }
 
     #[test]

@@ -7,6 +7,9 @@
 pub(super) enum Purpose {
     /// It publishes, from this folder where it names one.
     Publishes(Option<String>),
+    /// It runs a program of the repository's own that is named after publishing: that publishes,
+    /// and may do anything before.
+    Releases,
     /// It calls a script of `package.json`.
     Script(String),
     /// It makes nothing that is packed, as far as its program tells: it installs, checks, or
@@ -40,6 +43,9 @@ const PUBLISHERS: [&str; 4] = ["semantic-release", "np", "release-it", "clean-pu
 
 /// Programs that publish when they are told to by this word.
 const TOLD_TO_PUBLISH: [&str; 5] = ["npm", "pnpm", "yarn", "lerna", "changeset"];
+
+/// Programs that run a file (their own documentation, "Usage").
+const RUNNERS: [&str; 5] = ["esno", "node", "ts-node", "tsx", "zx"];
 
 /// Options of `publish` that are followed by a value (npm documentation, "npm publish";
 /// pnpm documentation, "pnpm publish").
@@ -221,6 +227,9 @@ pub(super) fn purpose(command: &str) -> Purpose {
     if TOLD_TO_SET_VERSION.contains(&program) && *first == "version" {
         return Purpose::Nothing;
     }
+    if RUNNERS.contains(&program) && is_named_after_publishing(first) {
+        return Purpose::Releases;
+    }
     if !is_manager {
         return Purpose::Other;
     }
@@ -239,6 +248,15 @@ pub(super) fn purpose(command: &str) -> Purpose {
         }
         (_, name) => script(Some(name)),
     }
+}
+
+/// Whether a file is a program with a name that says that it publishes.
+fn is_named_after_publishing(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    name.rsplit_once('.').is_some_and(|(stem, kind)| {
+        let kind = kind.strip_prefix(['c', 'm']).unwrap_or(kind);
+        ["js", "ts"].contains(&kind) && ["publish", "release"].contains(&stem)
+    })
 }
 
 /// The call of a script, where it is not one that checks.
@@ -402,6 +420,26 @@ mod tests {
         );
         assert_eq!(purpose("npm publish ../other"), Purpose::Publishes(None));
         assert_ne!(purpose("changeset version"), Purpose::Publishes(None));
+    }
+
+    #[test]
+    fn a_program_of_the_repositorys_own_releases_where_its_name_says_so() {
+        for releases in [
+            "node ./scripts/npm/release.mjs --channel=latest",
+            "tsx scripts/publish.ts",
+            "npx zx release.js",
+        ] {
+            assert_eq!(purpose(releases), Purpose::Releases, "{releases}");
+        }
+        for other in [
+            "node scripts/prepare-release.mjs",
+            "node release",
+            "cat scripts/publish.js",
+            "node build.js publish.js",
+            "node scripts/release.json",
+        ] {
+            assert_eq!(purpose(other), Purpose::Other, "{other}");
+        }
     }
 
     #[test]

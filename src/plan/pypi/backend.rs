@@ -32,7 +32,8 @@ impl Backend {
     pub(super) fn of_generator(tool: &str) -> Option<Self> {
         Some(match tool {
             "flit" => Self::Flit,
-            "hatchling" => Self::Hatchling,
+            // Up to 0.22 it gives itself its front end's name (`builders/wheel.py`).
+            "hatchling" | "hatch" => Self::Hatchling,
             "poetry-core" | "poetry" => Self::Poetry,
             "pdm-backend" | "pdm" => Self::Pdm,
             "pdm-pep517" => Self::PdmPep517,

@@ -602,6 +602,7 @@ fn both_spellings_of_a_generator_are_read() {
         ("bdist_wheel (0.43.0)", "wheel==0.43.0"),
         ("setuptools (80.9.0)", "setuptools==80.9.0"),
         ("hatchling 1.29.0", "hatchling==1.29.0"),
+        ("hatch 0.21.0", "hatchling==0.21.0"),
     ] {
         let found = situation(line).candidates().expect(line);
         assert!(
