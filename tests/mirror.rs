@@ -260,6 +260,10 @@ async fn nonsense_is_answered_and_does_not_stop_the_mirror() {
         let (status, _) = get(&session, path).await;
         assert_eq!(status, 404, "{path}");
     }
+    assert!(!session.lacked_a_tarball());
+    let gone = "/npm/demo/-/demo-9.9.9.tgz";
+    assert_eq!(get(&session, gone).await.0, 404);
+    assert!(session.lacked_a_tarball());
     assert_eq!(get(&session, "/cargo/index/config.json").await.0, 200);
     session.stop().await;
 }

@@ -225,6 +225,12 @@ impl MirrorSession {
         self.shared.log().refused.iter().cloned().collect()
     }
 
+    /// Whether a tarball was asked for that the registry does not have, or did not as of the
+    /// cut-off: what installs it comes to no end, whoever does.
+    pub fn lacked_a_tarball(&self) -> bool {
+        self.shared.log().lacked_a_tarball
+    }
+
     /// Stops serving and takes the socket away.
     pub async fn stop(self) {
         self.stop.cancel();
@@ -240,6 +246,7 @@ impl MirrorSession {
 struct Log {
     served: BTreeSet<ServedFile>,
     refused: BTreeSet<String>,
+    lacked_a_tarball: bool,
     /// How much was handed out, in bytes.
     taken: u64,
 }
@@ -337,7 +344,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             shared.log().served.insert(served);
             handed_out(reply)
         }
-        Err(Refusal::Absent) => text(StatusCode::NOT_FOUND, "not there as of the cut-off time"),
+        Err(Refusal::Absent) => {
+            // npm's are the ones that a lock file names by their places.
+            shared.log().lacked_a_tarball |= path.ends_with(".tgz");
+            text(StatusCode::NOT_FOUND, "not there as of the cut-off time")
+        }
         Err(Refusal::UnderTest) => {
             shared.log().refused.insert(path);
             text(

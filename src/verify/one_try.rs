@@ -23,6 +23,8 @@ pub(super) struct Try {
     pub(super) image: Option<String>,
     pub(super) phases: Vec<PhaseReport>,
     pub(super) served: Vec<ServedFile>,
+    /// Whether a tarball was asked for that was not to be had.
+    pub(super) lacked_a_tarball: bool,
     pub(super) log: Option<PathBuf>,
     /// Steps that failed and were passed over, as the plan allows.
     pub(super) passed_over: Vec<String>,
@@ -38,6 +40,7 @@ impl Try {
             image: None,
             phases: vec![],
             served: vec![],
+            lacked_a_tarball: false,
             log: None,
             passed_over: vec![],
             millis: 0,
@@ -195,6 +198,7 @@ impl Line {
         .await;
         if let Some(session) = session {
             tried.served = session.served();
+            tried.lacked_a_tarball = session.lacked_a_tarball();
             session.stop().await;
         }
         outcome.map_err(Stopped::of_sandbox)

@@ -117,13 +117,15 @@ impl Tries {
     }
 
     /// Whether what this plan prepares was prepared in vain, from the same source and by a plan
-    /// that differs in nothing that its steps can see.
+    /// that differs in nothing that its steps can see, or asked for the same, of which a tarball
+    /// is not to be had.
     fn was_in_vain(&self, ecosystem: Ecosystem, source: &Source, next: &Plan) -> bool {
         self.tried.values().any(|tried| match tried {
             Tried::Judged(made, Verdict::BuildFailed { stage, .. }) => {
                 *stage == BuildStage::Prepare
                     && made.source == *source
-                    && prepares_alike(ecosystem, &made.recipe.plan, next)
+                    && (prepares_alike(ecosystem, &made.recipe.plan, next)
+                        || made.lacked_a_tarball && asks_alike(&made.recipe.plan, next))
             }
             Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
         })
@@ -228,6 +230,19 @@ fn prepares_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan) -> bool {
         plan
     };
     until_built(one) == until_built(other)
+}
+
+/// Whether two plans ask for the same packages: by the same steps, of the same view.
+fn asks_alike(one: &Plan, other: &Plan) -> bool {
+    let asked = |plan: &Plan| {
+        (
+            plan.prepare.clone(),
+            plan.cutoff,
+            plan.dated_by,
+            plan.yanked,
+        )
+    };
+    asked(one) == asked(other)
 }
 
 /// Whether a plan installs a whole workspace for a package below its root. That uses what cores
@@ -579,6 +594,32 @@ mod tests {
         assert!(!in_vain(BuildStage::Build, "x.tar.gz", &installing()));
         assert!(!in_vain(BuildStage::Prepare, "x.tar.gz", &plain()));
         assert!(!in_vain(BuildStage::Prepare, "y.tar.gz", &installing()));
+    }
+
+    #[test]
+    fn where_a_tarball_is_not_to_be_had_nothing_that_asks_for_the_same_is_tried() {
+        let in_vain = |lacked: bool, change: &dyn Fn(&mut Plan)| {
+            let mut tries = Tries::default();
+            let number = tries.begin();
+            let mut tried = failed(installing(), BuildStage::Prepare);
+            if let Tried::Judged(made, _) = &mut tried {
+                made.lacked_a_tarball = lacked;
+            }
+            tries.tried.insert(number, tried);
+            let mut next = installing();
+            change(&mut next);
+            tries.was_in_vain(Ecosystem::Npm, &sdist("x.tar.gz"), &next)
+        };
+        let file = |plan: &mut Plan| drop(plan.files.insert("a".into(), "b".into()));
+        assert!(in_vain(true, &file));
+        assert!(!in_vain(false, &file));
+        // Not where it is asked for otherwise, or as of another time.
+        assert!(!in_vain(true, &|plan: &mut Plan| {
+            plan.prepare[0].run.insert(0, "mend".into());
+        }));
+        assert!(!in_vain(true, &|plan: &mut Plan| {
+            plan.cutoff = Some("2026-01-01T00:00:00Z".parse().expect("a time"));
+        }));
     }
 
     #[test]

@@ -265,7 +265,10 @@ fn tools(
         }
         Installer::Pnpm => ("pnpm", managed("pnpm"), pnpm_of(&lock.text)),
     };
-    let guessed = guessed.map(|version| (name, version.to_owned()));
+    // pnpm installs nothing for a source that asks for another pnpm (pnpm documentation,
+    // "package.json", `engines`).
+    let asked = root.and_then(|root| root.lowest_engine(name));
+    let guessed = guessed.map(|version| (name, later(version, asked)));
     match said {
         Some(version) => Some((Some((name, version)), guessed)),
         None => Some((Some(guessed?), None)),
@@ -321,6 +324,15 @@ fn pnpm_of(lock: &str) -> Option<&'static str> {
         "9.0" => "9.15.9",
         _ => return None,
     })
+}
+
+/// This version, or another where that is later.
+fn later(version: &str, other: Option<semver::Version>) -> String {
+    let is_later = |other: &semver::Version| {
+        semver::Version::parse(version).is_ok_and(|version| *other > version)
+    };
+    let other = other.filter(is_later);
+    other.map_or_else(|| version.to_owned(), |other| other.to_string())
 }
 
 fn purl_of((name, version): &Tool) -> Option<Purl> {
@@ -644,6 +656,13 @@ mod tests {
             Some(("pnpm", "9.15.9".into()))
         );
         assert_eq!(pnpm("lockfileVersion: 99\n"), None);
+        let asked = |engines: &str| {
+            let root = format!(r#"{{"engines":{{"pnpm":"{engines}"}}}}"#);
+            let lock = ("pnpm-lock.yaml", "lockfileVersion: '9.0'\n");
+            of(&[lock, ("/package.json", &root)]).and_then(|found| found.tool)
+        };
+        assert_eq!(asked(">=10.0.0"), Some(("pnpm", "10.0.0".into())));
+        assert_eq!(asked(">=9.0.0"), Some(("pnpm", "9.15.9".into())));
         let said = of(&[
             ("pnpm-lock.yaml", "lockfileVersion: 99\n"),
             ("/package.json", r#"{"packageManager":"pnpm@8.1.0"}"#),

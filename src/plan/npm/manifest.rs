@@ -34,6 +34,8 @@ pub(super) struct Manifest {
     release: serde_json::Value,
     #[serde(default)]
     workspaces: serde_json::Value,
+    #[serde(default)]
+    engines: serde_json::Value,
 }
 
 /// Life-cycle scripts that run before a publisher's package is packed, in npm's order (npm
@@ -411,6 +413,14 @@ impl Manifest {
             .next()?;
         semver::Version::parse(version).is_ok().then_some(version)
     }
+
+    /// The lowest version of `tool` that `engines` asks for, where it names one with all its
+    /// numbers (npm documentation, "package.json", "engines").
+    pub(super) fn lowest_engine(&self, tool: &str) -> Option<semver::Version> {
+        let range = self.engines.get(tool)?.as_str()?;
+        let lowest = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
+        semver::Version::parse(lowest.split_whitespace().next()?).ok()
+    }
 }
 
 /// The source's commit, where the published manifest names exactly it under `gitHead`
@@ -596,6 +606,21 @@ mod tests {
         assert_eq!(named.manager_version("yarn"), None);
         let odd = manifest(r#"{"packageManager":"pnpm@latest"}"#);
         assert_eq!(odd.manager_version("pnpm"), None);
+    }
+
+    #[test]
+    fn the_lowest_version_of_an_engine_is_told_where_its_range_begins_with_one() {
+        let lowest = |range: &str| {
+            let found = manifest(&format!(r#"{{"engines":{{"pnpm":"{range}"}}}}"#));
+            found.lowest_engine("pnpm").map(|found| found.to_string())
+        };
+        for range in [">=10.0.0", "^10.0.0", ">= 10.0.0 <12", "10.0.0"] {
+            assert_eq!(lowest(range).as_deref(), Some("10.0.0"), "{range}");
+        }
+        for other in ["*", "<11.0.0", "10", ""] {
+            assert_eq!(lowest(other), None, "{other}");
+        }
+        assert_eq!(manifest("{}").lowest_engine("pnpm"), None);
     }
 
     #[test]
