@@ -7,7 +7,7 @@ mod http;
 
 use std::collections::BTreeSet;
 
-use git::{Content, Content::Text, FIRST_COMMIT, GitServer, TestRepository};
+use git::{Content, Content::Gone, Content::Text, FIRST_COMMIT, GitServer, TestRepository};
 use http::HttpGit;
 use remint::model::{
     BlobId, CommitId, EvidenceKind, GitSource, RepositoryHint, Source, SourceConfig, SourceHints,
@@ -1179,6 +1179,29 @@ fn a_release_without_a_tag_is_the_commit_that_set_its_version() {
     // A version that no manifest ever declared stays without a source.
     let error = s.locate(&hints("pkg:cargo/x@1.0.1")).expect_err("refused");
     assert!(matches!(error, Error::NoTag { .. }), "{error}");
+}
+
+#[test]
+fn a_release_without_a_tag_is_found_where_its_package_lay_then() {
+    let manifest = |version| format!("[package]\nname = \"x\"\nversion = \"{version}\"\n");
+    let found = |likely: Option<&str>| {
+        let mut s = Situation::new();
+        s.upstream
+            .commit(&[("README.md", Text("before it was there"))]);
+        let released = manifest("1.0.0");
+        let old = "packages/x/Cargo.toml";
+        let set = s.upstream.commit(&[(old, Text(&released))]);
+        let next = manifest("1.1.0");
+        s.upstream
+            .commit(&[("core/x/Cargo.toml", Text(&next)), (old, Gone)]);
+        let mut hints = hints("pkg:cargo/x@1.0.0");
+        hints.directory = likely.map(str::to_owned);
+        let (git, _) = s.locate(&hints).expect("found");
+        (git.commit == id(set)).then_some(git.directory)
+    };
+    for likely in [None, Some("packages/x"), Some("core/x")] {
+        assert_eq!(found(likely).as_deref(), Some("packages/x"), "{likely:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use git2::{ObjectType, Oid, Repository};
 use super::Error;
 use super::ladder::evidence;
 use super::locate::Candidate;
-use super::manifest::{Found, Manifests};
+use super::manifest::{Found, Manifests, plain_folder};
 use super::reach::branch_tips;
 use crate::model::{BlobId, Evidence, EvidenceKind, SourceHints};
 
@@ -21,6 +21,9 @@ const MAX_COMMITS: usize = 50_000;
 
 /// The longest that the walk may take.
 const MAX_TIME: Duration = Duration::from_secs(60);
+
+/// How many commits without the package are searched for it once it was seen.
+const MAX_SEARCHES: usize = 100;
 
 /// The most commits of one version whose files are held against the artifact's.
 const MAX_COMPARED: usize = 500;
@@ -38,6 +41,58 @@ struct Holder {
     found: Found,
     /// Whether none of its parents declares it.
     sets_it: bool,
+}
+
+/// The folders that a package had in the course of time, as far as they are known.
+struct Places {
+    known: Vec<String>,
+    was_seen: bool,
+    /// How often it may still be looked for in vain once it was seen.
+    searches: usize,
+}
+
+impl Places {
+    /// The one that is likely, and the root.
+    fn of(likely: Option<&str>) -> Self {
+        let likely = likely.and_then(plain_folder).into_iter();
+        Self {
+            known: likely.chain([String::new()]).collect(),
+            was_seen: false,
+            searches: MAX_SEARCHES,
+        }
+    }
+
+    /// What the package's manifest says at a commit, where that has the version.
+    fn declares(&mut self, manifests: &Manifests<'_>) -> Result<Option<Found>, Error> {
+        match self.at(manifests)? {
+            Some(place) => manifests.declares(&place),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the package is at a commit; looked for in all folders where it is in none of those
+    /// that are known, since it may have been moved.
+    fn at(&mut self, manifests: &Manifests<'_>) -> Result<Option<String>, Error> {
+        for place in &self.known {
+            if manifests.names_it(place)? {
+                self.was_seen = true;
+                return Ok(Some(place.clone()));
+            }
+        }
+        if self.searches == 0 {
+            return Ok(None);
+        }
+        let found = manifests.folder_of_name()?;
+        match &found {
+            Some(place) => {
+                self.was_seen = true;
+                self.known.push(place.clone());
+            }
+            // Before the package was there, or on a branch that never had it.
+            None => self.searches -= usize::from(self.was_seen),
+        }
+        Ok(found)
+    }
 }
 
 /// The commit that the release was most likely made from; none where no commit of a
@@ -60,28 +115,18 @@ pub(super) fn released(
         walk.push(tip).map_err(whole(shown))?;
     }
     let likely = hints.directory.as_deref().or(at.directory.as_deref());
-    let mut folder: Option<String> = None;
+    let mut places = Places::of(likely);
     let mut holders = Vec::new();
     let begun = Instant::now();
     for step in walk.take(MAX_COMMITS) {
         let id = step.map_err(whole(shown))?;
         let commit = git.find_commit(id).map_err(whole(shown))?;
         let manifests = Manifests::at(git, &commit, shown, &hints.purl)?;
-        if folder.is_none() {
-            folder = manifests.folder_of_name(likely)?;
-        }
-        let Some(folder) = &folder else {
-            // The newest commits of some other branch, before the package was there.
-            if begun.elapsed() > MAX_TIME {
-                break;
-            }
-            continue;
-        };
-        if let Some(found) = manifests.declares(folder)? {
+        if let Some(found) = places.declares(&manifests)? {
             let mut sets_it = true;
             for parent in commit.parents() {
                 let before = Manifests::at(git, &parent, shown, &hints.purl)?;
-                sets_it &= before.declares(folder)?.is_none();
+                sets_it &= places.declares(&before)?.is_none();
             }
             holders.push(Holder {
                 commit: id,

@@ -183,29 +183,24 @@ impl<'r> Manifests<'r> {
         self.search(&asked, answers)
     }
 
-    /// The folder whose manifest names the package, whatever its version is there: the
-    /// likely one, the root, or else the shallowest.
+    /// Whether the manifest in a folder names the package, whatever its version is there.
     ///
     /// # Errors
     /// Those of reading the copy.
-    pub(crate) fn folder_of_name(&self, likely: Option<&str>) -> Result<Option<String>, Error> {
-        let is_named = |folder: &str| -> Result<bool, Error> {
-            Ok(matches!(
-                self.ask(folder, false)?,
-                Answer::Match(_) | Answer::OtherVersion { .. }
-            ))
-        };
-        for folder in likely
-            .and_then(plain_folder)
-            .into_iter()
-            .chain([String::new()])
-        {
-            if is_named(&folder)? {
-                return Ok(Some(folder));
-            }
-        }
+    pub(crate) fn names_it(&self, folder: &str) -> Result<bool, Error> {
+        Ok(matches!(
+            self.ask(folder, false)?,
+            Answer::Match(_) | Answer::OtherVersion { .. }
+        ))
+    }
+
+    /// The shallowest folder whose manifest names the package.
+    ///
+    /// # Errors
+    /// Those of reading the copy.
+    pub(crate) fn folder_of_name(&self) -> Result<Option<String>, Error> {
         for folder in self.folders_with_manifests()? {
-            if is_named(&folder)? {
+            if self.names_it(&folder)? {
                 return Ok(Some(folder));
             }
         }
@@ -474,7 +469,7 @@ fn join(folder: &str, name: &str) -> String {
 
 /// A folder as an artifact or a registry wrote it, without `./` and slashes at
 /// the ends; `None` where it would leave the root.
-fn plain_folder(text: &str) -> Option<String> {
+pub(super) fn plain_folder(text: &str) -> Option<String> {
     let parts: Vec<_> = text
         .split('/')
         .filter(|part| !matches!(*part, "" | "."))

@@ -424,14 +424,17 @@ impl Manifest {
 }
 
 /// The source's commit, where the published manifest names exactly it under `gitHead`
-/// and the source's does not: publishing tools of monorepos write it in before they pack.
+/// and the source's does not, or names an earlier one: publishing tools of monorepos write it in
+/// before they pack, and what they wrote may have been committed.
 pub(super) fn written_commit<'a>(facts: &Facts<'a>, manifest: &Manifest) -> Option<&'a CommitId> {
     let Source::Git { git, .. } = facts.source else {
         return None;
     };
     let published = parse(facts.members.get("package.json")?).ok()?;
-    let names_it = published.git_head.as_deref() == Some(git.commit.as_str());
-    (names_it && manifest.git_head.is_none()).then_some(&git.commit)
+    let commit = Some(git.commit.as_str());
+    let is_written =
+        published.git_head.as_deref() == commit && manifest.git_head.as_deref() != commit;
+    is_written.then_some(&git.commit)
 }
 
 #[cfg(test)]
@@ -637,6 +640,9 @@ mod tests {
         assert!(written(&other, "{}").is_none());
         assert!(written("{}", "{}").is_none());
         assert!(written(&own, &own).is_none());
+        // What was written for an earlier release was committed then.
+        assert!(written(&own, &other).is_some());
+        assert!(written(&other, &own).is_none());
     }
 
     #[test]
