@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::bootstrap;
+use super::family;
 use super::manifest::{self, Manifest};
 use super::programs::run_by_node;
 use super::root_manifest;
@@ -21,13 +22,25 @@ pub(super) enum Installer {
 }
 
 impl Installer {
-    /// Its command, and what Node.js runs for it below the folder of tools; none for npm,
-    /// which is there anyway.
-    pub(super) const fn program(self) -> Option<(&'static str, &'static str)> {
+    /// Its command; none for npm, which is there anyway.
+    pub(super) const fn command(self) -> Option<&'static str> {
         match self {
             Self::Npm => None,
-            Self::Yarn | Self::Berry => Some(("yarn", "yarn/bin/yarn.js")),
-            Self::Pnpm => Some(("pnpm", "pnpm/bin/pnpm.cjs")),
+            Self::Yarn | Self::Berry => Some("yarn"),
+            Self::Pnpm => Some("pnpm"),
+        }
+    }
+
+    /// What Node.js runs for the command of this version, below the folder of tools (the `bin` of
+    /// the installers' own manifests).
+    pub(super) fn program(self, version: &str) -> &'static str {
+        match self {
+            Self::Npm => "npm/bin/npm-cli.js",
+            Self::Yarn | Self::Berry => "yarn/bin/yarn.js",
+            Self::Pnpm if family::major(version).is_some_and(|major| major < 6) => {
+                "pnpm/bin/pnpm.js"
+            }
+            Self::Pnpm => "pnpm/bin/pnpm.cjs",
         }
     }
 
@@ -184,7 +197,7 @@ fn lock_at(tree: &BTreeMap<String, Vec<u8>>, at_root: bool) -> Option<Lock> {
     let is_named = |lock: &Lock| {
         let own = manifest.as_ref()?;
         // Scripts call npm whatever installs.
-        let (command, _) = lock.installer.program()?;
+        let command = lock.installer.command()?;
         Some(own.manager_version(command).is_some() || own.calls(command))
     };
     let mut locks: Vec<Lock> = locks_at(tree, at_root).collect();
@@ -318,6 +331,8 @@ fn pnpm_of(lock: &str) -> Option<&'static str> {
         .trim()
         .trim_matches(['\'', '"']);
     Some(match version {
+        "5.1" => "4.14.4",
+        "5.2" => "5.18.11",
         "5.3" => "6.35.1",
         "5.4" => "7.33.7",
         "6.0" | "6.1" => "8.15.9",
@@ -655,6 +670,13 @@ mod tests {
             pnpm("lockfileVersion: '9.0'\n"),
             Some(("pnpm", "9.15.9".into()))
         );
+        assert_eq!(
+            pnpm("lockfileVersion: 5.2\n"),
+            Some(("pnpm", "5.18.11".into()))
+        );
+        // Its program was called otherwise then.
+        assert_eq!(Installer::Pnpm.program("5.18.11"), "pnpm/bin/pnpm.js");
+        assert_eq!(Installer::Pnpm.program("6.0.0"), "pnpm/bin/pnpm.cjs");
         assert_eq!(pnpm("lockfileVersion: 99\n"), None);
         let asked = |engines: &str| {
             let root = format!(r#"{{"engines":{{"pnpm":"{engines}"}}}}"#);

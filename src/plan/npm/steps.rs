@@ -145,8 +145,10 @@ impl<'a> Packing<'a> {
     fn put_installer(&self, draft: &mut Draft<'_>, scripts: Option<&Scripts<'_>>) {
         if let Some((installer, tool)) = self.installer
             && (scripts.is_some() || self.packer.is_installer())
-            && let Some((command, program)) = installer.program()
+            && let Some(command) = installer.command()
         {
+            let version = tool.purl.version().map_or("", |version| version.as_str());
+            let program = installer.program(version);
             draft
                 .files
                 .insert(format!("bin/{command}"), programs::launcher(program));
