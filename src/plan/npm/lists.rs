@@ -88,8 +88,11 @@ impl Call {
         let (run, cwd, why) = match self {
             Self::Version { version, cwd } => {
                 // As semantic-release's npm plugin does; it is npm that knows how to write
-                // the file.
-                let mut run = words("npm version --no-git-tag-version --ignore-scripts");
+                // the file. In a workspace it would install anew then (npm documentation, "npm
+                // version", `workspaces-update`).
+                let mut run = words(
+                    "npm version --no-git-tag-version --no-workspaces-update --ignore-scripts",
+                );
                 run.push(version.clone());
                 let why = "the source leaves its version to the release";
                 return (Step::new(run, cwd.clone()), why.to_owned());

@@ -531,7 +531,7 @@ fn a_version_that_the_source_leaves_open_is_set_before_anything_runs() {
     );
     assert_eq!(
         set(&situation),
-        "npm version --no-git-tag-version --ignore-scripts 1.0.0"
+        "npm version --no-git-tag-version --no-workspaces-update --ignore-scripts 1.0.0"
     );
     situation.tree_file("package.json", r#"{"name":"demo","version":"1.0.0"}"#);
     assert!(!set(&situation).contains("npm version"));
