@@ -1184,24 +1184,53 @@ fn a_release_without_a_tag_is_the_commit_that_set_its_version() {
 #[test]
 fn a_release_without_a_tag_is_found_where_its_package_lay_then() {
     let manifest = |version| format!("[package]\nname = \"x\"\nversion = \"{version}\"\n");
+    let (released, next) = (manifest("1.0.0"), manifest("1.1.0"));
     let found = |likely: Option<&str>| {
         let mut s = Situation::new();
         s.upstream
             .commit(&[("README.md", Text("before it was there"))]);
-        let released = manifest("1.0.0");
         let old = "packages/x/Cargo.toml";
         let set = s.upstream.commit(&[(old, Text(&released))]);
-        let next = manifest("1.1.0");
         s.upstream
             .commit(&[("core/x/Cargo.toml", Text(&next)), (old, Gone)]);
         let mut hints = hints("pkg:cargo/x@1.0.0");
-        hints.directory = likely.map(str::to_owned);
+        hints.repositories[0].directory = likely.map(str::to_owned);
         let (git, _) = s.locate(&hints).expect("found");
         (git.commit == id(set)).then_some(git.directory)
     };
     for likely in [None, Some("packages/x"), Some("core/x")] {
         assert_eq!(found(likely).as_deref(), Some("packages/x"), "{likely:?}");
     }
+
+    // What a branch beside it holds somewhere was not moved.
+    let mut s = Situation::new();
+    let first = s.upstream.commit(&[("README.md", Text("x"))]);
+    let built = s
+        .upstream
+        .commit_on(Some(first), &[("out/x/Cargo.toml", Text(&released))]);
+    s.upstream.set("refs/heads/built", built);
+    s.upstream.commit(&[("x/Cargo.toml", Text(&next))]);
+    let error = s.locate(&hints("pkg:cargo/x@1.0.0")).expect_err("refused");
+    assert!(matches!(error, Error::NoTag { .. }), "{error}");
+}
+
+#[test]
+fn a_package_whose_name_the_root_had_before_is_found_in_its_folder() {
+    let mut s = Situation::new();
+    let manifest =
+        |name, version| format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\n");
+    let (root, released) = (manifest("x", "0.0.0"), manifest("x", "1.0.0"));
+    let (renamed, next) = (manifest("all", "0.0.0"), manifest("x", "1.1.0"));
+    let set = s.upstream.commit(&[
+        ("Cargo.toml", Text(&root)),
+        ("x/Cargo.toml", Text(&released)),
+    ]);
+    s.upstream.commit(&[
+        ("Cargo.toml", Text(&renamed)),
+        ("x/Cargo.toml", Text(&next)),
+    ]);
+    let (git, _) = s.locate(&hints("pkg:cargo/x@1.0.0")).expect("found");
+    assert_eq!((git.commit, git.directory.as_str()), (id(set), "x"));
 }
 
 #[test]

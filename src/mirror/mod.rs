@@ -225,8 +225,8 @@ impl MirrorSession {
         self.shared.log().refused.iter().cloned().collect()
     }
 
-    /// Whether a tarball was asked for that the registry does not have, or did not as of the
-    /// cut-off: what installs it comes to no end, whoever does.
+    /// Whether a tarball of npm's was asked for that the registry does not have, or did not as of
+    /// the cut-off: what needs it fails on it, whoever installs it.
     pub fn lacked_a_tarball(&self) -> bool {
         self.shared.log().lacked_a_tarball
     }
@@ -345,8 +345,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             handed_out(reply)
         }
         Err(Refusal::Absent) => {
-            // npm's are the ones that a lock file names by their places.
-            shared.log().lacked_a_tarball |= path.ends_with(".tgz");
+            shared.log().lacked_a_tarball |= path.starts_with("/npm/") && path.ends_with(".tgz");
             text(StatusCode::NOT_FOUND, "not there as of the cut-off time")
         }
         Err(Refusal::UnderTest) => {

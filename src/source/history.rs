@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{Commit, ObjectType, Oid, Repository};
 
 use super::Error;
 use super::ladder::evidence;
@@ -22,8 +22,8 @@ const MAX_COMMITS: usize = 50_000;
 /// The longest that the walk may take.
 const MAX_TIME: Duration = Duration::from_secs(60);
 
-/// How many commits without the package are searched for it once it was seen.
-const MAX_SEARCHES: usize = 100;
+/// How many commits are searched for where a package was moved from.
+const MAX_MOVES: usize = 20;
 
 /// The most commits of one version whose files are held against the artifact's.
 const MAX_COMPARED: usize = 500;
@@ -47,7 +47,9 @@ struct Holder {
 struct Places {
     known: Vec<String>,
     was_seen: bool,
-    /// How often it may still be looked for in vain once it was seen.
+    /// Parents of commits with the package: what they have elsewhere was moved.
+    before: BTreeSet<Oid>,
+    /// How many of these may still be searched.
     searches: usize,
 }
 
@@ -58,40 +60,51 @@ impl Places {
         Self {
             known: likely.chain([String::new()]).collect(),
             was_seen: false,
-            searches: MAX_SEARCHES,
+            before: BTreeSet::new(),
+            searches: MAX_MOVES,
         }
     }
 
-    /// What the package's manifest says at a commit, where that has the version.
-    fn declares(&mut self, manifests: &Manifests<'_>) -> Result<Option<Found>, Error> {
-        match self.at(manifests)? {
-            Some(place) => manifests.declares(&place),
-            None => Ok(None),
+    /// What the package's manifest says in one of them, where that has the version.
+    fn declares(&self, manifests: &Manifests<'_>) -> Result<Option<Found>, Error> {
+        for place in &self.known {
+            if let Some(found) = manifests.declares(place)? {
+                return Ok(Some(found));
+            }
         }
+        Ok(None)
     }
 
-    /// Where the package is at a commit; looked for in all folders where it is in none of those
-    /// that are known, since it may have been moved.
-    fn at(&mut self, manifests: &Manifests<'_>) -> Result<Option<String>, Error> {
+    /// Looks where the package is at a commit that the walk comes to, where it is in none of them:
+    /// until it is seen for the first time, and then where it may have been moved from.
+    fn learn(&mut self, commit: &Commit<'_>, manifests: &Manifests<'_>) -> Result<(), Error> {
+        let mut is_there = self.are_of(manifests)?;
+        let may_be_moved = self.before.remove(&commit.id()) && self.searches > 0;
+        if !is_there && (may_be_moved || !self.was_seen) {
+            self.searches -= usize::from(self.was_seen);
+            let found = match manifests.folder_of_name() {
+                // Of what is known already an old tree without bounds takes nothing away.
+                Err(Error::Limit { .. } | Error::UnsafeTree { .. }) if self.was_seen => None,
+                found => found?,
+            };
+            is_there = found.is_some();
+            self.known.extend(found);
+        }
+        if is_there {
+            self.was_seen = true;
+            self.before.extend(commit.parent_ids());
+        }
+        Ok(())
+    }
+
+    /// Whether the package is in one of them.
+    fn are_of(&self, manifests: &Manifests<'_>) -> Result<bool, Error> {
         for place in &self.known {
             if manifests.names_it(place)? {
-                self.was_seen = true;
-                return Ok(Some(place.clone()));
+                return Ok(true);
             }
         }
-        if self.searches == 0 {
-            return Ok(None);
-        }
-        let found = manifests.folder_of_name()?;
-        match &found {
-            Some(place) => {
-                self.was_seen = true;
-                self.known.push(place.clone());
-            }
-            // Before the package was there, or on a branch that never had it.
-            None => self.searches -= usize::from(self.was_seen),
-        }
-        Ok(found)
+        Ok(false)
     }
 }
 
@@ -122,6 +135,7 @@ pub(super) fn released(
         let id = step.map_err(whole(shown))?;
         let commit = git.find_commit(id).map_err(whole(shown))?;
         let manifests = Manifests::at(git, &commit, shown, &hints.purl)?;
+        places.learn(&commit, &manifests)?;
         if let Some(found) = places.declares(&manifests)? {
             let mut sets_it = true;
             for parent in commit.parents() {

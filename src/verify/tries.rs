@@ -22,8 +22,8 @@ use super::prepare::Prepared;
 use super::toolchains::Wait;
 use super::{Error, Line, failure, tree};
 use crate::model::{
-    ArtifactKind, BuildStage, Ecosystem, LeftOut, Plan, Recipe, ReplayedFact, Source, TryLimits,
-    Verdict, VerdictKind,
+    ArtifactKind, BuildFailure, BuildStage, Ecosystem, LeftOut, Plan, Recipe, ReplayedFact, Source,
+    TryLimits, Verdict, VerdictKind,
 };
 use crate::plan;
 use crate::sandbox::{Engine, EngineError, Scratch};
@@ -117,15 +117,18 @@ impl Tries {
     }
 
     /// Whether what this plan prepares was prepared in vain, from the same source and by a plan
-    /// that differs in nothing that its steps can see, or asked for the same, of which a tarball
-    /// is not to be had.
+    /// that differs in nothing that its steps can see, or that installs alike where a tarball was
+    /// not to be had.
     fn was_in_vain(&self, ecosystem: Ecosystem, source: &Source, next: &Plan) -> bool {
         self.tried.values().any(|tried| match tried {
-            Tried::Judged(made, Verdict::BuildFailed { stage, .. }) => {
+            Tried::Judged(made, Verdict::BuildFailed { stage, failure }) => {
+                let is_told = matches!(failure, BuildFailure::Exit { .. });
+                let was_gone = made.lacked_a_tarball && is_told;
+                let plan = &made.recipe.plan;
                 *stage == BuildStage::Prepare
                     && made.source == *source
-                    && (prepares_alike(ecosystem, &made.recipe.plan, next)
-                        || made.lacked_a_tarball && asks_alike(&made.recipe.plan, next))
+                    && (prepares_alike(ecosystem, plan, next)
+                        || was_gone && installs_alike(ecosystem, plan, next))
             }
             Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
         })
@@ -218,31 +221,30 @@ fn has_files_own_times(verdict: &Verdict) -> bool {
 
 /// Whether two plans are one until their builds begin.
 fn prepares_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan) -> bool {
-    let until_built = |plan: &Plan| {
-        let mut plan = Plan {
-            build: Vec::new(),
-            output: String::new(),
-            recovered: Vec::new(),
-            ..plan.clone()
-        };
-        plan.inputs
-            .retain(|input| !plan::only_packs(ecosystem, input));
-        plan
-    };
-    until_built(one) == until_built(other)
+    until_built(ecosystem, one) == until_built(ecosystem, other)
 }
 
-/// Whether two plans ask for the same packages: by the same steps, of the same view.
-fn asks_alike(one: &Plan, other: &Plan) -> bool {
-    let asked = |plan: &Plan| {
-        (
-            plan.prepare.clone(),
-            plan.cutoff,
-            plan.dated_by,
-            plan.yanked,
-        )
+/// Whether two plans install alike: they are one until their builds begin, but for files of which
+/// the steps that prepare name those that they use.
+fn installs_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan) -> bool {
+    let without_files = |plan: &Plan| Plan {
+        files: BTreeMap::new(),
+        ..until_built(ecosystem, plan)
     };
-    asked(one) == asked(other)
+    without_files(one) == without_files(other)
+}
+
+/// What a plan is until its build begins.
+fn until_built(ecosystem: Ecosystem, plan: &Plan) -> Plan {
+    let mut plan = Plan {
+        build: Vec::new(),
+        output: String::new(),
+        recovered: Vec::new(),
+        ..plan.clone()
+    };
+    plan.inputs
+        .retain(|input| !plan::only_packs(ecosystem, input));
+    plan
 }
 
 /// Whether a plan installs a whole workspace for a package below its root. That uses what cores
@@ -432,7 +434,7 @@ mod tests {
     use super::super::one_try::Try;
     use super::*;
     use crate::model::{
-        BuildFailure, Digest, GitSource, Input, InputOrigin, PlanSource, SdistSource, Sha256Digest,
+        Digest, GitSource, Input, InputOrigin, PlanSource, SdistSource, Sha256Digest,
     };
 
     const LIMITS: TryLimits = TryLimits {
@@ -597,13 +599,19 @@ mod tests {
     }
 
     #[test]
-    fn where_a_tarball_is_not_to_be_had_nothing_that_asks_for_the_same_is_tried() {
-        let in_vain = |lacked: bool, change: &dyn Fn(&mut Plan)| {
+    fn where_a_tarball_is_not_to_be_had_nothing_that_installs_alike_is_tried() {
+        let exit = || BuildFailure::Exit {
+            code: 1,
+            step: "npm ci".into(),
+        };
+        let in_vain = |lacked: bool, failure: BuildFailure, change: &dyn Fn(&mut Plan)| {
             let mut tries = Tries::default();
             let number = tries.begin();
             let mut tried = failed(installing(), BuildStage::Prepare);
-            if let Tried::Judged(made, _) = &mut tried {
+            if let Tried::Judged(made, verdict) = &mut tried {
                 made.lacked_a_tarball = lacked;
+                let stage = BuildStage::Prepare;
+                *verdict = Verdict::BuildFailed { stage, failure };
             }
             tries.tried.insert(number, tried);
             let mut next = installing();
@@ -611,14 +619,20 @@ mod tests {
             tries.was_in_vain(Ecosystem::Npm, &sdist("x.tar.gz"), &next)
         };
         let file = |plan: &mut Plan| drop(plan.files.insert("a".into(), "b".into()));
-        assert!(in_vain(true, &file));
-        assert!(!in_vain(false, &file));
-        // Not where it is asked for otherwise, or as of another time.
-        assert!(!in_vain(true, &|plan: &mut Plan| {
+        assert!(in_vain(true, exit(), &file));
+        assert!(!in_vain(false, exit(), &file));
+        // Not where it failed for want of memory or the like, or is asked for otherwise, or as of
+        // another time, or has more room.
+        let short = BuildFailure::OutOfMemory { limit_mib: 1 };
+        assert!(!in_vain(true, short, &file));
+        assert!(!in_vain(true, exit(), &|plan: &mut Plan| {
             plan.prepare[0].run.insert(0, "mend".into());
         }));
-        assert!(!in_vain(true, &|plan: &mut Plan| {
+        assert!(!in_vain(true, exit(), &|plan: &mut Plan| {
             plan.cutoff = Some("2026-01-01T00:00:00Z".parse().expect("a time"));
+        }));
+        assert!(!in_vain(true, exit(), &|plan: &mut Plan| {
+            plan.limits.memory_mib += 1;
         }));
     }
 

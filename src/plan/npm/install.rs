@@ -50,7 +50,21 @@ impl Installer {
         // `yarn-path`; Yarn documentation, `yarnPath`).
         let pinned = ("YARN_IGNORE_PATH", "1".to_owned());
         match self {
-            Self::Npm | Self::Pnpm => Vec::new(),
+            Self::Npm => Vec::new(),
+            // From 11 on pnpm reads variables of its own name, and of npm's none (pnpm
+            // documentation, "Settings"). What is locked is installed however new it was then, by
+            // the pnpm that the plan pins, and never once more before a script runs.
+            Self::Pnpm => [
+                (
+                    "pnpm_config_registry",
+                    format!("http://127.0.0.1:{RELAY_PORT}/npm/"),
+                ),
+                ("pnpm_config_fetch_retries", "0".to_owned()),
+                ("pnpm_config_minimum_release_age", "0".to_owned()),
+                ("pnpm_config_pm_on_fail", "ignore".to_owned()),
+                ("pnpm_config_verify_deps_before_run", "false".to_owned()),
+            ]
+            .to_vec(),
             Self::Yarn => vec![pinned],
             Self::Berry => vec![
                 (
@@ -278,11 +292,14 @@ fn tools(
         }
         Installer::Pnpm => ("pnpm", managed("pnpm"), pnpm_of(&lock.text)),
     };
+    let guessed = guessed.map(|version| (name, version.to_owned()));
     // pnpm installs nothing for a source that asks for another pnpm (pnpm documentation,
     // "package.json", `engines`).
-    let asked = root.and_then(|root| root.lowest_engine(name));
-    let guessed = guessed.map(|version| (name, later(version, asked)));
-    match said {
+    let asked = || match installer {
+        Installer::Pnpm => lowest_after(&guessed.as_ref()?.1, root?.lowest_engine(name)?),
+        Installer::Npm | Installer::Yarn | Installer::Berry => None,
+    };
+    match said.or_else(asked) {
         Some(version) => Some((Some((name, version)), guessed)),
         None => Some((Some(guessed?), None)),
     }
@@ -341,13 +358,10 @@ fn pnpm_of(lock: &str) -> Option<&'static str> {
     })
 }
 
-/// This version, or another where that is later.
-fn later(version: &str, other: Option<semver::Version>) -> String {
-    let is_later = |other: &semver::Version| {
-        semver::Version::parse(version).is_ok_and(|version| *other > version)
-    };
-    let other = other.filter(is_later);
-    other.map_or_else(|| version.to_owned(), |other| other.to_string())
+/// The lowest version that is asked for, where it is later than this one.
+fn lowest_after(version: &str, lowest: semver::Version) -> Option<String> {
+    let version = semver::Version::parse(version).ok()?;
+    (lowest > version).then(|| lowest.to_string())
 }
 
 fn purl_of((name, version): &Tool) -> Option<Purl> {
@@ -660,6 +674,17 @@ mod tests {
     }
 
     #[test]
+    fn each_installer_is_told_of_the_mirror_in_its_own_words() {
+        let registry = |installer: Installer, name: &str| {
+            let told: BTreeMap<_, _> = installer.environment().into_iter().collect();
+            let registry = told.get(name).cloned();
+            registry.is_some_and(|registry| registry.starts_with("http://127.0.0.1:"))
+        };
+        assert!(registry(Installer::Pnpm, "pnpm_config_registry"));
+        assert!(registry(Installer::Berry, "YARN_NPM_REGISTRY_SERVER"));
+    }
+
+    #[test]
     fn the_format_of_a_lock_file_or_the_manifest_names_the_pnpm() {
         let pnpm = |lock: &str| of(&[("pnpm-lock.yaml", lock)]).and_then(|found| found.tool);
         assert_eq!(
@@ -685,6 +710,15 @@ mod tests {
         };
         assert_eq!(asked(">=10.0.0"), Some(("pnpm", "10.0.0".into())));
         assert_eq!(asked(">=9.0.0"), Some(("pnpm", "9.15.9".into())));
+        // yarn is told not to mind it.
+        let yarn = of(&[
+            ("yarn.lock", ""),
+            ("/package.json", r#"{"engines":{"yarn":">=4.0.0"}}"#),
+        ]);
+        assert_eq!(
+            yarn.and_then(|found| found.tool),
+            Some(("yarn", YARN.into()))
+        );
         let said = of(&[
             ("pnpm-lock.yaml", "lockfileVersion: 99\n"),
             ("/package.json", r#"{"packageManager":"pnpm@8.1.0"}"#),

@@ -11,16 +11,16 @@ const MAX_DEPTH = 3;
 const SKIPPED = ["node_modules", ".git"];
 
 function folders(parent) {
-  const entries = fs.readdirSync(parent, { withFileTypes: true });
-  const inner = entries.filter((entry) => entry.isDirectory() && !SKIPPED.includes(entry.name));
-  return inner.map((entry) => path.join(parent, entry.name)).sort();
+  const names = fs.readdirSync(parent).filter((name) => !SKIPPED.includes(name));
+  const places = names.map((name) => path.join(parent, name));
+  return places.filter((place) => fs.lstatSync(place).isDirectory()).sort();
 }
 
 function isIt(folder) {
   try {
     const found = JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"));
     return found.name === name && found.version === version;
-  } catch {
+  } catch (_) {
     return false;
   }
 }
@@ -28,7 +28,7 @@ function isIt(folder) {
 for (const root of roots) {
   let level = [root];
   for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
-    level = level.flatMap(folders);
+    level = [].concat(...level.map(folders));
     // What is in the source in its place is not what was made.
     const found = level.find((folder) => folder !== roots[0] && isIt(folder));
     if (found) {

@@ -414,27 +414,32 @@ impl Manifest {
         semver::Version::parse(version).is_ok().then_some(version)
     }
 
-    /// The lowest version of `tool` that `engines` asks for, where it names one with all its
-    /// numbers (npm documentation, "package.json", "engines").
+    /// The lowest version of `tool` that `engines` asks for, where that is one range with a lower
+    /// end that it has (npm documentation, "package.json", "engines"); numbers that are left out
+    /// are zeros.
     pub(super) fn lowest_engine(&self, tool: &str) -> Option<semver::Version> {
-        let range = self.engines.get(tool)?.as_str()?;
+        let range = self.engines.get(tool)?.as_str()?.trim();
+        let is_open = range.starts_with('>') && !range.starts_with(">=");
+        if is_open || range.contains("||") {
+            return None;
+        }
         let lowest = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
-        semver::Version::parse(lowest.split_whitespace().next()?).ok()
+        let lowest = lowest.split_whitespace().next()?;
+        let missing = 2_usize.saturating_sub(lowest.matches('.').count());
+        semver::Version::parse(&format!("{lowest}{}", ".0".repeat(missing))).ok()
     }
 }
 
-/// The source's commit, where the published manifest names exactly it under `gitHead`
-/// and the source's does not, or names an earlier one: publishing tools of monorepos write it in
-/// before they pack, and what they wrote may have been committed.
-pub(super) fn written_commit<'a>(facts: &Facts<'a>, manifest: &Manifest) -> Option<&'a CommitId> {
+/// The source's commit, where the published manifest names exactly it under `gitHead`: publishing
+/// tools of monorepos write it in before they pack. What the source has there, if anything, was
+/// written for an earlier release and committed then: no commit holds its own name.
+pub(super) fn written_commit<'a>(facts: &Facts<'a>) -> Option<&'a CommitId> {
     let Source::Git { git, .. } = facts.source else {
         return None;
     };
     let published = parse(facts.members.get("package.json")?).ok()?;
-    let commit = Some(git.commit.as_str());
-    let is_written =
-        published.git_head.as_deref() == commit && manifest.git_head.as_deref() != commit;
-    is_written.then_some(&git.commit)
+    let names_it = published.git_head.as_deref() == Some(git.commit.as_str());
+    names_it.then_some(&git.commit)
 }
 
 #[cfg(test)]
@@ -617,10 +622,17 @@ mod tests {
             let found = manifest(&format!(r#"{{"engines":{{"pnpm":"{range}"}}}}"#));
             found.lowest_engine("pnpm").map(|found| found.to_string())
         };
-        for range in [">=10.0.0", "^10.0.0", ">= 10.0.0 <12", "10.0.0"] {
+        for range in [
+            ">=10.0.0",
+            "^10.0.0",
+            ">= 10.0.0 <12",
+            "10.0.0",
+            ">=10",
+            "10.0",
+        ] {
             assert_eq!(lowest(range).as_deref(), Some("10.0.0"), "{range}");
         }
-        for other in ["*", "<11.0.0", "10", ""] {
+        for other in ["*", "<11.0.0", ">10.0.0", "^10.0.0 || ^9.0.0", "10.x", ""] {
             assert_eq!(lowest(other), None, "{other}");
         }
         assert_eq!(manifest("{}").lowest_engine("pnpm"), None);
@@ -628,21 +640,15 @@ mod tests {
 
     #[test]
     fn a_commit_is_written_only_where_it_is_the_sources_own() {
-        let written = |published: &str, source: &str| {
+        let written = |published: &str| {
             let mut situation = Situation::npm();
             situation.member("package.json", published);
-            let source = manifest(source);
-            situation.with_facts(|facts| written_commit(facts, &source).cloned())
+            situation.with_facts(|facts| written_commit(facts).cloned())
         };
-        let own = format!(r#"{{"gitHead":"{}"}}"#, "a".repeat(40));
-        let other = format!(r#"{{"gitHead":"{}"}}"#, "b".repeat(40));
-        assert!(written(&own, "{}").is_some());
-        assert!(written(&other, "{}").is_none());
-        assert!(written("{}", "{}").is_none());
-        assert!(written(&own, &own).is_none());
-        // What was written for an earlier release was committed then.
-        assert!(written(&own, &other).is_some());
-        assert!(written(&other, &own).is_none());
+        let of = |commit: &str| format!(r#"{{"gitHead":"{}"}}"#, commit.repeat(40));
+        assert!(written(&of("a")).is_some());
+        assert!(written(&of("b")).is_none());
+        assert!(written("{}").is_none());
     }
 
     #[test]

@@ -56,21 +56,14 @@ pub(super) fn path_without_scripts() -> String {
 
 /// What every command is told.
 pub(super) fn environment() -> BTreeMap<String, String> {
-    let registry = format!("http://127.0.0.1:{RELAY_PORT}/npm/");
     [
         ("PATH", path()),
-        // From 11 on pnpm reads variables of its own name, and of npm's none (pnpm 11.0, "Release
-        // notes").
-        ("npm_config_registry", registry.clone()),
-        ("pnpm_config_registry", registry),
+        (
+            "npm_config_registry",
+            format!("http://127.0.0.1:{RELAY_PORT}/npm/"),
+        ),
         // What is not in the registry is nowhere: asking again takes minutes.
         ("npm_config_fetch_retries", "0".into()),
-        ("pnpm_config_fetch_retries", "0".into()),
-        // What is locked is installed however new it was then, by the pnpm that the plan pins, and
-        // never once more before a script runs (pnpm documentation, "Settings").
-        ("pnpm_config_minimum_release_age", "0".into()),
-        ("pnpm_config_pm_on_fail", "ignore".into()),
-        ("pnpm_config_verify_deps_before_run", "false".into()),
         ("npm_config_audit", "false".into()),
         ("npm_config_fund", "false".into()),
         ("npm_config_update_notifier", "false".into()),
@@ -97,14 +90,6 @@ pub(super) fn run_by_node(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_installer_is_told_of_the_mirror_in_its_own_words() {
-        let told = environment();
-        let mirror = told.get("npm_config_registry").expect("npm's");
-        assert!(mirror.starts_with("http://127.0.0.1:"), "{mirror}");
-        assert_eq!(told.get("pnpm_config_registry"), Some(mirror));
-    }
 
     #[test]
     fn what_an_earlier_build_would_have_left_may_be_absent_where_scripts_run_alone() {

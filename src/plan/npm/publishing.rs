@@ -138,6 +138,8 @@ struct Run<'a> {
     /// What is published, below the repository's root.
     published: String,
     writes_version: bool,
+    /// What ran before a program that is named after publishing, the first of them.
+    before_release: Option<Vec<Command>>,
 }
 
 impl<'a> Run<'a> {
@@ -148,12 +150,21 @@ impl<'a> Run<'a> {
             commands: Vec::new(),
             published: String::new(),
             writes_version: false,
+            before_release: None,
         }
     }
 
-    /// What was read, where it publishes this package and not another of the repository.
-    fn finish(self, is_published: bool) -> Option<Publishing> {
+    /// What was read, where it publishes this package and not another of the repository; where
+    /// nothing is said to publish, what runs before a program that is named so.
+    fn finish(mut self, is_published: bool) -> Option<Publishing> {
         let own = self.package.directory;
+        if !is_published {
+            return Some(Publishing {
+                node: self.node,
+                commands: self.before_release.take()?,
+                ..Publishing::default()
+            });
+        }
         let is_own = self.published.is_empty() || self.published == own;
         let below = match own {
             "" => true,
@@ -162,7 +173,7 @@ impl<'a> Run<'a> {
                 .strip_prefix(own)
                 .is_some_and(|rest| rest.starts_with('/')),
         };
-        (is_published && (is_own || below)).then(|| Publishing {
+        (is_own || below).then(|| Publishing {
             node: self.node,
             commands: self.commands,
             folder: (!is_own).then_some(self.published),
@@ -220,25 +231,40 @@ impl<'a> Run<'a> {
                     is_published = true;
                     break;
                 }
-                // What it does by itself is not known: it tells something by what comes before.
-                Purpose::Releases if !(kept.is_empty() && self.commands.is_empty()) => {
-                    self.published = self.package.directory.to_owned();
-                    is_published = true;
-                    break;
-                }
                 Purpose::Nothing => {}
-                _ if command.contains(EXPRESSION) => {}
-                Purpose::Script(_) | Purpose::Releases | Purpose::Other => kept.push(command),
+                purpose @ (Purpose::Script(_) | Purpose::Releases | Purpose::Other) => {
+                    if purpose == Purpose::Releases {
+                        self.note_release(&kept, cwd, &here, env);
+                    }
+                    if !command.contains(EXPRESSION) {
+                        kept.push(command);
+                    }
+                }
             }
         }
-        if kept.iter().any(|command| !command.starts_with("cd ")) {
-            self.commands.push(Command {
-                text: kept.join("\n"),
-                cwd: cwd.to_owned(),
-                env: env.clone(),
-            });
-        }
+        self.commands.extend(lines(&kept, cwd, env));
         is_published
+    }
+
+    /// Notes what runs before a program that is named after publishing: what that does by itself
+    /// is not known, so that it tells something by what comes before alone.
+    fn note_release(
+        &mut self,
+        kept: &[String],
+        cwd: &str,
+        here: &str,
+        env: &BTreeMap<String, String>,
+    ) {
+        let before: Vec<Command> = self
+            .commands
+            .iter()
+            .cloned()
+            .chain(lines(kept, cwd, env))
+            .collect();
+        let is_own = here.is_empty() || here == self.package.directory;
+        if is_own && !before.is_empty() && self.before_release.is_none() {
+            self.before_release = Some(before);
+        }
     }
 
     /// The commands of a block, with those of scripts that publish in the place of their
@@ -280,6 +306,16 @@ impl<'a> Run<'a> {
         }
         self.package.root.filter(|_| cwd.is_empty())
     }
+}
+
+/// Commands of one block, where they do more than go somewhere.
+fn lines(kept: &[String], cwd: &str, env: &BTreeMap<String, String>) -> Option<Command> {
+    let does_something = kept.iter().any(|command| !command.starts_with("cd "));
+    does_something.then(|| Command {
+        text: kept.join("\n"),
+        cwd: cwd.to_owned(),
+        env: env.clone(),
+    })
 }
 
 /// Variables whose values are in the workflow itself.
@@ -346,6 +382,17 @@ mod tests {
         assert_eq!(lines(&told), [("npm run ready", "")]);
         assert_eq!(told.folder, None);
         assert_eq!(told_of(&workflow("npm test"), "", "packages/a"), None);
+        assert_eq!(told_of(&workflow("cd scripts"), "", "packages/a"), None);
+        // In the folder of another package it publishes that, and before another command that
+        // publishes it is one of those that run.
+        let elsewhere = job(
+            "      - run: npm run ready\n      - run: node release.mjs\n        working-directory: packages/b\n",
+        );
+        assert_eq!(told_of(&elsewhere, "", "packages/a"), None);
+        let then = workflow("npm run ready") + "      - run: npm publish packages/a/dist\n";
+        let told = told_of(&then, "", "packages/a").expect("told");
+        assert_eq!(told.folder.as_deref(), Some("packages/a/dist"));
+        assert_eq!(lines(&told).len(), 1);
         let script = r#""ready":"x","release":"npm run ready && node scripts/release.mjs""#;
         let told = told_of("", script, "").expect("told");
         assert_eq!(lines(&told), [("npm run ready", "")]);

@@ -2,17 +2,22 @@
 // left, which of them is nearest to one that is gone, and whether a tarball is served.
 "use strict";
 const http = require("http");
+const { parse: parseUrl } = require("url");
 
 const REGISTRY = (process.env.npm_config_registry || "").replace(/\/$/, "");
-// How many are asked for at once, and how long one answer may take, in milliseconds.
+// How many are asked for at once, and how long an answer may say nothing, in milliseconds.
 const AT_ONCE = 16;
 const LONGEST = 60000;
 
 // Where the registry has what it says of a package (a scope's slash is no folder's there).
 const place = (name) => `${REGISTRY}/${name.split("/").join("%2f")}`;
 
-// Ends what is asked for and not answered, as an error.
-const limit = (asking) => asking.setTimeout(LONGEST, () => asking.destroy(new Error("no answer in time")));
+// Takes silence for an error: what the registry has is not known then, and no guess is made.
+const limit = (asking, reject) =>
+  asking.setTimeout(LONGEST, () => {
+    reject(new Error("the registry gave no answer in time"));
+    asking.destroy();
+  });
 
 // A version's numbers and the parts of its prerelease (Semantic Versioning, 9), as a range begins
 // that has a lower end (node-semver, "Ranges"); nothing of anything else.
@@ -40,7 +45,7 @@ function compare(a, b) {
 // The manifests of the versions that the registry has of a package; none where it says nothing.
 const answers = new Map();
 function versions(name) {
-  const ask = (resolve) => {
+  const ask = (resolve, reject) => {
     const asking = http.get(place(name), (answer) => {
       const parts = [];
       answer.on("data", (part) => parts.push(part));
@@ -55,7 +60,7 @@ function versions(name) {
       for (const event of ["end", "close", "error"]) answer.on(event, told);
     });
     asking.on("error", () => resolve({}));
-    limit(asking);
+    limit(asking, reject);
   };
   if (!answers.has(name)) answers.set(name, new Promise(ask));
   return answers.get(name);
@@ -95,13 +100,13 @@ async function standIn(name, gone) {
 
 // Whether the registry has a tarball; where that is not told, it is taken to.
 function isServed(url) {
-  return new Promise((resolve) => {
-    const asking = http.request(url, { method: "HEAD" }, (answer) => {
+  return new Promise((resolve, reject) => {
+    const asking = http.request(Object.assign(parseUrl(url), { method: "HEAD" }), (answer) => {
       answer.resume();
       resolve(answer.statusCode !== 404);
     });
     asking.on("error", () => resolve(true));
-    limit(asking);
+    limit(asking, reject);
     asking.end();
   });
 }

@@ -26,9 +26,10 @@ function packages(root) {
     for (const folder of folders) {
       const { name, version } = read(folder);
       if (name && version && !found.has(name)) found.set(name, folder);
-      for (const entry of fs.readdirSync(folder, { withFileTypes: true }))
-        if (entry.isDirectory() && entry.name !== "node_modules" && entry.name[0] !== ".")
-          below.push(path.join(folder, entry.name));
+      for (const name of fs.readdirSync(folder)) {
+        const place = path.join(folder, name);
+        if (name !== "node_modules" && name[0] !== "." && fs.lstatSync(place).isDirectory()) below.push(place);
+      }
     }
     folders = below;
   }

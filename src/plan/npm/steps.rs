@@ -173,7 +173,7 @@ impl<'a> Packing<'a> {
             draft.go_to_packed(scripts);
         }
         self.name_siblings(draft, scripts.is_some());
-        if let Some(commit) = written_commit(self.facts, self.manifest) {
+        if let Some(commit) = written_commit(self.facts) {
             draft.put(WRITE_COMMIT);
             draft.there(run_by_node(WRITE_COMMIT, [commit.to_string()]));
             draft.about("the published package.json names this very commit".into());
