@@ -58,6 +58,32 @@ fn hooks_need_nothing_that_node_before_12_lacks() {
 }
 
 #[test]
+fn names_of_the_workspace_take_each_others_places_and_all_else_stays() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let at = |name: &str| dir.path().join(name);
+    let manifest = r#"{"name":"x","dependencies":{"a":"workspace:*","y":"1","b":"workspace:^","c":"workspace:~"},"z":1}"#;
+    let order = r#"{"dependencies":["c","gone","a","b"],"peerDependencies":["q"]}"#;
+    for (name, text) in [
+        ("order.cjs", include_str!("../src/plan/npm/order.cjs")),
+        ("order.json", order),
+        ("package.json", manifest),
+    ] {
+        std::fs::write(at(name), text).expect("written");
+    }
+    let status = Command::new("node")
+        .arg(at("order.cjs"))
+        .current_dir(dir.path())
+        .status();
+    assert!(status.expect("node runs").success());
+    let written = read(dir.path(), "package.json");
+    let plain: String = written.split_whitespace().collect();
+    assert_eq!(
+        plain,
+        r#"{"name":"x","dependencies":{"c":"workspace:~","y":"1","a":"workspace:*","b":"workspace:^"},"z":1}"#
+    );
+}
+
+#[test]
 fn lernas_packing_gives_npms_libraries_the_list_as_it_is_with_lernas_own_settings() {
     let dir = tempfile::tempdir().expect("tempdir");
     let at = |name: &str| dir.path().join(name);

@@ -51,7 +51,8 @@ impl Learnt {
             RecoveredFact::PlainModes { .. }
             | RecoveredFact::CaseBlindNames { .. }
             | RecoveredFact::LineEndings { .. }
-            | RecoveredFact::ListingOrder { .. } => self
+            | RecoveredFact::ListingOrder { .. }
+            | RecoveredFact::DependencyOrder { .. } => self
                 .recovered
                 .iter()
                 .any(|known| discriminant(known) == discriminant(fact)),

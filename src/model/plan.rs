@@ -254,6 +254,13 @@ pub enum RecoveredFact {
         /// How many files it orders.
         files: usize,
     },
+    /// The order in which pnpm came to the packages of a workspace that a package asks for, where
+    /// it is not the source's: it reads their versions side by side. It can neither add a name nor
+    /// leave one out.
+    DependencyOrder {
+        /// How many names it orders.
+        names: usize,
+    },
     /// The publisher's Python, told from the name of a file or of a script that has it in it.
     /// The build runs on another one, and names this one there.
     NamedPython {
@@ -403,6 +410,9 @@ impl fmt::Display for RecoveredFact {
                     f,
                     "folders listed as the publisher's were ({files} file(s))"
                 )
+            }
+            Self::DependencyOrder { names } => {
+                write!(f, "dependencies as pnpm came to them ({names} name(s))")
             }
             Self::DebianSetuptools => f.write_str("setuptools as Debian has it"),
             Self::OutputFolder { name } => write!(f, "the empty folder {name}"),

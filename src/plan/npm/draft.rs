@@ -13,7 +13,8 @@ use super::folder;
 use super::hooks::{self, hooks};
 use super::install::{Installer, LEAN, MEND, MEND_LOADS, SHARED, SINCE_FILE, WRITTEN, words};
 use super::listing;
-use super::programs;
+use super::order;
+use super::programs::{self, run_by_node};
 use super::scripts::{AsOf, Scripts, clone_of};
 use super::system::{HOOK, HOOK_FILE, VARIABLE, system};
 use crate::model::{
@@ -277,6 +278,20 @@ impl<'a> Draft<'a> {
         self.about("what is in a folder is not sorted, as a file system lists it".to_owned());
         let hook = listing::HOOK.0;
         vec!["--require".into(), format!("{WORK_DIR}/{hook}")]
+    }
+
+    /// Names of the workspace in the order in which pnpm came to them.
+    pub(super) fn order_dependencies(&mut self) {
+        let Some(order) = order::told(self.facts) else {
+            return;
+        };
+        self.put(order::PROGRAM);
+        self.put((order::FILE, &order.text));
+        self.there(run_by_node(order::PROGRAM, []));
+        let names = order.names;
+        self.recovered
+            .push(RecoveredFact::DependencyOrder { names });
+        self.about("pnpm came to packages of the workspace in another order".to_owned());
     }
 
     /// As of when the mirror shows the registry.

@@ -18,6 +18,7 @@ mod lists;
 mod made;
 mod manifest;
 mod narrow;
+mod order;
 mod packer;
 mod period;
 mod programs;

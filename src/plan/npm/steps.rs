@@ -10,6 +10,7 @@ use super::lerna;
 use super::lists;
 use super::made;
 use super::manifest::{Manifest, written_commit};
+use super::order;
 use super::packer::{self, Packer, packed_name};
 use super::programs::{self, run_by_node};
 use super::scripts::Scripts;
@@ -227,8 +228,12 @@ impl<'a> Packing<'a> {
         let mut run = vec![
             "env".to_owned(),
             format!("PATH={}", programs::path_without_scripts()),
-            format!("{WORK_DIR}/{node}/bin/node"),
         ];
+        if self.packer == Packer::Pnpm {
+            draft.order_dependencies();
+            run.push(order::ONE_BY_ONE.to_owned());
+        }
+        run.push(format!("{WORK_DIR}/{node}/bin/node"));
         run.extend(draft.as_on_system());
         run.extend(draft.as_listed(self.listing.as_ref()));
         run.push(format!("{WORK_DIR}/{}", self.packer.program(npm)));
