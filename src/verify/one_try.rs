@@ -23,6 +23,8 @@ pub(super) struct Try {
     pub(super) image: Option<String>,
     pub(super) phases: Vec<PhaseReport>,
     pub(super) served: Vec<ServedFile>,
+    /// Where it failed and how, whatever the verdict is where the copy of the source is not whole.
+    pub(super) failed: Option<(BuildStage, BuildFailure)>,
     /// Whether a tarball was asked for that was not to be had.
     pub(super) lacked_a_tarball: bool,
     pub(super) log: Option<PathBuf>,
@@ -40,6 +42,7 @@ impl Try {
             image: None,
             phases: vec![],
             served: vec![],
+            failed: None,
             lacked_a_tarball: false,
             log: None,
             passed_over: vec![],
@@ -130,6 +133,7 @@ impl Line {
                 log,
             }) => {
                 tried.log = self.keep_log(subject.artifact(), number, &log)?;
+                tried.failed = Some((stage, failure.clone()));
                 Verdict::BuildFailed { stage, failure }
             }
             Ok(verdict) | Err(Stopped::Decided(verdict)) => verdict,

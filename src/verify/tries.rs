@@ -120,17 +120,20 @@ impl Tries {
     /// that differs in nothing that its steps can see, or that installs alike where a tarball was
     /// not to be had.
     fn was_in_vain(&self, ecosystem: Ecosystem, source: &Source, next: &Plan) -> bool {
-        self.tried.values().any(|tried| match tried {
-            Tried::Judged(made, Verdict::BuildFailed { stage, failure }) => {
-                let is_told = matches!(failure, BuildFailure::Exit { .. });
-                let was_gone = made.lacked_a_tarball && is_told;
-                let plan = &made.recipe.plan;
-                *stage == BuildStage::Prepare
-                    && made.source == *source
-                    && (prepares_alike(ecosystem, plan, next)
-                        || was_gone && installs_alike(ecosystem, plan, next))
-            }
-            Tried::Judged(..) | Tried::Unmade(_) | Tried::Stopped(_) => false,
+        let mut judged = self.tried.values().filter_map(|tried| match tried {
+            Tried::Judged(made, _) => Some(made),
+            Tried::Unmade(_) | Tried::Stopped(_) => None,
+        });
+        judged.any(|made| {
+            let Some((BuildStage::Prepare, failure)) = &made.failed else {
+                return false;
+            };
+            let plan = &made.recipe.plan;
+            let is_told = matches!(failure, BuildFailure::Exit { .. });
+            let was_gone = made.lacked_a_tarball && is_told;
+            made.source == *source
+                && (prepares_alike(ecosystem, plan, next)
+                    || was_gone && installs_alike(ecosystem, plan, next))
         })
     }
 
@@ -578,8 +581,9 @@ mod tests {
             reasons: BTreeMap::new(),
         };
         let failure = BuildFailure::DiskLimit { limit_mib: 1 };
-        let verdict = Verdict::BuildFailed { stage, failure };
-        Tried::Judged(Box::new(Try::of(sdist("x.tar.gz"), recipe)), verdict)
+        let mut made = Box::new(Try::of(sdist("x.tar.gz"), recipe));
+        made.failed = Some((stage, failure.clone()));
+        Tried::Judged(made, Verdict::BuildFailed { stage, failure })
     }
 
     #[test]
@@ -608,10 +612,9 @@ mod tests {
             let mut tries = Tries::default();
             let number = tries.begin();
             let mut tried = failed(installing(), BuildStage::Prepare);
-            if let Tried::Judged(made, verdict) = &mut tried {
+            if let Tried::Judged(made, _) = &mut tried {
                 made.lacked_a_tarball = lacked;
-                let stage = BuildStage::Prepare;
-                *verdict = Verdict::BuildFailed { stage, failure };
+                made.failed = Some((BuildStage::Prepare, failure));
             }
             tries.tried.insert(number, tried);
             let mut next = installing();
