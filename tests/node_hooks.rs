@@ -502,6 +502,35 @@ fn what_is_gone_of_npms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
 }
 
 #[test]
+fn what_is_gone_of_npms_lock_file_has_the_version_nearest_to_it_stand_in() {
+    const VERSIONS: &str =
+        r#"{"versions": {"9.0.2": {}, "9.0.1": {"dist": {"integrity": "sha512-x"}}, "9.1.0": {}}}"#;
+    const OTHERS: &str = r#"{"versions": {"9.1.0": {}, "8.0.0": {}}}"#;
+    let dir_of = |lock: &str| source(&[("package.json", MANIFEST), ("package-lock.json", lock)]);
+    let lock = npm_lock("9.0.0");
+    let dir = dir_of(&lock);
+    let (done, calls) = mend_from(&registry(&[("other", VERSIONS)]), dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    // By what is locked still, and nothing else.
+    let (_, again) = calls.split_once("\"dev-kept\"\n").expect("two calls");
+    assert_eq!(
+        again,
+        "call ci\nkept-1.0.0.tgz\nother-9.0.1.tgz\n\"dev-kept\"\n"
+    );
+    assert_eq!(read(dir.path(), "package-lock.json"), lock);
+
+    // Another minor version is left to npm.
+    let dir = dir_of(&lock);
+    let (done, calls) = mend_from(&registry(&[("other", OTHERS)]), dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    let (_, again) = calls.split_once("\"dev-kept\"\n").expect("two calls");
+    assert_eq!(
+        again,
+        "call install --no-save\nkept-1.0.0.tgz\n\"dev-kept\"\n"
+    );
+}
+
+#[test]
 fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
     const VERSIONS: &str = r#"{"versions": {"8.0.0": {}, "9.0.0": {}, "9.0.2": {}, "9.0.1-rc.1": {}, "9.1.0": {},
   "9.0.1": {"dependencies": {"dev-need": "^1", "dev-mac": "^2"}, "optionalDependencies": {"dev-mac": "^2"}}}}"#;
@@ -747,6 +776,49 @@ fn what_is_gone_of_pnpms_lock_file_is_resolved_anew_and_the_file_is_put_back() {
         );
         assert_eq!(read(dir.path(), "pnpm-lock.yaml"), lock);
     }
+}
+
+#[test]
+fn what_is_gone_of_pnpms_lock_file_has_the_version_nearest_to_it_stand_in_where_it_is_locked() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.1": {"dist": {"integrity": "sha512-x"}}}}"#;
+    const WIDE: &str = r#"{"versions": {"8.0.0": {}, "9.2.0": {}, "9.4.0": {}, "10.0.0": {}}}"#;
+    const OTHERS: &str = r#"{"versions": {"8.0.0": {}, "10.0.0": {}}}"#;
+    let again = |served: &'static [(&'static str, &'static str)], resolution: &str| {
+        let lock = format!(
+            "lockfileVersion: 1\n\npackages:\n\n  '@s/other@9.0.0':\n    resolution:{resolution}\n    hasBin: true\n\n\
+             snapshots:\n\n  '@s/other@9.0.0(peer@1.0.0)':\n    dependencies:\n      kept: 1.0.0\n"
+        );
+        let dir = source(&[("package.json", MANIFEST), ("pnpm-lock.yaml", &lock)]);
+        let pnpm = dir.path().join("pnpm");
+        std::os::unix::fs::symlink(INSTALLER, &pnpm).expect("a link");
+        let words = ["install", "--frozen-lockfile"];
+        let (_, calls) = mend_by(&pnpm, &registry(served), dir.path(), &words);
+        assert_eq!(read(dir.path(), "pnpm-lock.yaml"), lock);
+        let last = &calls[calls.rfind("call install").expect("a call")..];
+        let (again, told) = last.split_once("\"dev-kept\"\n").expect("a whole call");
+        assert_ne!(last, calls, "it is called once more");
+        (again.to_owned(), told.to_owned())
+    };
+    const FROZEN: &str = "call install --frozen-lockfile\n  '@s/other@9.0.0\n  '@s/other@9.0.0\n";
+    for resolution in [
+        " {integrity: sha512-y}",
+        " {integrity: sha512-y, tarball: http://127.0.0.1/npm/@s/other/-/other-9.0.0.tgz}",
+        "\n      integrity: sha512-y\n      tarball: x",
+    ] {
+        let (again, told) = again(&[("@s%2fother", VERSIONS)], resolution);
+        assert_eq!(again, FROZEN);
+        assert_eq!(
+            told, "integrity: sha512-x, tarball: @s%2fother/-/other-9.0.1.tgz}\n",
+            "{resolution}"
+        );
+    }
+    // Of the same major version, the nearest; of another one, none.
+    let (kept, told) = again(&[("@s%2fother", WIDE)], " {integrity: sha512-y}");
+    assert_eq!(kept, FROZEN);
+    assert_eq!(told, "tarball: @s%2fother/-/other-9.2.0.tgz}\n");
+    let (loose, told) = again(&[("@s%2fother", OTHERS)], " {integrity: sha512-y}");
+    assert_eq!(loose, "call install --no-frozen-lockfile --fix-lockfile\n");
+    assert_eq!(told, "");
 }
 
 #[test]
@@ -1004,10 +1076,65 @@ fn is_installed_where_it_is_forced(key: &str, range: &str) {
     );
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(
-        said.contains(&format!("no registry has: {key}\n")),
+        said.contains("no registry has: ") && said.contains(&format!("{key}\n")),
         "{said}"
     );
     assert_eq!(read(dir.path(), "yarn.lock"), lock);
+}
+
+#[test]
+fn what_yarn_locks_is_installed_without_what_is_from_a_git_host_of_all_that_it_needs() {
+    let of_yarn_1 = "# yarn lockfile v1\n\n\n\
+        user@^1:\n  version \"1.0.0\"\n  resolved \"http://127.0.0.1/npm/user/-/user-1.0.0.tgz#0\"\n  \
+        dependencies:\n    kept \"^1\"\n  optionalDependencies:\n    \"dev-out\" \"git+https://git.example/x/y.git\"\n\n\
+        \"dev-out@git+https://git.example/x/y.git\":\n  version \"2.0.0\"\n  resolved \"git+https://git.example/x/y.git#9\"\n\n\
+        \"dev-own@o/r\":\n  version \"2.0.0\"\n  resolved \"https://code.example/o/r/tar.gz/9\"\n";
+    let of_yarn_2 = "__metadata:\n  version: 8\n\n\
+        \"user@npm:^1\":\n  version: 1.0.0\n  resolution: \"user@npm:1.0.0\"\n  \
+        dependencies:\n    \"dev-out\": \"git+https://git.example/x/y.git\"\n  languageName: node\n\n\
+        \"dev-out@git+https://git.example/x/y.git\":\n  version: 2.0.0\n  resolution: \"dev-out@https://git.example/x/y.git#commit=9\"\n\n\
+        \"dev-own@o/r\":\n  version: 2.0.0\n  resolution: \"dev-own@https://git.example/o/r.git#commit=9\"\n";
+    let below =
+        r#"{"name": "b", "version": "1.0.0", "devDependencies": {"dev-own": "o/r", "kept": "^1"}}"#;
+    let other =
+        r#"{"name": "fixture", "version": "1.0.0", "devDependencies": {"dev-other": "o/other"}}"#;
+    // Each call leaves what it finds, for the test alone.
+    let text = "#!/bin/sh\nmkdir -p found\ncp yarn.lock below/package.json found\ncp fixture/package.json found/fixture\necho called >calls\n";
+    for lock in [of_yarn_1, of_yarn_2] {
+        let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
+        for (folder, manifest) in [("below", below), ("fixture", other)] {
+            std::fs::create_dir(dir.path().join(folder)).expect("a folder");
+            std::fs::write(dir.path().join(folder).join("package.json"), manifest)
+                .expect("written");
+        }
+        let script = dir.path().join("finding.sh");
+        std::fs::write(&script, text).expect("written");
+        let may_run = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&script, may_run).expect("set");
+        let words = ["install", "--pure-lockfile"];
+        let (done, _) = mend_by(&script, "http://127.0.0.1:1/npm", dir.path(), &words);
+        assert!(done.status.success(), "{done:?}");
+        let found = |name: &str| read(&dir.path().join("found"), name);
+        let locked = found("yarn.lock");
+        assert!(locked.contains("user-1.0.0") || locked.contains("npm:1.0.0"));
+        assert!(!locked.contains("dev-out") && !locked.contains("dev-own"));
+        // A head with nothing below it is no lock file's.
+        assert!(!locked.contains("optionalDependencies:"), "{locked}");
+        assert_eq!(
+            locked.contains("dependencies:"),
+            lock == of_yarn_1,
+            "{locked}"
+        );
+        let manifest = found("package.json");
+        assert!(
+            manifest.contains("kept") && !manifest.contains("dev-own"),
+            "{manifest}"
+        );
+        // What the lock file is not of is none of the workspace's.
+        assert_eq!(found("fixture"), other);
+        assert_eq!(read(dir.path(), "yarn.lock"), lock);
+        assert_eq!(read(dir.path(), "below/package.json"), below);
+    }
 }
 
 /// Looks for the folder that a build made among these manifests; what is moved then.

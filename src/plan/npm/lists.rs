@@ -273,7 +273,7 @@ impl Package<'_> {
             (scripts, _) => (scripts, self.manifest, self.own.as_str()),
         };
         let mut lists: Vec<List> = self
-            .by_roots_task()
+            .by_roots_task(scripts.is_empty())
             .filter(|_| cwd != self.own)
             .into_iter()
             .chain(scripts.iter().map(|run| self.plain(called(run, of, cwd))))
@@ -345,14 +345,16 @@ impl Package<'_> {
         Some(self.plain(std::iter::once(root).chain(own).collect()))
     }
 
-    /// What builds all packages of the repository for publishing.
-    fn by_roots_task(&self) -> Option<List> {
-        let text = tasks::for_publishing(self.facts.tree)?;
+    /// What builds all packages of the repository: for publishing, or at all where no script does.
+    fn by_roots_task(&self, has_no_script: bool) -> Option<List> {
+        let tree = self.facts.tree;
+        let at_all = || tasks::of_root(tree).filter(|_| has_no_script);
+        let text = tasks::for_publishing(tree).or_else(at_all)?;
         Some(self.plain(vec![Call::Command {
             text,
             env: BTreeMap::new(),
             cwd: "src".to_owned(),
-            why: "the root's file of tasks has one that builds for publishing",
+            why: "the root's file of tasks has one that builds",
         }]))
     }
 

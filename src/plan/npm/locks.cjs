@@ -1,7 +1,7 @@
 // Lock files of npm, yarn and pnpm, for the program that mends an install: what they name, and what
 // is left of one without a tarball that is gone, or without what no registry has.
 "use strict";
-const { AT_ONCE, isServed, placeOf, standIn, tarball, versions } = require("./registry.cjs");
+const { AT_ONCE, isServed, nearest, placeOf, standIn, tarball, versions } = require("./registry.cjs");
 
 const PNPMS = "pnpm-lock.yaml";
 const YARNS = "yarn.lock";
@@ -9,7 +9,9 @@ const YARNS = "yarn.lock";
 const RESOLUTION = /^ {2}resolution: "((?:@[^/"]+\/)?[^@"]+)@npm:([^"]+)"$/m;
 // How one of pnpm names a package, from its first format on: a place with a version, and the peers
 // that it was installed beside.
-const PNPM_KEY = /^ {2}['"]?\/?(?:@[^/]+\/)?([^@/'"]+)[@/]([^(_'":]+)/;
+const PNPM_KEY = /^ {2}['"]?\/?((?:@[^/]+\/)?[^@/'"]+)[@/]([^(_'":]+)/;
+// And says what it is of, on one line or on several.
+const PNPM_RESOLUTION = /^ {4}resolution:(?: \{.*\}|(?:\n {6}\S.*)+)$/m;
 
 // What no registry has, as a lock file says where it is from: a URL that is no registry's
 // tarball, or a place at a git host (npm documentation, "package.json", "dependencies").
@@ -19,13 +21,41 @@ const SHORTHAND = /^[\w.-]+\/[\w.-]+(#|$)/;
 
 const isOutside = (range) => [FOREIGN, SHORTHAND].some((is) => is.test(String(range)));
 
-// Entries of npm's lock files, nested or not, by the tarball that they name.
-function drop(entries, file) {
+// The version of a tarball of this package.
+const versionOf = (name, file) => file.slice(name.split("/").pop().length + 1, -".tgz".length);
+
+// What the registry says of a version's tarball (npm registry, "package metadata", `dist`).
+async function integrityOf(name, version) {
+  const { dist } = Object(Object(await versions(name))[version]);
+  return Object(dist).integrity;
+}
+
+// Entries of npm's lock files, nested or not, that name this tarball: what stands in for it is named in
+// their place, or they are dropped; whether something stands in for each.
+async function replaceInNpms(entries, file) {
+  let isWhole = true;
   for (const [place, entry] of Object.entries(entries || {})) {
     if (!entry || typeof entry !== "object") continue;
-    if (String(entry.resolved || "").endsWith(`/-/${file}`)) delete entries[place];
-    else drop(entry.dependencies, file);
+    const resolved = String(entry.resolved || "");
+    if (!resolved.endsWith(`/-/${file}`)) {
+      isWhole = (await replaceInNpms(entry.dependencies, file)) && isWhole;
+      continue;
+    }
+    const [, name] = /((?:@[^/]+\/)?[^/]+)\/-\/[^/]+$/.exec(resolved) || [];
+    const gone = name && versionOf(name, file);
+    const found = name && (await standIn(name, gone));
+    if (found) {
+      console.log(`${name} ${gone} is gone: ${found} is taken`);
+      // Of another name it is `npm:` and a name, too.
+      entry.version = String(entry.version).replace(gone, found);
+      entry.resolved = resolved.slice(0, -file.length) + tarball(name, found);
+      entry.integrity = await integrityOf(name, found);
+    } else {
+      delete entries[place];
+      isWhole = false;
+    }
   }
+  return isWhole;
 }
 
 // The tarballs of a lock file of yarn 2 that the registry does not have.
@@ -118,14 +148,36 @@ async function replaced(block, text) {
   return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
 }
 
-// The text of one of pnpm without the entries of this tarball.
-function withoutInPnpms(text, file) {
+// The version that stands in for one that is gone in a lock file of pnpm, whose entries keep what is
+// locked of what it needs: one of the same minor version or, failing that, the nearest of the same major.
+async function standInWidely(name, gone) {
+  const found = (await standIn(name, gone)) || (await nearest(name, gone));
+  return found && found.split(".")[0] === gone.split(".")[0] ? found : undefined;
+}
+
+// The text of one of pnpm with what stands in for this tarball where its entries name it, or without
+// them; whether something does.
+async function withoutInPnpms(text, file) {
   const blocks = text.split(/\n(?= {0,2}\S)/);
-  const isIt = (block) => {
-    const [, package_, version] = PNPM_KEY.exec(block) || [];
-    return `${package_}-${version}.tgz` === file;
+  const found = new Map();
+  const replaced = async (block) => {
+    const [, name, version] = PNPM_KEY.exec(block) || [];
+    // What stood in for another may be gone too.
+    const isIt = name && (tarball(name, version) === file || block.includes(`/-/${file}}`));
+    if (!isIt) return block;
+    const gone = versionOf(name, file);
+    if (!found.has(name)) found.set(name, await standInWidely(name, gone));
+    const taken = found.get(name);
+    if (!taken) return undefined;
+    const integrity = await integrityOf(name, taken);
+    const said = [...(integrity ? [`integrity: ${integrity}`] : []), `tarball: ${placeOf(name, taken)}`];
+    if (PNPM_RESOLUTION.test(block)) console.log(`${name} ${gone} is gone: ${taken} is taken`);
+    return block.replace(PNPM_RESOLUTION, `    resolution: {${said.join(", ")}}`);
   };
-  return blocks.filter((block) => !isIt(block)).join("\n");
+  const left = [];
+  for (const block of blocks) left.push(await replaced(block));
+  const kept = left.filter((block) => block !== undefined);
+  return [kept.join("\n"), kept.length === blocks.length];
 }
 
 // The same of yarn, with what stands in for them.
@@ -144,25 +196,26 @@ async function withoutInYarns(text, file) {
   }
   const isGone = (block) => isIt(block) && (served.size === named.length || !served.has(block));
   const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text) : block)));
-  return left.filter((block) => block !== undefined).join("\n");
+  // What stands in needs what it needs itself, and has no checksum yet, so that yarn has to write.
+  return [left.filter((block) => block !== undefined).join("\n"), false];
 }
 
 // The same of npm.
-function withoutInNpms(text, file) {
+async function withoutInNpms(text, file) {
   const lock = JSON.parse(text);
-  drop(lock.packages, file);
-  drop(lock.dependencies, file);
-  return JSON.stringify(lock, null, 2);
+  const isWhole = [await replaceInNpms(lock.packages, file), await replaceInNpms(lock.dependencies, file)];
+  return [JSON.stringify(lock, null, 2), isWhole.every(Boolean)];
 }
 
-// The text of a lock file without a tarball that is gone.
+// The text of a lock file without a tarball that is gone, and whether something stands in for it
+// wherever it was named.
 async function without(name, text, file) {
   const ways = { [PNPMS]: withoutInPnpms, [YARNS]: withoutInYarns };
   return (ways[name] || withoutInNpms)(text, file);
 }
 
-// Each package that a lock file names: whether it is foreign, and what it leads to.
-function readLock(name, text) {
+// Each package that a lock file of npm names: whether it is foreign, and what it leads to.
+function readLock(text) {
   const found = new Map();
   const add = (package_, where, needs) => {
     const entry = found.get(package_) || { foreign: false, needs: new Set() };
@@ -170,16 +223,6 @@ function readLock(name, text) {
     for (const need of needs) entry.needs.add(need);
     found.set(package_, entry);
   };
-  if (name === YARNS) {
-    for (const block of text.split(/\n(?=\S)/)) {
-      const [head, ...rest] = block.split("\n");
-      const package_ = /^"?(@?[^@"\s]+)@/.exec(head);
-      const needs = rest.map((line) => /^    "?(@?[^"\s]+)"? /.exec(line)).filter(Boolean);
-      const where = rest.map((line) => /^  resolved "([^"]+)"/.exec(line)).filter(Boolean);
-      if (package_) add(package_[1], where.map((found) => found[1]), needs.map((found) => found[1]));
-    }
-    return found;
-  }
   const walk = (entries) => {
     for (const [place, entry] of Object.entries(entries || {})) {
       if (!place || !entry || typeof entry !== "object") continue;
@@ -195,23 +238,32 @@ function readLock(name, text) {
   return found;
 }
 
-// A lock file of yarn without the entries by which what is forced is had from outside: of a path of
-// packages the last is forced, in whatever range (yarn documentation, "resolutions").
-function within(text, forced) {
-  const names = new Set(forced.map((key) => /((?:@[^/@]+\/)?[^/@]+)(?:@[^/]*)?$/.exec(key)).map((found) => found && found[1]));
-  const isForced = (key) => {
-    const [, name, range] = /^((?:@[^/@]+\/)?[^@/]+)@(.+)$/.exec(key) || [];
-    return names.has(name) && isOutside(range);
+// What an entry of yarn's lock file is asked for by: each a name, `@` and a range.
+const keysOf = (block) => block.split("\n")[0].replace(/:$/, "").replace(/"/g, "").split(", ");
+// Where yarn 1 says that it is from, and where later ones do.
+const PLACES = [/^ {2}resolved "([^"]+)"$/m, /^ {2}resolution: "(?:@[^/"]+\/)?[^@"]+@([^"]+)"$/m];
+// What one needs, as both write it; and the heads under which they do, where nothing is left there.
+const NEED = /^ {4}"?(@?[^@"\s:]+)"?:? "?([^"]+)"?$/;
+const EMPTY = /^ {2}(?:optionalD|d)ependencies:\n(?! {4})/gm;
+
+// A lock file of yarn without what is from outside and without the needs that lead there, since yarn
+// goes by what is locked of a package, and not by its manifest; and what these are asked for by. What
+// was only forced to be from there is asked for all the same, and had from the registry then.
+function withoutForeignInYarns(text) {
+  const isForeign = (block) => PLACES.map((place) => place.exec(block)).some((found) => found && FOREIGN.test(found[1]));
+  const blocks = text.split(/\n(?=\S)/);
+  const keys = [].concat(...blocks.filter(isForeign).map(keysOf));
+  const outside = new Set(keys.filter((key) => isOutside(key.slice(key.indexOf("@", 1) + 1))));
+  const isKept = (line) => {
+    const [, name, range] = NEED.exec(line) || [];
+    return !outside.has(`${name}@${range}`);
   };
-  const keys = (block) => block.split("\n")[0].replace(/:$/, "").replace(/"/g, "").split(", ");
-  return text
-    .split(/\n(?=\S)/)
-    .filter((block) => !keys(block).some(isForced))
-    .join("\n");
+  const left = blocks.filter((block) => !isForeign(block)).join("\n").split("\n").filter(isKept);
+  return [`${left.join("\n")}\n`.replace(EMPTY, "").slice(0, -1), outside];
 }
 
 // npm goes by what is locked, needed or not.
-function withoutForeign(lock) {
+function withoutForeignInNpms(lock) {
   const strip = (entries) => {
     for (const [place, entry] of Object.entries(entries || {})) {
       if (!entry || typeof entry !== "object") continue;
@@ -224,4 +276,13 @@ function withoutForeign(lock) {
   return JSON.stringify(lock, null, 2);
 }
 
-module.exports = { PNPMS, YARNS, goneOfAll, isOutside, readLock, within, without, withoutForeign };
+module.exports = {
+  PNPMS,
+  YARNS,
+  goneOfAll,
+  isOutside,
+  readLock,
+  without,
+  withoutForeignInNpms,
+  withoutForeignInYarns,
+};

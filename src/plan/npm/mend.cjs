@@ -1,7 +1,7 @@
 // Installs what a source locks as far as it is to be had: a version that the registry has no
-// more is resolved anew within its range (in a lock file of yarn the nearest to it of the same minor
-// version stands in, where there is one), as is what the manifest asks for and the lock file does
-// not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
+// more has the nearest to it of the same minor version stand in for it where there is one (in a lock
+// file of pnpm of the same major one) and is resolved anew within its range where there is none, as is
+// what the manifest asks for and the lock file does not have (a workspace's other packages, say). Of what the manifests ask for, a range of which no
 // version is left becomes the nearest version that is, and that is left out which leads to something
 // that no registry has (a git host's, or a package that is gone whole): no build may need it. Ends
 // with an error where nothing was gone of what is locked, since then the plan without this came to
@@ -10,7 +10,16 @@
 const fs = require("fs");
 const path = require("path");
 const { spawnSync } = require("child_process");
-const { PNPMS, YARNS, goneOfAll, isOutside, readLock, within, without, withoutForeign } = require("./locks.cjs");
+const {
+  PNPMS,
+  YARNS,
+  goneOfAll,
+  isOutside,
+  readLock,
+  without,
+  withoutForeignInNpms,
+  withoutForeignInYarns,
+} = require("./locks.cjs");
 const { nearest } = require("./registry.cjs");
 const { MAPS, keep, packages, read } = require("./shared.cjs");
 
@@ -67,8 +76,16 @@ function unwritten() {
   }
 }
 
+// What stands in for a version has another one in its manifest than pnpm is told (pnpm documentation,
+// "strictStorePkgContentCheck").
+const OF_PNPM = {
+  npm_config_strict_store_pkg_content_check: "false",
+  pnpm_config_strict_store_pkg_content_check: "false",
+};
+
 function install() {
-  const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28 });
+  const env = Object.assign({}, process.env, isPnpm ? OF_PNPM : {});
+  const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28, env });
   process.stdout.write(done.stdout + done.stderr);
   return done;
 }
@@ -121,6 +138,9 @@ function loosen() {
   words = [].concat(...words.map((word) => loose[word] || word));
 }
 
+// What a manifest asks for, as names and ranges.
+const asked = (manifest) => [].concat(...MAPS.map((map) => Object.entries(Object(manifest[map]))));
+
 // What the manifest asks for that leads to something foreign.
 function leadingOutside(manifest, found) {
   const known = new Map();
@@ -132,9 +152,7 @@ function leadingOutside(manifest, found) {
     known.set(name, is);
     return is;
   };
-  const asked = MAPS.map((map) => Object.entries(Object(manifest[map])));
-  return []
-    .concat(...asked)
+  return asked(manifest)
     .filter(([name, range]) => isOutside(range) || leads(name))
     .map(([name]) => name);
 }
@@ -153,28 +171,72 @@ function unforce(forced) {
   return taken;
 }
 
+// Leaves these out of a folder's manifest.
+function writeWithout(folder, manifest, names) {
+  for (const map of MAPS) for (const name of names) delete Object(manifest[map])[name];
+  fs.writeFileSync(path.join(folder, MANIFEST), JSON.stringify(manifest, null, 2));
+}
+
+// Leaves out what a lock file of yarn has from outside wherever in the repository that is asked for,
+// as the root's manifest asks for it or as one of its packages does that the lock file is of too.
+function leaveOutOfYarns(manifest) {
+  const [text, outside] = withoutForeignInYarns(fs.readFileSync(YARNS, "utf8"));
+  const left = asked(manifest).filter(([, range]) => isOutside(range)).map(([name]) => name);
+  if (!left.length && !outside.size) return [];
+  writeWithout(".", manifest, left);
+  for (const folder of packages(".").values()) {
+    const below = read(folder);
+    const names = asked(below).filter(([name, range]) => outside.has(`${name}@${range}`)).map(([name]) => name);
+    if (folder === "." || !names.length) continue;
+    putBacks.push(keep([path.join(folder, MANIFEST)]));
+    writeWithout(folder, below, names);
+    left.push(...names);
+  }
+  fs.writeFileSync(YARNS, text);
+  return [...new Set([...left, ...outside])];
+}
+
+// The same of npm, or where nothing is locked.
+function leaveOutOfNpms(manifest, name, forced) {
+  const text = name && fs.readFileSync(name, "utf8");
+  const left = leadingOutside(manifest, name ? readLock(text) : new Map());
+  if (!left.length && !forced.length) return [];
+  writeWithout(".", manifest, left);
+  if (name) fs.writeFileSync(name, withoutForeignInNpms(JSON.parse(text)));
+  return left;
+}
+
 function leaveOut() {
   const [name] = locks;
   if (name === PNPMS || !isThere(MANIFEST)) return false;
   const manifest = read(".");
   // What is forced is asked for all the same, and had from the registry then.
   const forced = [...unforce(manifest.resolutions), ...unforce(manifest.overrides)];
-  let text = name && fs.readFileSync(name, "utf8");
-  if (name === YARNS) text = within(text, forced);
-  const found = name ? readLock(name, text) : new Map();
-  const left = leadingOutside(manifest, found);
+  if (forced.length) writeWithout(".", manifest, []);
+  const left = name === YARNS ? leaveOutOfYarns(manifest) : leaveOutOfNpms(manifest, name, forced);
   if (!left.length && !forced.length) return false;
   console.log(`left out, since they lead to what no registry has: ${[...left, ...forced].join(", ")}`);
-  for (const map of MAPS) for (const one of left) delete Object(manifest[map])[one];
-  fs.writeFileSync(MANIFEST, JSON.stringify(manifest, null, 2));
-  if (name) fs.writeFileSync(name, name === YARNS ? text : withoutForeign(JSON.parse(text)));
   loosen();
   return true;
+}
+
+// Takes tarballs out of the lock files; whether the same installs by them still, since something
+// stands in for each.
+async function strike(gone) {
+  let isWhole = true;
+  for (const name of locks)
+    for (const file of gone) {
+      const [text, isFilled] = await without(name, fs.readFileSync(name, "utf8"), file);
+      fs.writeFileSync(name, text);
+      isWhole = isWhole && isFilled;
+    }
+  return isWhole && locks.length > 0;
 }
 
 async function mend() {
   const swept = unwritten();
   let mended = leaveOut();
+  let isLoose = mended;
   let done = install();
   for (let tries = 0; done.status !== 0 && !done.signal && tries < MOST; tries += 1) {
     const said = done.stdout + done.stderr;
@@ -182,11 +244,13 @@ async function mend() {
     if (!gone.size && SOME_GONE.test(said) && isThere(YARNS))
       gone = await goneOfAll(fs.readFileSync(YARNS, "utf8"));
     const isLess = await takeOut(toldBy(LACKING, said));
-    const isUnlike = locks.length && (gone.size || (!mended && STALE.test(said)));
-    if (!isLess && !isUnlike) break;
-    for (const name of locks)
-      for (const file of gone) fs.writeFileSync(name, await without(name, fs.readFileSync(name, "utf8"), file));
-    if (!mended) loosen();
+    const isStale = !isLoose && STALE.test(said);
+    if (!isLess && !(locks.length && (gone.size || isStale))) break;
+    const isWhole = await strike(gone);
+    if (!isLoose && (isLess || isStale || !isWhole)) {
+      loosen();
+      isLoose = true;
+    }
     mended = true;
     // No publisher's install began over what another had left half done.
     spawnSync("/bin/rm", ["-rf", "--", ...swept]);

@@ -66,15 +66,18 @@ function versions(name) {
   return answers.get(name);
 }
 
+// What was asked for and is gone, whatever the registry says of its package.
+const goneOnes = new Set();
+
 // The version that a package still has nearest to what a range begins with: the first after it, or
 // else the last before, of the same major version where there is one; no prerelease, unless it begins
-// with one.
+// with one; none that was gone.
 async function nearest(name, range) {
   const begin = parse(range);
   if (!begin) return undefined;
   const left = Object.keys(await versions(name))
     .map((text) => [text, parse(text)])
-    .filter(([, version]) => version && (begin.pre.length || !version.pre.length))
+    .filter(([text, version]) => version && !goneOnes.has(`${name}@${text}`) && (begin.pre.length || !version.pre.length))
     .sort(([, one], [, other]) => compare(one, other));
   const alike = left.filter(([, version]) => version.numbers[0] === begin.numbers[0]);
   const among = alike.length ? alike : left;
@@ -84,7 +87,6 @@ async function nearest(name, range) {
 
 // The version of a package that stands in for one that is gone: of the same minor version, the one
 // with the fewest patches between, the earlier of two.
-const goneOnes = new Set();
 async function standIn(name, gone) {
   goneOnes.add(`${name}@${gone}`);
   const { numbers, pre } = parse(gone) || {};

@@ -32,15 +32,70 @@ pub(super) fn command(tree: &BTreeMap<String, Vec<u8>>) -> Option<&'static str> 
 /// every day leaves out what publishing does (minifying, older targets).
 const FOR_PUBLISHING: &str = "prepublish-build";
 
-/// What runs that, where the root's file of tasks has it.
+/// The tasks that publish, by their names, and those before them that build, the likeliest first.
+const PUBLISHING: [&str; 2] = ["publish", "release"];
+const BUILDING: [&str; 4] = ["build", "dist", "compile", "all"];
+
+/// What runs the first, where the root's file of tasks has it.
 pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
-    let tasks = String::from_utf8_lossy(tree.get("/Makefile")?);
-    let is_it = |line: &str| {
-        let rest = line.strip_prefix(FOR_PUBLISHING);
-        rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
-    };
-    let is_there = tasks.lines().any(is_it);
+    let rules = roots_rules(tree);
+    let is_there = rules.iter().any(|rule| rule.is_of(FOR_PUBLISHING));
     is_there.then(|| format!("make {FOR_PUBLISHING}"))
+}
+
+/// What runs the task of the root that builds: the one that what publishes asks for, or else the one that is
+/// called so.
+pub(super) fn of_root(tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
+    let rules = roots_rules(tree);
+    let publishes = |rule: &&Rule| PUBLISHING.iter().any(|name| rule.is_of(name));
+    let asked: Vec<&String> = rules
+        .iter()
+        .filter(publishes)
+        .flat_map(|rule| &rule.prerequisites)
+        .collect();
+    let is_asked = |name: &&&str| asked.iter().any(|asked| asked == *name);
+    let is_there = |name: &&&str| rules.iter().any(|rule| rule.is_of(name));
+    let [build, ..] = &BUILDING;
+    let name = BUILDING
+        .iter()
+        .find(is_asked)
+        .or_else(|| Some(build).filter(is_there))?;
+    Some(format!("make {name}"))
+}
+
+/// A rule's head: what it makes, and what is made before that (POSIX.1-2017, "make", "Target Rules").
+struct Rule {
+    targets: Vec<String>,
+    prerequisites: Vec<String>,
+}
+
+impl Rule {
+    fn is_of(&self, name: &str) -> bool {
+        self.targets.iter().any(|target| target == name)
+    }
+}
+
+/// The rules of the Makefile at the repository's root. Variables are left as they stand.
+fn roots_rules(tree: &BTreeMap<String, Vec<u8>>) -> Vec<Rule> {
+    let Some(text) = tree.get("/Makefile") else {
+        return Vec::new();
+    };
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+    String::from_utf8_lossy(text)
+        .lines()
+        // What begins with a tab is a command.
+        .filter(|line| !line.starts_with(['\t', '#']))
+        .filter_map(|line| line.split_once(':'))
+        // That sets a variable.
+        .filter(|(targets, rest)| !rest.starts_with(['=', ':']) && !targets.contains('='))
+        .map(|(targets, rest)| {
+            let prerequisites = rest.split(['#', ';']).next().unwrap_or_default();
+            Rule {
+                targets: words(targets),
+                prerequisites: words(prerequisites),
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -65,6 +120,28 @@ mod tests {
         assert_eq!(of("Makefile", text), None);
         assert_eq!(of("/Makefile", "prepublish-build-site:\n\tgulp\n"), None);
         assert_eq!(of("/Makefile", "build:\n\tmake prepublish-build\n"), None);
+    }
+
+    #[test]
+    fn the_roots_task_that_builds_is_what_publishing_asks_for_or_called_so() {
+        let of = |text: &str| of_root(&BTreeMap::from([("/Makefile".to_owned(), text.into())]));
+        let text = "publish: lint dist # all of it\n\tyarn publish\n\ndist:\n\tparcel build\n";
+        assert_eq!(of(text), Some("make dist".into()));
+        assert_eq!(of(&format!("{text}build:\n")), Some("make dist".into()));
+        assert_eq!(of("clean build:\n\trollup -c\n"), Some("make build".into()));
+        assert_eq!(of("publish: lint\n\tlerna publish\n"), None);
+        assert_eq!(of("publish-nightly: dist\n\tlerna publish\n"), None);
+        // Neither a command, nor a variable, nor a part of a name.
+        for none in [
+            "all:\n\tbuild: x\n",
+            "build := 1\n",
+            "build ::= 1\n",
+            "x = build: y\n",
+            "build-docs:\n",
+        ] {
+            assert_eq!(of(none), None, "{none}");
+        }
+        assert_eq!(of_root(&BTreeMap::new()), None);
     }
 
     #[test]

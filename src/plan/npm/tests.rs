@@ -1185,11 +1185,11 @@ fn what_a_workspaces_tests_build_and_then_format_is_formatted_in_the_first_try_w
 
 #[test]
 fn the_roots_task_for_publishing_builds_first_what_has_no_scripts_of_its_own() {
-    let first = |own: &str, tasks: &str| {
+    let first_of = |root: &str, own: &str, tasks: &str| {
         let mut situation = Situation::npm();
         situation.directory("packages/demo");
         situation.tree_file("package.json", own);
-        situation.tree_file("/package.json", r#"{"scripts":{"build":"make build"}}"#);
+        situation.tree_file("/package.json", root);
         situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
         situation.tree_file("/Makefile", tasks);
         let plans = situation.candidates().expect("plans");
@@ -1197,11 +1197,18 @@ fn the_roots_task_for_publishing_builds_first_what_has_no_scripts_of_its_own() {
             let step = found.plan.build.iter().find(|step| step.may_fail)?;
             Some(format!("{}:{}", step.cwd, step.run.last()?))
         };
-        plans.iter().find_map(run).expect("one with scripts")
+        plans.iter().find_map(run)
+    };
+    let first = |own: &str, tasks: &str| {
+        let root = r#"{"scripts":{"build":"make build"}}"#;
+        first_of(root, own, tasks).expect("one with scripts")
     };
     let tasks = "prepublish-build: clean\n\tX=1 make build\n";
     assert!(first("{}", tasks).ends_with("\nmake prepublish-build"));
     assert_eq!(first("{}", "build:\n\tgulp\n"), "src:build");
+    let without_roots = |tasks: &str| first_of(r#"{"scripts":{"build:docs":"x"}}"#, "{}", tasks);
+    assert!(without_roots("publish: dist\n\tx\n").is_some_and(|run| run.ends_with("\nmake dist")));
+    assert_eq!(without_roots("publish: lint\n\tx\n"), None);
     let own = r#"{"scripts":{"build":"tsc"}}"#;
     assert_eq!(first(own, tasks), "src/packages/demo:build");
 }
