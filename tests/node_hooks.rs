@@ -822,6 +822,40 @@ fn what_is_gone_of_pnpms_lock_file_has_the_version_nearest_to_it_stand_in_where_
 }
 
 #[test]
+fn what_was_released_with_what_is_gone_is_looked_for_at_once() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.0": {}, "9.0.1": {}}}"#;
+    let blocks = ["@s/other@9.0.0", "@s/third@9.0.0", "served@9.0.0"]
+        .map(|name| format!("  '{name}':\n    resolution: {{integrity: x}}\n"))
+        .join("\n");
+    let lock = format!("lockfileVersion: 1\n\npackages:\n\n{blocks}");
+    let dir = source(&[("package.json", MANIFEST), ("pnpm-lock.yaml", &lock)]);
+    let pnpm = dir.path().join("pnpm");
+    std::os::unix::fs::symlink(INSTALLER, &pnpm).expect("a link");
+    let served = registry(&[
+        ("@s%2fother", VERSIONS),
+        ("@s%2fthird", VERSIONS),
+        ("served", VERSIONS),
+        ("served/-/served-9.0.0.tgz", ""),
+    ]);
+    let words = ["install", "--frozen-lockfile"];
+    let (done, calls) = mend_by(&pnpm, &served, dir.path(), &words);
+    assert!(done.status.success(), "{done:?}");
+    let told: Vec<_> = calls
+        .lines()
+        .filter(|line| line.starts_with("call") || line.starts_with("tarball"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "call install --frozen-lockfile",
+            "call install --frozen-lockfile",
+            "tarball: @s%2fother/-/other-9.0.1.tgz}",
+            "tarball: @s%2fthird/-/third-9.0.1.tgz}",
+        ]
+    );
+}
+
+#[test]
 fn what_no_build_reaches_is_left_out_where_nothing_is_locked() {
     let manifest = r#"{"devDependencies": {"dev-kept": "^1", "dev-outside": "https://git.example/o/r#v1", "dev-short": "o/r"}}"#;
     let dir = source(&[("package.json", manifest)]);

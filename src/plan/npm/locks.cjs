@@ -30,6 +30,10 @@ async function integrityOf(name, version) {
   return Object(dist).integrity;
 }
 
+// Where an entry of npm's lock files is from: the package there, which need not be the name that it
+// is asked for by, and the tarball.
+const NPM_RESOLVED = /\/((?:@[^/]+\/)?[^/]+)\/-\/([^/]+\.tgz)$/;
+
 // Entries of npm's lock files, nested or not, that name this tarball: what stands in for it is named in
 // their place, or they are dropped; whether something stands in for each.
 async function replaceInNpms(entries, file) {
@@ -41,7 +45,7 @@ async function replaceInNpms(entries, file) {
       isWhole = (await replaceInNpms(entry.dependencies, file)) && isWhole;
       continue;
     }
-    const [, name] = /((?:@[^/]+\/)?[^/]+)\/-\/[^/]+$/.exec(resolved) || [];
+    const [, name] = NPM_RESOLVED.exec(resolved) || [];
     const gone = name && versionOf(name, file);
     const found = name && (await standIn(name, gone));
     if (found) {
@@ -56,22 +60,6 @@ async function replaceInNpms(entries, file) {
     }
   }
   return isWhole;
-}
-
-// The tarballs of a lock file of yarn 2 that the registry does not have.
-async function goneOfAll(text) {
-  const all = new RegExp(RESOLUTION, "gm");
-  const waiting = [];
-  for (let one; (one = all.exec(text)); ) {
-    const [, name, version] = one;
-    waiting.push([tarball(name, version), placeOf(name, version)]);
-  }
-  const found = new Set();
-  const ask = async () => {
-    for (let next; (next = waiting.pop()); ) if (!(await isServed(next[1]))) found.add(next[0]);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, ask));
-  return found;
 }
 
 // Lines of a lock file of yarn: what an entry has under a name, where it has any of it.
@@ -133,6 +121,51 @@ function entryIn(block) {
   const [, , earlier] = RESOLVED.exec(block) || [];
   const [, version] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
   return { name: later || earlier, version, isLater: Boolean(later) };
+}
+
+// What a lock file names of the registry: names and versions.
+function lockedIn(name, text) {
+  const ofBlocks = (ends, read) => text.split(ends).map(read).filter(([name, version]) => name && version);
+  if (name === PNPMS) return ofBlocks(/\n(?= {0,2}\S)/, (block) => (PNPM_KEY.exec(block) || []).slice(1));
+  if (name === YARNS)
+    return ofBlocks(/\n(?=\S)/, (block) => {
+      const { name, version } = entryIn(block);
+      return [name, version];
+    });
+  const found = [];
+  const walk = (entries) => {
+    for (const entry of Object.values(Object(entries))) {
+      const [, name, file] = NPM_RESOLVED.exec(Object(entry).resolved) || [];
+      if (name) found.push([name, versionOf(name, file)]);
+      walk(Object(entry).dependencies);
+    }
+  };
+  const lock = JSON.parse(text);
+  walk(lock.packages);
+  walk(lock.dependencies);
+  return found;
+}
+
+// The tarballs among these that the registry does not have.
+async function goneAmong(versions) {
+  const waiting = versions.map(([name, version]) => [tarball(name, version), placeOf(name, version)]);
+  const found = new Set();
+  const ask = async () => {
+    for (let next; (next = waiting.pop()); ) if (!(await isServed(next[1]))) found.add(next[0]);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, ask));
+  return found;
+}
+
+// The tarballs of a lock file of yarn 2 that the registry does not have.
+const goneOfAll = (text) => goneAmong(lockedIn(YARNS, text));
+
+// Those of a lock file that are gone with these: packages of one repository are released at one version, and so
+// they are gone, which installers say of one at a time.
+async function goneWith(name, text, gone) {
+  const locked = lockedIn(name, text);
+  const versions = new Set(locked.filter(([name, version]) => gone.has(tarball(name, version))).map(([, version]) => version));
+  return goneAmong(locked.filter(([, version]) => versions.has(version)));
 }
 
 // An entry of yarn's lock file with a version that stands in for its own; nothing where there is
@@ -280,6 +313,7 @@ module.exports = {
   PNPMS,
   YARNS,
   goneOfAll,
+  goneWith,
   isOutside,
   readLock,
   without,

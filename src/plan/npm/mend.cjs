@@ -14,6 +14,7 @@ const {
   PNPMS,
   YARNS,
   goneOfAll,
+  goneWith,
   isOutside,
   readLock,
   without,
@@ -224,12 +225,14 @@ function leaveOut() {
 // stands in for each.
 async function strike(gone) {
   let isWhole = true;
-  for (const name of locks)
-    for (const file of gone) {
+  for (const name of locks) {
+    const all = await goneWith(name, fs.readFileSync(name, "utf8"), gone);
+    for (const file of new Set([...gone, ...all])) {
       const [text, isFilled] = await without(name, fs.readFileSync(name, "utf8"), file);
       fs.writeFileSync(name, text);
       isWhole = isWhole && isFilled;
     }
+  }
   return isWhole && locks.length > 0;
 }
 
