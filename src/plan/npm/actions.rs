@@ -31,6 +31,36 @@ pub(super) fn published_by(action: &str, with: &Value) -> Option<String> {
     }
 }
 
+/// What the name of an action says that has a token of the registry in order to install.
+const INSTALLING: [&str; 5] = ["setup", "install", "cache", "prepare", "bootstrap"];
+
+/// Whether a step hands a secret that is named after a token of the registry to an action of which
+/// nothing is known: whoever needs that publishes (GitHub documentation, "Using secrets in GitHub
+/// Actions").
+pub(super) fn is_handed_a_token(step: &Value) -> bool {
+    let Some(action) = step["uses"].as_str() else {
+        return false;
+    };
+    let (name, _) = action.split_once('@').unwrap_or((action, ""));
+    // It publishes where it is told how alone.
+    let is_other = name == "changesets/action" || INSTALLING.iter().any(|word| name.contains(word));
+    let is_token = |value: &Value| {
+        let secret = value
+            .as_str()
+            .and_then(|value| value.split_once("secrets."));
+        secret.is_some_and(|(_, name)| {
+            let name = name.to_ascii_uppercase();
+            ["NPM", "NODE_AUTH"].iter().any(|of| name.starts_with(of)) && name.contains("TOKEN")
+        })
+    };
+    let handed = ["env", "with"].map(|map| step[map].as_object());
+    !is_other
+        && handed
+            .into_iter()
+            .flatten()
+            .any(|map| map.values().any(is_token))
+}
+
 /// The major version that `actions/setup-node` is told (its `README.md`, "Usage").
 pub(super) fn node_of(with: &Value, tree: &BTreeMap<String, Vec<u8>>) -> Option<u64> {
     if let Some(version) = with["node-version"].as_str() {
@@ -47,4 +77,45 @@ pub(super) fn major(text: &str) -> Option<u64> {
         .trim()
         .trim_start_matches(['v', '^', '~', '>', '=', ' ']);
     text.split('.').next()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_that_is_handed_a_token_of_the_registry_publishes() {
+        let is = |uses: &str, key: &str, value: &str| {
+            is_handed_a_token(&serde_json::json!({"uses": uses, key: {"X": "1", "T": value}}))
+        };
+        let token = "${{ secrets.NPM_TOKEN }}";
+        assert!(is("someone/ships@v2", "env", token));
+        assert!(is(
+            "someone/ships@v2",
+            "with",
+            "${{secrets.NODE_AUTH_TOKEN}}"
+        ));
+        assert!(is(
+            "./.github/actions/ship",
+            "with",
+            "${{ secrets.npm_automation_token }}"
+        ));
+        for installing in [
+            "actions/setup-node@v4",
+            "./.github/actions/install",
+            "changesets/action@v1",
+        ] {
+            assert!(!is(installing, "env", token), "{installing}");
+        }
+        assert!(!is(
+            "someone/ships@v2",
+            "env",
+            "${{ secrets.GITHUB_TOKEN }}"
+        ));
+        assert!(!is("someone/ships@v2", "env", "NPM_TOKEN"));
+        assert!(!is("someone/ships@v2", "other", token));
+        assert!(!is_handed_a_token(
+            &serde_json::json!({"run": "x", "env": {"T": token}})
+        ));
+    }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::actions::{node_of, published_by, uses};
+use super::actions::{is_handed_a_token, node_of, published_by, uses};
 use super::manifest::Manifest;
 use super::shell::{Purpose, commands, plain_folder, purpose, writes_version};
 use super::yaml;
@@ -82,7 +82,7 @@ pub(super) fn told(tree: &BTreeMap<String, Vec<u8>>, package: &Package<'_>) -> O
         .or_else(|| of_scripts(package))
 }
 
-/// The first job of a workflow that publishes this package.
+/// The likeliest job of a workflow that publishes this package: of several one that is named so.
 fn of_workflow(
     name: &str,
     workflow: &Value,
@@ -90,7 +90,10 @@ fn of_workflow(
     package: &Package<'_>,
 ) -> Option<Publishing> {
     let jobs = workflow["jobs"].as_object()?;
-    jobs.values().find_map(|job| {
+    let is_another = |job: &str| !RELEASING.iter().any(|word| job.contains(word));
+    let mut likeliest: Vec<(&String, &Value)> = jobs.iter().collect();
+    likeliest.sort_by_key(|(job, _)| is_another(job));
+    likeliest.into_iter().find_map(|(_, job)| {
         let mut run = Run::new(package);
         let is_published = run.job(workflow, job, tree);
         let needed = job["needs"].as_array().into_iter().flatten();
@@ -138,7 +141,7 @@ struct Run<'a> {
     /// What is published, below the repository's root.
     published: String,
     writes_version: bool,
-    /// What ran before a program that is named after publishing, the first of them.
+    /// What ran before something that may publish, the first of such.
     before_release: Option<Vec<Command>>,
 }
 
@@ -155,7 +158,7 @@ impl<'a> Run<'a> {
     }
 
     /// What was read, where it publishes this package and not another of the repository; where
-    /// nothing is said to publish, what runs before a program that is named so.
+    /// nothing is said to publish, what runs before something that may.
     fn finish(mut self, is_published: bool) -> Option<Publishing> {
         let own = self.package.directory;
         if !is_published {
@@ -202,6 +205,9 @@ impl<'a> Run<'a> {
                     return true;
                 }
             }
+            if is_handed_a_token(step) {
+                self.note_release(&[], &cwd, &cwd, &BTreeMap::new());
+            }
             let mut env = BTreeMap::new();
             for of in [workflow, job, step] {
                 env.extend(environment(&of["env"]));
@@ -246,8 +252,9 @@ impl<'a> Run<'a> {
         is_published
     }
 
-    /// Notes what runs before a program that is named after publishing: what that does by itself
-    /// is not known, so that it tells something by what comes before alone.
+    /// Notes what runs before a program that is named after publishing, or before an action that
+    /// has what publishing needs: what that does by itself is not known, so that it tells something by what
+    /// comes before alone.
     fn note_release(
         &mut self,
         kept: &[String],
@@ -433,6 +440,26 @@ mod tests {
     fn a_workflow_that_does_not_publish_tells_nothing() {
         assert_eq!(told_of(&job("    - run: npm run build\n"), "", ""), None);
         assert_eq!(told_of("a: [", "", ""), None);
+    }
+
+    #[test]
+    fn an_action_with_a_token_of_the_registry_tells_by_what_runs_before() {
+        let token = "      env:\n        T: ${{ secrets.NPM_TOKEN }}\n";
+        let ship = format!("    - run: make it\n    - uses: someone/ships@v2\n{token}");
+        let found = told_of(&job(&ship), "", "").expect("told");
+        assert_eq!(lines(&found), [("make it", "")]);
+        let nothing = "    - run: make it\n    - uses: someone/ships@v2\n";
+        assert_eq!(told_of(&job(nothing), "", ""), None);
+        // What is said to publish counts before it.
+        let both = format!("{ship}    - run: make more\n    - run: npm publish\n");
+        let found = told_of(&job(&both), "", "").expect("told");
+        assert_eq!(lines(&found), [("make it", ""), ("make more", "")]);
+        // And a job that is named after it before another.
+        let jobs = format!(
+            "jobs:\n  comment:\n    steps:\n    - run: make less\n{ship}  release:\n    steps:\n{ship}"
+        );
+        let found = told_of(&jobs, "", "").expect("told");
+        assert_eq!(lines(&found), [("make it", "")]);
     }
 
     #[test]
