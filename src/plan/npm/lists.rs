@@ -164,7 +164,12 @@ pub(super) fn lists(
         });
         lists.insert(0, prepared);
     }
-    let narrowed = |list: &List| narrow::narrowed(list, root?, facts.release.purl.name().as_str());
+    let project = project(facts);
+    let package = narrow::Package {
+        name: facts.release.purl.name().as_str(),
+        project: project.as_deref(),
+    };
+    let narrowed = |list: &List| narrow::narrowed(list, root?, &package);
     let mut lists: Vec<List> = lists
         .into_iter()
         .flat_map(|list| narrowed(&list).into_iter().chain([list]))
@@ -177,6 +182,13 @@ pub(super) fn lists(
         is_new
     });
     lists
+}
+
+/// The name that Nx has for the package, where it has a file of its own for it.
+fn project(facts: &Facts<'_>) -> Option<String> {
+    let bytes = facts.tree.get(narrow::PROJECT)?;
+    let told: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    Some(told["name"].as_str()?.to_owned())
 }
 
 /// The package whose scripts are run.

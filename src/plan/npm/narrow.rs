@@ -1,89 +1,208 @@
 //! Where a repository's root calls a task runner that builds all of its packages, the same for the
 //! one that is published: the runner builds what that needs before it, and nothing else. Pure.
 
+use std::collections::BTreeMap;
+
+use super::actions::major;
 use super::lists::{Call, List};
 use super::manifest::Manifest;
 use super::shell::{Purpose, purpose};
 
-/// The runner, and the option that names a package (Turborepo documentation, "Filtering
-/// workspaces"; since its 1.2, what comes before it ends with an error).
-const RUNNER: &str = "turbo";
-const OPTION: &str = "--filter";
+/// The runners, each with what calls it for all packages.
+const RUNNERS: [(Runner, [&str; 2]); 3] = [
+    (Runner::Turbo, ["turbo", "run"]),
+    (Runner::Nx, ["nx", "run-many"]),
+    (Runner::Lerna, ["lerna", "run"]),
+];
+
+/// The file in a package's folder by which Nx knows it (Nx documentation, "Project Configuration").
+pub(super) const PROJECT: &str = "project.json";
+
+/// What may stand before a runner.
+const BEFORE: [&str; 3] = ["npx", "yarn", "pnpm"];
+
+/// A task runner that is told of a package by an option of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// Turborepo documentation, "Filtering workspaces"; since its 1.2, what comes before it ends
+    /// with an error.
+    Turbo,
+    /// Nx documentation, "nx run-many".
+    Nx,
+    /// Lerna documentation, "Filter options".
+    Lerna,
+}
+
+impl Runner {
+    /// The options that name packages already, each followed by a value or with one.
+    const fn naming(self) -> &'static [&'static str] {
+        match self {
+            Self::Turbo => &["--filter", "--scope", "-F"],
+            Self::Nx => &["--projects", "-p"],
+            Self::Lerna => &["--scope"],
+        }
+    }
+
+    /// Options beside which one package cannot be named: they choose others, or leave it out.
+    const fn choosing(self) -> &'static [&'static str] {
+        match self {
+            Self::Turbo => Self::Turbo.naming(),
+            Self::Nx => &["--all", "--exclude"],
+            Self::Lerna => &["--ignore", "--since"],
+        }
+    }
+}
+
+/// The package that is published, by the names that runners know it by.
+pub(super) struct Package<'a> {
+    pub(super) name: &'a str,
+    /// The name of Nx, where a file of its own says one (Nx documentation, "Project
+    /// Configuration", `name`).
+    pub(super) project: Option<&'a str>,
+}
 
 /// The folder of the repository's root, below the work folder.
 const ROOT: &str = "src";
 
 /// The list for one package, where anything in it is called for all.
-pub(super) fn narrowed(list: &List, root: &Manifest, package: &str) -> Option<List> {
+pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> Option<List> {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || "@/._-".contains(one);
-    if !package.chars().all(is_plain) {
+    let mut names = std::iter::once(package.name).chain(package.project);
+    if !names.all(|name| name.chars().all(is_plain) && !name.starts_with('-')) {
         return None;
     }
     let mut list = list.clone();
     let mut is_narrowed = false;
     for call in &mut list.calls {
-        if let Call::Command { text, cwd, .. } = call
-            && cwd == ROOT
-        {
-            let lines = text.lines().map(|line| of_one(line, root, package));
-            let lines: Vec<_> = lines.collect();
-            is_narrowed |= lines.iter().any(Option::is_some);
-            let text_of = |(line, narrowed): (&str, Option<String>)| {
-                narrowed.unwrap_or_else(|| line.to_owned())
-            };
-            *text = text
-                .lines()
-                .zip(lines)
-                .map(text_of)
-                .collect::<Vec<_>>()
-                .join("\n");
+        let narrowed = match call {
+            Call::Command { text, cwd, .. } if cwd == ROOT => of_text(text, root, package),
+            Call::Script { name, alone, cwd } if cwd == ROOT && alone.is_none() => {
+                of_script(name, root, package)
+            }
+            Call::Command { .. } | Call::Script { .. } | Call::Version { .. } => None,
+        };
+        let Some(narrowed) = narrowed else { continue };
+        is_narrowed = true;
+        match call {
+            Call::Command { text, .. } => *text = narrowed,
+            Call::Script { .. } | Call::Version { .. } => {
+                *call = Call::Command {
+                    text: narrowed,
+                    env: BTreeMap::new(),
+                    cwd: ROOT.to_owned(),
+                    why: "the root's script runs it for all packages",
+                };
+            }
         }
     }
     is_narrowed.then_some(list)
 }
 
-/// A command for one package, where it is one that calls the runner for all.
-fn of_one(command: &str, root: &Manifest, package: &str) -> Option<String> {
-    let option = format!("{OPTION}={package}");
-    if calls_for_all(command) {
-        return Some(format!("{command} {option}"));
+/// Lines for one package, where one of them is for all.
+fn of_text(text: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
+    let narrowed: Vec<_> = text
+        .lines()
+        .map(|line| of_one(line, root, package))
+        .collect();
+    let is_narrowed = narrowed.iter().any(Option::is_some);
+    let lines = text
+        .lines()
+        .zip(narrowed)
+        .map(|(line, narrowed)| narrowed.unwrap_or_else(|| line.to_owned()));
+    is_narrowed.then(|| lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// A command for one package, where it is one that calls a runner for all.
+fn of_one(command: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
+    if let Some(narrowed) = of_runner(command, root, package) {
+        return Some(narrowed);
     }
     let Purpose::Script(name) = purpose(command) else {
         return None;
     };
-    if !root.command_of(&name).is_some_and(calls_for_all) {
-        return None;
-    }
     let mut words = command.split_whitespace();
     let is_npms = words.next() == Some("npm");
     let told: Vec<&str> = words.skip_while(|word| *word != name).skip(1).collect();
+    if told.is_empty() {
+        return of_script(&name, root, package);
+    }
+    // What is told beside is told Turborepo alone, which takes its own option with it.
+    let called = root.command_of(&name).and_then(runner);
+    if called.is_none_or(|(called, _)| called != Runner::Turbo) {
+        return None;
+    }
+    of_script(&name, root, package)?;
     let are_options = |words: &[&str]| {
         let is_option = |word: &&str| word.starts_with("--") && *word != "--";
         words.iter().all(is_option)
     };
     // npm takes options for its own that stand before `--` (npm documentation, "npm run").
-    let separator = match &told[..] {
-        [] if is_npms => "-- ",
-        ["--", rest @ ..] if is_npms && are_options(rest) => "",
-        rest if !is_npms && are_options(rest) => "",
-        _ => return None,
+    let is_told = match &told[..] {
+        ["--", rest @ ..] if is_npms => are_options(rest),
+        rest => !is_npms && are_options(rest),
     };
-    Some(format!("{command} {separator}{option}"))
+    is_told.then(|| format!("{command} --filter={}", package.name))
 }
 
-/// Whether a command is a call of the runner, and of nothing else, that names no package.
-fn calls_for_all(command: &str) -> bool {
-    let words: Vec<&str> = command.split_whitespace().collect();
-    let begins = match &words[..] {
-        ["npx" | "yarn" | "pnpm", first, "run", ..] | [first, "run", ..] => *first == RUNNER,
-        _ => false,
+/// What a script of the root's runs, for one package, where it runs a runner for all and nothing
+/// else does with it.
+fn of_script(name: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
+    let around = ["pre", "post"].map(|around| format!("{around}{name}"));
+    if around.iter().any(|script| root.has(script)) {
+        return None;
+    }
+    of_runner(root.command_of(name)?, root, package)
+}
+
+/// The runner that a command calls for all packages, and the words after that.
+fn runner(command: &str) -> Option<(Runner, Vec<&str>)> {
+    if command.contains(['&', '|', ';', '>', '`', '$', '\n']) {
+        return None;
+    }
+    let mut words: Vec<&str> = command.split_whitespace().collect();
+    if words.first().is_some_and(|first| BEFORE.contains(first)) {
+        words.remove(0);
+    }
+    let (found, called) = RUNNERS
+        .iter()
+        .find(|(_, called)| words.starts_with(called))?;
+    let told = words.split_off(called.len());
+    let has = |option: &&str| told.iter().any(|word| option_of(word) == *option);
+    let is_all = !found.choosing().iter().any(has) && !told.contains(&"--");
+    is_all.then_some((*found, told))
+}
+
+/// The option of a word, without its value.
+fn option_of(word: &str) -> &str {
+    word.split_once('=').map_or(word, |(option, _)| option)
+}
+
+/// The call of a runner for one package, where it is one for all, or for others.
+fn of_runner(command: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
+    let (runner, _) = runner(command)?;
+    let option = match runner {
+        Runner::Turbo => format!("--filter={}", package.name),
+        Runner::Nx => format!("--projects={}", package.project.unwrap_or(package.name)),
+        Runner::Lerna => {
+            let version = root.range_of("lerna").and_then(major);
+            // Lerna, `CHANGELOG.md`, 3.0.0.
+            let needed = match version {
+                Some(..=2) => "--include-filtered-dependencies",
+                _ => "--include-dependencies",
+            };
+            format!("--scope={} {needed}", package.name)
+        }
     };
-    let names_one =
-        |word: &&str| word.starts_with(OPTION) || word.starts_with("--scope") || *word == "-F";
-    begins
-        && !command.contains(['&', '|', ';', '>', '`', '$'])
-        && !words.iter().any(names_one)
-        && !words.contains(&"--")
+    let mut kept: Vec<&str> = Vec::new();
+    let mut words = command.split_whitespace();
+    while let Some(word) = words.next() {
+        if !runner.naming().contains(&option_of(word)) {
+            kept.push(word);
+        } else if !word.contains('=') {
+            words.next();
+        }
+    }
+    Some(format!("{} {option}", kept.join(" ")))
 }
 
 #[cfg(test)]
@@ -93,7 +212,11 @@ mod tests {
 
     fn narrowed_text(text: &str, cwd: &str) -> Option<String> {
         let scripts = r#"{"scripts":{"build":"turbo run build","stage":"turbo run stage --force","lint":"eslint","both":"turbo run a && b","one":"turbo run a --filter=x"}}"#;
-        let root = parse(scripts.as_bytes()).expect("valid");
+        narrowed_by(scripts, text, cwd, None)
+    }
+
+    fn narrowed_by(root: &str, text: &str, cwd: &str, project: Option<&str>) -> Option<String> {
+        let root = parse(root.as_bytes()).expect("valid");
         let list = List {
             calls: vec![Call::Command {
                 text: text.into(),
@@ -106,7 +229,8 @@ mod tests {
             said_by: None,
             is_workflow: true,
         };
-        let found = narrowed(&list, &root, "@s/x")?;
+        let name = "@s/x";
+        let found = narrowed(&list, &root, &Package { name, project })?;
         match &found.calls[..] {
             [Call::Command { text, .. }] => Some(text.clone()),
             other => panic!("{other:?}"),
@@ -118,11 +242,11 @@ mod tests {
         let of = |text: &str| narrowed_text(text, "src");
         assert_eq!(
             of("yarn build\nyarn lint\nyarn run stage").as_deref(),
-            Some("yarn build --filter=@s/x\nyarn lint\nyarn run stage --filter=@s/x")
+            Some("turbo run build --filter=@s/x\nyarn lint\nturbo run stage --force --filter=@s/x")
         );
         assert_eq!(
             of("npm run build").as_deref(),
-            Some("npm run build -- --filter=@s/x")
+            Some("turbo run build --filter=@s/x")
         );
         assert_eq!(
             of("yarn build --concurrency=1").as_deref(),
@@ -150,5 +274,79 @@ mod tests {
         }
         // Another folder's scripts are not the root's.
         assert_eq!(narrowed_text("yarn build", "src/packages/x"), None);
+    }
+
+    #[test]
+    fn nx_is_told_of_one_project_and_lerna_of_one_package() {
+        let nx = |text: &str, project| narrowed_by("{}", text, "src", project);
+        assert_eq!(
+            nx("nx run-many -t compile", None).as_deref(),
+            Some("nx run-many -t compile --projects=@s/x")
+        );
+        assert_eq!(
+            nx(
+                "npx nx run-many --targets=build --projects=tag:type:pkg -p a",
+                Some("x")
+            )
+            .as_deref(),
+            Some("npx nx run-many --targets=build --projects=x")
+        );
+        for other in [
+            "nx run-many --target=build --all",
+            "nx run-many -t build --exclude='*,!tag:x'",
+            "nx affected -t build",
+        ] {
+            assert_eq!(nx(other, None), None, "{other}");
+        }
+        let lerna = |range: &str, text: &str| {
+            let root = format!(
+                r#"{{"devDependencies":{{"lerna":"{range}"}},"scripts":{{"build":"lerna run --scope a --scope=b build","around":"lerna run x","postaround":"y"}}}}"#
+            );
+            narrowed_by(&root, text, "src", None)
+        };
+        assert_eq!(
+            lerna("^3.22.1", "npm run build").as_deref(),
+            Some("lerna run build --scope=@s/x --include-dependencies")
+        );
+        assert_eq!(
+            lerna("~2.11.0", "yarn lerna run build --stream").as_deref(),
+            Some("yarn lerna run build --stream --scope=@s/x --include-filtered-dependencies")
+        );
+        assert_eq!(lerna("4", "lerna run build --since main"), None);
+        // What runs around a script does not run with its text.
+        assert_eq!(lerna("4", "npm run around"), None);
+        // Nor is a project's name an option.
+        assert_eq!(nx("nx run-many -t build", Some("--all")), None);
+    }
+
+    #[test]
+    fn the_roots_script_that_builds_all_is_narrowed_too() {
+        let root =
+            parse(br#"{"scripts":{"build":"nx run-many -t build","one":"tsc"}}"#).expect("valid");
+        let of = |name: &'static str, alone: Option<&str>, cwd: &str| {
+            let list = List {
+                calls: vec![Call::Script {
+                    name,
+                    alone: alone.map(str::to_owned),
+                    cwd: cwd.into(),
+                }],
+                folder: None,
+                is_made: false,
+                said_by: None,
+                is_workflow: false,
+            };
+            let package = Package {
+                name: "x",
+                project: None,
+            };
+            narrowed(&list, &root, &package).map(|list| list.calls)
+        };
+        let narrowed = of("build", None, "src").expect("narrowed");
+        assert!(
+            matches!(&narrowed[..], [Call::Command { text, cwd, .. }] if text == "nx run-many -t build --projects=x" && cwd == "src")
+        );
+        assert_eq!(of("one", None, "src"), None);
+        assert_eq!(of("build", None, "src/packages/x"), None);
+        assert_eq!(of("build", Some("nx run-many -t build"), "src"), None);
     }
 }

@@ -222,7 +222,10 @@ pub(super) fn purpose(command: &str) -> Purpose {
         _ => (first, after),
     };
     if TOLD_TO_PUBLISH.contains(&program) && *first == "publish" {
-        return Purpose::Publishes(after.first().and_then(|folder| plain_folder(folder)));
+        // The others publish a whole repository, and are told which versions (lerna
+        // documentation, "lerna publish", "Positionals").
+        let folder = after.first().filter(|_| is_manager);
+        return Purpose::Publishes(folder.and_then(|folder| plain_folder(folder)));
     }
     if TOLD_TO_SET_VERSION.contains(&program) && *first == "version" {
         return Purpose::Nothing;
@@ -414,6 +417,13 @@ mod tests {
         );
         assert_eq!(purpose("yarn semantic-release"), Purpose::Publishes(None));
         assert_eq!(purpose("pnpm changeset publish"), Purpose::Publishes(None));
+        for of in [
+            "npx lerna publish from-package --yes",
+            "lerna publish minor",
+            "yarn lerna publish from-git",
+        ] {
+            assert_eq!(purpose(of), Purpose::Publishes(None), "{of}");
+        }
         assert_eq!(
             purpose("npm publish demo-1.0.0.tgz"),
             Purpose::Publishes(None)
