@@ -2,7 +2,7 @@
 //! about, on this machine's Node.js.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use remint::model::Sha256Digest;
@@ -420,6 +420,15 @@ fn source(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
+/// An installer of the test's own, in the source's folder.
+fn installer_of(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let script = dir.join(name);
+    std::fs::write(&script, text).expect("written");
+    let may_run = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(&script, may_run).expect("set");
+    script
+}
+
 /// When the files of a source were last changed, in seconds since 1970.
 const OLD: u64 = 1_500_000_000;
 
@@ -572,13 +581,9 @@ fn what_is_gone_of_a_later_yarns_lock_file_is_stood_in_for_in_its_own_words() {
   "bin": "./run.js"}}}"#;
     // Each call leaves the lock file as it was told, for the test alone.
     let installer = |dir: &Path| {
-        let script = dir.join("keeping.sh");
         let text = "#!/bin/sh\nif grep -q 'npm:9.0.0' yarn.lock; then\n  echo '➤ YN0035: │   Response Code: 404 (Not Found)'\n  \
                     echo '➤ YN0035: │   Request URL: http://127.0.0.1/npm/x/-/other-9.0.0.tgz'\n  exit 1\nfi\ncp yarn.lock calls\n";
-        std::fs::write(&script, text).expect("written");
-        let may_run = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&script, may_run).expect("set");
-        script
+        installer_of(dir, "keeping.sh", text)
     };
     let mended = |range: &str| {
         let lock = format!(
@@ -819,6 +824,75 @@ fn what_is_gone_of_pnpms_lock_file_has_the_version_nearest_to_it_stand_in_where_
     let (loose, told) = again(&[("@s%2fother", OTHERS)], " {integrity: sha512-y}");
     assert_eq!(loose, "call install --no-frozen-lockfile --fix-lockfile\n");
     assert_eq!(told, "");
+}
+
+#[test]
+fn what_fails_by_what_stands_in_is_tried_without_holding_to_it_once() {
+    // Refuses what stands in, and one whose file no lock file names.
+    let text = "#!/bin/sh\necho \"call $*\" >>calls\ncase \"$*\" in *--no-frozen*) exit 0 ;; esac\n\
+        grep -q tarball pnpm-lock.yaml && echo ERR_PNPM_UNEXPECTED_PKG_CONTENT_IN_STORE && exit 1\n\
+        echo ' ERR_PNPM_FETCH_404  GET http://127.0.0.1/npm/other/-/other-9.0.0.tgz: Not Found - 404'\nexit 1\n";
+    for key in ["other@9.0.0", "127.0.0.2/other/9.0.0"] {
+        let lock = format!("lockfileVersion: 1\n\npackages:\n\n  {key}:\n    resolution: {{}}\n");
+        let dir = source(&[("package.json", MANIFEST), ("pnpm-lock.yaml", &lock)]);
+        let pnpm = installer_of(dir.path(), "pnpm", text);
+        let served = registry(&[("other", r#"{"versions": {"9.0.1": {}}}"#)]);
+        let words = ["install", "--frozen-lockfile"];
+        let (done, calls) = mend_by(&pnpm, &served, dir.path(), &words);
+        assert!(done.status.success(), "{done:?}");
+        let frozen = calls.matches("call install --frozen-lockfile\n").count();
+        let loose = calls.matches("call install --no-frozen-lockfile").count();
+        let is_named = usize::from(key.starts_with("other"));
+        assert_eq!((frozen, loose), (1 + is_named, 1), "{calls}");
+    }
+}
+
+#[test]
+fn what_no_lock_file_names_is_not_looked_for_for_ever() {
+    let text = "#!/bin/sh\necho called >>calls\necho ' ERR_PNPM_FETCH_404  GET http://127.0.0.1/npm/x/-/x-9.0.0.tgz: Not Found - 404'\nexit 1\n";
+    let lock = "lockfileVersion: 1\n\npackages:\n\n  kept@1.0.0:\n    resolution: {}\n";
+    let dir = source(&[("package.json", MANIFEST), ("pnpm-lock.yaml", lock)]);
+    let pnpm = installer_of(dir.path(), "pnpm", text);
+    let words = ["install", "--frozen-lockfile"];
+    let (done, calls) = mend_by(&pnpm, "http://127.0.0.1:1/npm", dir.path(), &words);
+    assert!(!done.status.success());
+    assert_eq!(calls, "called\ncalled\n");
+}
+
+#[test]
+fn of_packages_whose_tarballs_have_one_name_only_what_is_gone_is_replaced() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.1": {}}}"#;
+    let served = || {
+        registry(&[
+            ("@s%2fother", VERSIONS),
+            ("other", VERSIONS),
+            ("other/-/other-9.0.0.tgz", ""),
+        ])
+    };
+    let lock = r#"{"packages": {
+  "node_modules/@s/other": {"version": "9.0.0", "resolved": "http://127.0.0.1/npm/@s%2fother/-/other-9.0.0.tgz"},
+  "node_modules/other": {"version": "9.0.0", "resolved": "http://127.0.0.1/npm/other/-/other-9.0.0.tgz"}}}"#;
+    let text = "#!/bin/sh\ncp package-lock.json calls\ngrep -q other-9.0.1 calls && exit 0\necho 'npm error 404 Not Found - GET http://127.0.0.1/npm/@s/other/-/other-9.0.0.tgz'\nexit 1\n";
+    let dir = source(&[("package.json", MANIFEST), ("package-lock.json", lock)]);
+    let npm = installer_of(dir.path(), "npm", text);
+    let (done, locked) = mend_by(&npm, &served(), dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    let locked: serde_json::Value = serde_json::from_str(&locked).expect("JSON");
+    let version = |place: &str| locked["packages"][place]["version"].clone();
+    assert_eq!(version("node_modules/@s/other"), "9.0.1");
+    assert_eq!(version("node_modules/other"), "9.0.0");
+
+    let blocks = ["@s/other@9.0.0", "other@9.0.0"]
+        .map(|name| format!("  '{name}':\n    resolution: {{integrity: x}}\n"))
+        .join("\n");
+    let lock = format!("lockfileVersion: 1\n\npackages:\n\n{blocks}");
+    let dir = source(&[("package.json", MANIFEST), ("pnpm-lock.yaml", &lock)]);
+    let text = "#!/bin/sh\ncp pnpm-lock.yaml calls\ngrep -q other-9.0.1 calls && exit 0\necho ' ERR_PNPM_FETCH_404  GET http://127.0.0.1/npm/@s%2fother/-/other-9.0.0.tgz: Not Found - 404'\nexit 1\n";
+    let pnpm = installer_of(dir.path(), "pnpm", text);
+    let (done, locked) = mend_by(&pnpm, &served(), dir.path(), &["install"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(locked.matches("other-9.0.1.tgz").count(), 1, "{locked}");
+    assert!(locked.ends_with("{integrity: x}\n"), "{locked}");
 }
 
 #[test]
@@ -1117,6 +1191,17 @@ fn is_installed_where_it_is_forced(key: &str, range: &str) {
 }
 
 #[test]
+fn what_yarn_locked_from_elsewhere_is_had_from_the_registry() {
+    let manifest = r#"{"dependencies": {"dev-there": "^1"}}"#;
+    let lock = "# yarn lockfile v1\n\n\ndev-there@^1:\n  version \"1.0.0\"\n  resolved \"https://there.example/dev-there-1.0.0.tgz#0\"\n";
+    let dir = source(&[("package.json", manifest), ("yarn.lock", lock)]);
+    let (done, calls) = mend(dir.path(), &["install", "--frozen-lockfile"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(calls, "call install --pure-lockfile\n\"dev-there\"\n");
+    assert_eq!(read(dir.path(), "yarn.lock"), lock);
+}
+
+#[test]
 fn what_yarn_locks_is_installed_without_what_is_from_a_git_host_of_all_that_it_needs() {
     let of_yarn_1 = "# yarn lockfile v1\n\n\n\
         user@^1:\n  version \"1.0.0\"\n  resolved \"http://127.0.0.1/npm/user/-/user-1.0.0.tgz#0\"\n  \
@@ -1134,17 +1219,15 @@ fn what_yarn_locks_is_installed_without_what_is_from_a_git_host_of_all_that_it_n
         r#"{"name": "fixture", "version": "1.0.0", "devDependencies": {"dev-other": "o/other"}}"#;
     // Each call leaves what it finds, for the test alone.
     let text = "#!/bin/sh\nmkdir -p found\ncp yarn.lock below/package.json found\ncp fixture/package.json found/fixture\necho called >calls\n";
-    for lock in [of_yarn_1, of_yarn_2] {
+    let of_windows = of_yarn_1.replace('\n', "\r\n");
+    for lock in [of_yarn_1, of_yarn_2, &of_windows] {
         let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
         for (folder, manifest) in [("below", below), ("fixture", other)] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder");
             std::fs::write(dir.path().join(folder).join("package.json"), manifest)
                 .expect("written");
         }
-        let script = dir.path().join("finding.sh");
-        std::fs::write(&script, text).expect("written");
-        let may_run = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(&script, may_run).expect("set");
+        let script = installer_of(dir.path(), "finding.sh", text);
         let words = ["install", "--pure-lockfile"];
         let (done, _) = mend_by(&script, "http://127.0.0.1:1/npm", dir.path(), &words);
         assert!(done.status.success(), "{done:?}");
@@ -1156,7 +1239,7 @@ fn what_yarn_locks_is_installed_without_what_is_from_a_git_host_of_all_that_it_n
         assert!(!locked.contains("optionalDependencies:"), "{locked}");
         assert_eq!(
             locked.contains("dependencies:"),
-            lock == of_yarn_1,
+            lock != of_yarn_2,
             "{locked}"
         );
         let manifest = found("package.json");

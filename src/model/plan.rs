@@ -77,6 +77,11 @@ impl Step {
             may_fail: false,
         }
     }
+
+    /// The command on one line, for a person.
+    pub fn shown(&self) -> String {
+        super::printable(&self.run.join(" "), false)
+    }
 }
 
 /// Where an input file comes from.

@@ -103,7 +103,7 @@ async fn all(
         if code == 0 {
             continue;
         }
-        let shown = crate::model::printable(&command, false);
+        let shown = step.shown();
         if !step.may_fail {
             return Ok(Ended::Exit { code, step: shown });
         }

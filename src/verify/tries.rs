@@ -129,11 +129,13 @@ impl Tries {
                 return false;
             };
             let plan = &made.recipe.plan;
-            let is_told = matches!(failure, BuildFailure::Exit { .. });
-            let was_gone = made.lacked_a_tarball && is_told;
-            made.source == *source
-                && (prepares_alike(ecosystem, plan, next)
-                    || was_gone && installs_alike(ecosystem, plan, next))
+            let was_gone = match failure {
+                BuildFailure::Exit { step, .. } if made.lacked_a_tarball => {
+                    installs_alike(ecosystem, plan, next, step)
+                }
+                _ => false,
+            };
+            made.source == *source && (prepares_alike(ecosystem, plan, next) || was_gone)
         })
     }
 
@@ -227,14 +229,23 @@ fn prepares_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan) -> bool {
     until_built(ecosystem, one) == until_built(ecosystem, other)
 }
 
-/// Whether two plans install alike: they are one until their builds begin, but for files of which
-/// the steps that prepare name those that they use.
-fn installs_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan) -> bool {
-    let without_files = |plan: &Plan| Plan {
-        files: BTreeMap::new(),
-        ..until_built(ecosystem, plan)
+/// Whether two plans install alike: until the step that failed they are one, but for files, of which
+/// the steps that prepare name those that they use, and for variables, which say when and how it is
+/// built and not what is installed.
+fn installs_alike(ecosystem: Ecosystem, one: &Plan, other: &Plan, failed: &str) -> bool {
+    let until_failed = |plan: &Plan| {
+        let mut plan = Plan {
+            files: BTreeMap::new(),
+            env: BTreeMap::new(),
+            ..until_built(ecosystem, plan)
+        };
+        let mut prepare = plan.prepare.iter();
+        if let Some(at) = prepare.position(|step| step.shown() == failed) {
+            plan.prepare.truncate(at + 1);
+        }
+        plan
     };
-    without_files(one) == without_files(other)
+    until_failed(one) == until_failed(other)
 }
 
 /// What a plan is until its build begins.
@@ -624,6 +635,12 @@ mod tests {
         let file = |plan: &mut Plan| drop(plan.files.insert("a".into(), "b".into()));
         assert!(in_vain(true, exit(), &file));
         assert!(!in_vain(false, exit(), &file));
+        // Neither variables nor what comes after the step that failed change what is installed.
+        assert!(in_vain(true, exit(), &|next: &mut Plan| {
+            next.env.insert("SOURCE_DATE_EPOCH".into(), "1".into());
+            next.prepare
+                .extend(plan(r#"[{"run":["npm","rebuild"],"cwd":"src"}]"#).prepare);
+        }));
         // Not where it failed for want of memory or the like, or is asked for otherwise, or as of
         // another time, or has more room.
         let short = BuildFailure::OutOfMemory { limit_mib: 1 };

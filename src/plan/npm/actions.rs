@@ -45,12 +45,14 @@ pub(super) fn is_handed_a_token(step: &Value) -> bool {
     // It publishes where it is told how alone.
     let is_other = name == "changesets/action" || INSTALLING.iter().any(|word| name.contains(word));
     let is_token = |value: &Value| {
-        let secret = value
-            .as_str()
-            .and_then(|value| value.split_once("secrets."));
-        secret.is_some_and(|(_, name)| {
+        let secret = value.as_str().and_then(|value| {
+            let inner = value.trim().strip_prefix("${{")?.strip_suffix("}}")?;
+            inner.trim().strip_prefix("secrets.")
+        });
+        secret.is_some_and(|name| {
             let name = name.to_ascii_uppercase();
-            ["NPM", "NODE_AUTH"].iter().any(|of| name.starts_with(of)) && name.contains("TOKEN")
+            let is_registrys = ["NPM", "NODE_AUTH"].iter().any(|of| name.starts_with(of));
+            is_registrys && name.contains("TOKEN")
         })
     };
     let handed = ["env", "with"].map(|map| step[map].as_object());
@@ -113,6 +115,9 @@ mod tests {
             "${{ secrets.GITHUB_TOKEN }}"
         ));
         assert!(!is("someone/ships@v2", "env", "NPM_TOKEN"));
+        // What hands it on to something else builds with it.
+        let argument = format!("NPM_TOKEN={token}");
+        assert!(!is("docker/builds@v5", "with", &argument));
         assert!(!is("someone/ships@v2", "other", token));
         assert!(!is_handed_a_token(
             &serde_json::json!({"run": "x", "env": {"T": token}})

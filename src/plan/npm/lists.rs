@@ -191,6 +191,9 @@ fn project(facts: &Facts<'_>) -> Option<String> {
     Some(told["name"].as_str()?.to_owned())
 }
 
+/// Tells a task of the root's by the source's files.
+type TaskOf = fn(&BTreeMap<String, Vec<u8>>) -> Option<String>;
+
 /// The package whose scripts are run.
 struct Package<'a> {
     facts: &'a Facts<'a>,
@@ -285,7 +288,7 @@ impl Package<'_> {
             (scripts, _) => (scripts, self.manifest, self.own.as_str()),
         };
         let mut lists: Vec<List> = self
-            .by_roots_task(scripts.is_empty())
+            .by_roots_task(tasks::for_publishing)
             .filter(|_| cwd != self.own)
             .into_iter()
             .chain(scripts.iter().map(|run| self.plain(called(run, of, cwd))))
@@ -299,6 +302,9 @@ impl Package<'_> {
         );
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
+        if lists.is_empty() && cwd != self.own {
+            lists.extend(self.by_roots_task(tasks::of_root));
+        }
         let built = self.by_root().or_else(|| lists.first().cloned());
         let formatted = built.and_then(|list| self.formatted(list));
         // What publishing runs for a repository's one package says so itself.
@@ -357,11 +363,9 @@ impl Package<'_> {
         Some(self.plain(std::iter::once(root).chain(own).collect()))
     }
 
-    /// What builds all packages of the repository: for publishing, or at all where no script does.
-    fn by_roots_task(&self, has_no_script: bool) -> Option<List> {
-        let tree = self.facts.tree;
-        let at_all = || tasks::of_root(tree).filter(|_| has_no_script);
-        let text = tasks::for_publishing(tree).or_else(at_all)?;
+    /// What builds all packages of the repository by its file of tasks.
+    fn by_roots_task(&self, told: TaskOf) -> Option<List> {
+        let text = told(self.facts.tree)?;
         Some(self.plain(vec![Call::Command {
             text,
             env: BTreeMap::new(),

@@ -27,39 +27,24 @@ const versionOf = (name, file) => file.slice(name.split("/").pop().length + 1, -
 // What the registry says of a version's tarball (npm registry, "package metadata", `dist`).
 async function integrityOf(name, version) {
   const { dist } = Object(Object(await versions(name))[version]);
-  return Object(dist).integrity;
+  const { integrity, shasum } = Object(dist);
+  // What was published before has a SHA-1 in hexadecimal alone.
+  return integrity || (shasum && `sha1-${Buffer.from(String(shasum), "hex").toString("base64")}`);
 }
 
 // Where an entry of npm's lock files is from: the package there, which need not be the name that it
 // is asked for by, and the tarball.
 const NPM_RESOLVED = /\/((?:@[^/]+\/)?[^/]+)\/-\/([^/]+\.tgz)$/;
+const resolvedBy = (entry) => NPM_RESOLVED.exec(String(Object(entry).resolved).replace(/%2f/i, "/")) || [];
 
-// Entries of npm's lock files, nested or not, that name this tarball: what stands in for it is named in
-// their place, or they are dropped; whether something stands in for each.
-async function replaceInNpms(entries, file) {
-  let isWhole = true;
-  for (const [place, entry] of Object.entries(entries || {})) {
-    if (!entry || typeof entry !== "object") continue;
-    const resolved = String(entry.resolved || "");
-    if (!resolved.endsWith(`/-/${file}`)) {
-      isWhole = (await replaceInNpms(entry.dependencies, file)) && isWhole;
-      continue;
-    }
-    const [, name] = NPM_RESOLVED.exec(resolved) || [];
-    const gone = name && versionOf(name, file);
-    const found = name && (await standIn(name, gone));
-    if (found) {
-      console.log(`${name} ${gone} is gone: ${found} is taken`);
-      // Of another name it is `npm:` and a name, too.
-      entry.version = String(entry.version).replace(gone, found);
-      entry.resolved = resolved.slice(0, -file.length) + tarball(name, found);
-      entry.integrity = await integrityOf(name, found);
-    } else {
-      delete entries[place];
-      isWhole = false;
-    }
-  }
-  return isWhole;
+// Of packages that have tarballs of one name, as several scopes may, those of which it is gone: where
+// the registry has one of some, the others.
+async function goneOf(names, file) {
+  const all = [...new Set(names)];
+  if (all.length < 2) return new Set(all);
+  const served = new Set();
+  for (const name of all) if (await isServed(placeOf(name, versionOf(name, file)))) served.add(name);
+  return new Set(served.size === all.length ? all : all.filter((name) => !served.has(name)));
 }
 
 // Lines of a lock file of yarn: what an entry has under a name, where it has any of it.
@@ -123,35 +108,29 @@ function entryIn(block) {
   return { name: later || earlier, version, isLater: Boolean(later) };
 }
 
-// What a lock file names of the registry: names and versions.
+// What a lock file names of the registry for any machine: names and versions.
 function lockedIn(name, text) {
-  const ofBlocks = (ends, read) => text.split(ends).map(read).filter(([name, version]) => name && version);
-  if (name === PNPMS) return ofBlocks(/\n(?= {0,2}\S)/, (block) => (PNPM_KEY.exec(block) || []).slice(1));
-  if (name === YARNS)
-    return ofBlocks(/\n(?=\S)/, (block) => {
-      const { name, version } = entryIn(block);
-      return [name, version];
-    });
-  const found = [];
-  const walk = (entries) => {
-    for (const entry of Object.values(Object(entries))) {
-      const [, name, file] = NPM_RESOLVED.exec(Object(entry).resolved) || [];
-      if (name) found.push([name, versionOf(name, file)]);
-      walk(Object(entry).dependencies);
-    }
-  };
-  const lock = JSON.parse(text);
-  walk(lock.packages);
-  walk(lock.dependencies);
-  return found;
+  if (name === PNPMS) {
+    const blocks = text.split(/\n(?= {0,2}\S)/).filter((block) => !/^ {4}(os|cpu): /m.test(block));
+    return blocks.map((block) => (PNPM_KEY.exec(block) || []).slice(1)).filter(([name]) => name);
+  }
+  if (name === YARNS) {
+    const entries = text.split(/\n(?=\S)/).map(entryIn);
+    return entries.filter(({ name, version }) => name && version).map(({ name, version }) => [name, version]);
+  }
+  return entriesOfNpms(JSON.parse(text))
+    .filter(([, , entry]) => !entry.os && !entry.cpu)
+    .map(([, , entry]) => resolvedBy(entry))
+    .filter(([, name]) => name)
+    .map(([, name, file]) => [name, versionOf(name, file)]);
 }
 
 // The tarballs among these that the registry does not have.
 async function goneAmong(versions) {
-  const waiting = versions.map(([name, version]) => [tarball(name, version), placeOf(name, version)]);
+  const waiting = [...new Map(versions.map(([name, version]) => [placeOf(name, version), tarball(name, version)]))];
   const found = new Set();
   const ask = async () => {
-    for (let next; (next = waiting.pop()); ) if (!(await isServed(next[1]))) found.add(next[0]);
+    for (let next; (next = waiting.pop()); ) if (!(await isServed(next[0]))) found.add(next[1]);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, ask));
   return found;
@@ -189,28 +168,34 @@ async function standInWidely(name, gone) {
 }
 
 // The text of one of pnpm with what stands in for this tarball where its entries name it, or without
-// them; whether something does.
+// them.
 async function withoutInPnpms(text, file) {
   const blocks = text.split(/\n(?= {0,2}\S)/);
-  const found = new Map();
-  const replaced = async (block) => {
+  const nameIn = (block) => {
     const [, name, version] = PNPM_KEY.exec(block) || [];
     // What stood in for another may be gone too.
-    const isIt = name && (tarball(name, version) === file || block.includes(`/-/${file}}`));
-    if (!isIt) return block;
-    const gone = versionOf(name, file);
-    if (!found.has(name)) found.set(name, await standInWidely(name, gone));
-    const taken = found.get(name);
-    if (!taken) return undefined;
-    const integrity = await integrityOf(name, taken);
-    const said = [...(integrity ? [`integrity: ${integrity}`] : []), `tarball: ${placeOf(name, taken)}`];
-    if (PNPM_RESOLUTION.test(block)) console.log(`${name} ${gone} is gone: ${taken} is taken`);
-    return block.replace(PNPM_RESOLUTION, `    resolution: {${said.join(", ")}}`);
+    return name && (tarball(name, version) === file || block.includes(`/-/${file}}`)) ? name : undefined;
   };
+  const named = blocks.map(nameIn);
+  const taken = new Map();
+  for (const name of await goneOf(named.filter(Boolean), file))
+    taken.set(name, await standInWidely(name, versionOf(name, file)));
   const left = [];
-  for (const block of blocks) left.push(await replaced(block));
-  const kept = left.filter((block) => block !== undefined);
-  return [kept.join("\n"), kept.length === blocks.length];
+  for (const [at, block] of blocks.entries()) {
+    const name = named[at];
+    if (!taken.has(name)) left.push(block);
+    else if (taken.get(name)) left.push(await standingIn(block, name, versionOf(name, file), taken.get(name)));
+  }
+  return [left.join("\n"), taken.size ? left.length === blocks.length : undefined];
+}
+
+// The entry of a version that is gone with what it names in its place.
+async function standingIn(block, name, gone, taken) {
+  if (!PNPM_RESOLUTION.test(block)) return block;
+  console.log(`${name} ${gone} is gone: ${taken} is taken`);
+  const integrity = await integrityOf(name, taken);
+  const said = [...(integrity ? [`integrity: ${integrity}`] : []), `tarball: ${placeOf(name, taken)}`];
+  return block.replace(PNPM_RESOLUTION, () => `    resolution: {${said.join(", ")}}`);
 }
 
 // The same of yarn, with what stands in for them.
@@ -220,28 +205,58 @@ async function withoutInYarns(text, file) {
     const { name, version, isLater } = entryIn(block);
     return block.includes(`/-/${file}`) || (isLater && tarball(name, version) === file);
   };
-  // Packages of several scopes may have tarballs of one name, of which one alone may be gone.
   const named = blocks.filter(isIt);
-  const served = new Set();
-  for (const block of named.length > 1 ? named : []) {
-    const { name, version } = entryIn(block);
-    if (name && (await isServed(placeOf(name, version)))) served.add(block);
-  }
-  const isGone = (block) => isIt(block) && (served.size === named.length || !served.has(block));
+  const names = named.map((block) => entryIn(block).name);
+  // Of what has no name here there is nothing to ask.
+  const gone = names.every(Boolean) ? await goneOf(names, file) : new Set(names);
+  const isGone = (block) => isIt(block) && gone.has(entryIn(block).name);
   const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text) : block)));
   // What stands in needs what it needs itself, and has no checksum yet, so that yarn has to write.
-  return [left.filter((block) => block !== undefined).join("\n"), false];
+  return [left.filter((block) => block !== undefined).join("\n"), named.length ? false : undefined];
+}
+
+// Every entry of npm's lock files that has a tarball, nested or not, with what holds it.
+function entriesOfNpms(lock) {
+  const found = [];
+  const walk = (entries) => {
+    for (const [place, entry] of Object.entries(Object(entries))) {
+      if (!entry || typeof entry !== "object") continue;
+      found.push([entries, place, entry]);
+      walk(entry.dependencies);
+    }
+  };
+  walk(lock.packages);
+  walk(lock.dependencies);
+  return found;
 }
 
 // The same of npm.
 async function withoutInNpms(text, file) {
   const lock = JSON.parse(text);
-  const isWhole = [await replaceInNpms(lock.packages, file), await replaceInNpms(lock.dependencies, file)];
-  return [JSON.stringify(lock, null, 2), isWhole.every(Boolean)];
+  const named = entriesOfNpms(lock).filter(([, , entry]) => resolvedBy(entry)[2] === file);
+  const gone = await goneOf(named.map(([, , entry]) => resolvedBy(entry)[1]), file);
+  let isWhole = named.length ? true : undefined;
+  for (const [entries, place, entry] of named) {
+    const [, name] = resolvedBy(entry);
+    if (!gone.has(name)) continue;
+    const version = versionOf(name, file);
+    const found = await standIn(name, version, true);
+    if (found) {
+      console.log(`${name} ${version} is gone: ${found} is taken`);
+      // Of another name it is `npm:` and a name, too.
+      entry.version = String(entry.version).replace(version, found);
+      entry.resolved = entry.resolved.slice(0, -file.length) + tarball(name, found);
+      entry.integrity = await integrityOf(name, found);
+    } else {
+      delete entries[place];
+      isWhole = false;
+    }
+  }
+  return [JSON.stringify(lock, null, 2), isWhole];
 }
 
 // The text of a lock file without a tarball that is gone, and whether something stands in for it
-// wherever it was named.
+// wherever it was named; nothing of that where it was not named.
 async function without(name, text, file) {
   const ways = { [PNPMS]: withoutInPnpms, [YARNS]: withoutInYarns };
   return (ways[name] || withoutInNpms)(text, file);
@@ -280,19 +295,21 @@ const NEED = /^ {4}"?(@?[^@"\s:]+)"?:? "?([^"]+)"?$/;
 const EMPTY = /^ {2}(?:optionalD|d)ependencies:\n(?! {4})/gm;
 
 // A lock file of yarn without what is from outside and without the needs that lead there, since yarn
-// goes by what is locked of a package, and not by its manifest; and what these are asked for by. What
-// was only forced to be from there is asked for all the same, and had from the registry then.
+// goes by what is locked of a package, and not by its manifest; and what all of it is asked for by, and
+// what of that says so. What was only forced to be from there, or locked from there, is asked for
+// all the same, and had from the registry then.
 function withoutForeignInYarns(text) {
   const isForeign = (block) => PLACES.map((place) => place.exec(block)).some((found) => found && FOREIGN.test(found[1]));
-  const blocks = text.split(/\n(?=\S)/);
-  const keys = [].concat(...blocks.filter(isForeign).map(keysOf));
+  const blocks = text.replace(/\r\n/g, "\n").split(/\n(?=\S)/);
+  const foreign = blocks.filter(isForeign);
+  const keys = [].concat(...foreign.map(keysOf));
   const outside = new Set(keys.filter((key) => isOutside(key.slice(key.indexOf("@", 1) + 1))));
   const isKept = (line) => {
     const [, name, range] = NEED.exec(line) || [];
     return !outside.has(`${name}@${range}`);
   };
   const left = blocks.filter((block) => !isForeign(block)).join("\n").split("\n").filter(isKept);
-  return [`${left.join("\n")}\n`.replace(EMPTY, "").slice(0, -1), outside];
+  return { text: `${left.join("\n")}\n`.replace(EMPTY, "").slice(0, -1), outside, keys };
 }
 
 // npm goes by what is locked, needed or not.

@@ -178,12 +178,12 @@ function writeWithout(folder, manifest, names) {
   fs.writeFileSync(path.join(folder, MANIFEST), JSON.stringify(manifest, null, 2));
 }
 
-// Leaves out what a lock file of yarn has from outside wherever in the repository that is asked for,
-// as the root's manifest asks for it or as one of its packages does that the lock file is of too.
+// Leaves out what a lock file of yarn has from outside, as the root's manifest asks for it or as one of
+// the repository's packages does that has a version and that the lock file is of too.
 function leaveOutOfYarns(manifest) {
-  const [text, outside] = withoutForeignInYarns(fs.readFileSync(YARNS, "utf8"));
+  const { text, outside, keys } = withoutForeignInYarns(fs.readFileSync(YARNS, "utf8"));
   const left = asked(manifest).filter(([, range]) => isOutside(range)).map(([name]) => name);
-  if (!left.length && !outside.size) return [];
+  if (!left.length && !keys.length) return [];
   writeWithout(".", manifest, left);
   for (const folder of packages(".").values()) {
     const below = read(folder);
@@ -194,7 +194,7 @@ function leaveOutOfYarns(manifest) {
     left.push(...names);
   }
   fs.writeFileSync(YARNS, text);
-  return [...new Set([...left, ...outside])];
+  return [...new Set([...left, ...keys])];
 }
 
 // The same of npm, or where nothing is locked.
@@ -221,19 +221,20 @@ function leaveOut() {
   return true;
 }
 
-// Takes tarballs out of the lock files; whether the same installs by them still, since something
-// stands in for each.
+// Takes tarballs out of the lock files: whether one names any of them, and whether the same installs
+// by them still, since something stands in for each.
 async function strike(gone) {
-  let isWhole = true;
+  const ways = [];
   for (const name of locks) {
     const all = await goneWith(name, fs.readFileSync(name, "utf8"), gone);
     for (const file of new Set([...gone, ...all])) {
       const [text, isFilled] = await without(name, fs.readFileSync(name, "utf8"), file);
+      if (isFilled === undefined) continue;
       fs.writeFileSync(name, text);
-      isWhole = isWhole && isFilled;
+      ways.push(isFilled);
     }
   }
-  return isWhole && locks.length > 0;
+  return { isNamed: ways.length > 0, isWhole: ways.length > 0 && ways.every(Boolean) };
 }
 
 async function mend() {
@@ -247,10 +248,12 @@ async function mend() {
     if (!gone.size && SOME_GONE.test(said) && isThere(YARNS))
       gone = await goneOfAll(fs.readFileSync(YARNS, "utf8"));
     const isLess = await takeOut(toldBy(LACKING, said));
-    const isStale = !isLoose && STALE.test(said);
+    // What fails otherwise by what stands in may do where no more than that is held to.
+    const isStale = !isLoose && (STALE.test(said) || (mended && !gone.size));
     if (!isLess && !(locks.length && (gone.size || isStale))) break;
-    const isWhole = await strike(gone);
-    if (!isLoose && (isLess || isStale || !isWhole)) {
+    const { isNamed, isWhole } = await strike(gone);
+    if (gone.size && !isNamed && isLoose && !isLess) break;
+    if (!isLoose && !(isWhole && !isLess && !isStale)) {
       loosen();
       isLoose = true;
     }

@@ -74,28 +74,41 @@ pub(super) fn told(tree: &BTreeMap<String, Vec<u8>>, package: &Package<'_>) -> O
             Some((name, yaml::parse(&String::from_utf8_lossy(bytes))?))
         })
         .collect();
-    let has = |name: &str, words: &[&str]| words.iter().any(|word| name.contains(word));
-    files.sort_by_key(|(name, _)| (has(name, &NOT_RELEASING), !has(name, &RELEASING)));
-    files
-        .iter()
-        .find_map(|(name, workflow)| of_workflow(name, workflow, tree, package))
+    files.sort_by_key(|(name, _)| place(name));
+    let of_workflows = |is_published: bool| {
+        let mut files = files.iter();
+        files.find_map(|(name, workflow)| of_workflow(name, workflow, tree, package, is_published))
+    };
+    // What says that it publishes counts before what may.
+    of_workflows(true)
+        .or_else(|| of_workflows(false))
         .or_else(|| of_scripts(package))
 }
 
-/// The likeliest job of a workflow that publishes this package: of several one that is named so.
+/// Where a workflow or a job of this name comes among others: what is named after publishing
+/// releases first, and what is named after publishing something else last.
+fn place(name: &str) -> (bool, bool) {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    (has(&NOT_RELEASING), !has(&RELEASING))
+}
+
+/// The likeliest job of a workflow that publishes this package, or that may: of several one that
+/// is named so.
 fn of_workflow(
     name: &str,
     workflow: &Value,
     tree: &BTreeMap<String, Vec<u8>>,
     package: &Package<'_>,
+    is_published: bool,
 ) -> Option<Publishing> {
     let jobs = workflow["jobs"].as_object()?;
-    let is_another = |job: &str| !RELEASING.iter().any(|word| job.contains(word));
     let mut likeliest: Vec<(&String, &Value)> = jobs.iter().collect();
-    likeliest.sort_by_key(|(job, _)| is_another(job));
+    likeliest.sort_by_key(|(job, _)| place(job));
     likeliest.into_iter().find_map(|(_, job)| {
         let mut run = Run::new(package);
-        let is_published = run.job(workflow, job, tree);
+        if run.job(workflow, job, tree) != is_published {
+            return None;
+        }
         let needed = job["needs"].as_array().into_iter().flatten();
         let needed = needed.chain(Some(&job["needs"]).filter(|one| one.is_string()));
         let mut found = run.finish(is_published)?;
@@ -454,12 +467,32 @@ mod tests {
         let both = format!("{ship}    - run: make more\n    - run: npm publish\n");
         let found = told_of(&job(&both), "", "").expect("told");
         assert_eq!(lines(&found), [("make it", ""), ("make more", "")]);
-        // And a job that is named after it before another.
-        let jobs = format!(
-            "jobs:\n  comment:\n    steps:\n    - run: make less\n{ship}  release:\n    steps:\n{ship}"
+        // In whatever job.
+        let publish = "    - run: make more\n    - run: npm publish\n";
+        let first = |jobs: &str| {
+            let found = told_of(&format!("jobs:\n{jobs}"), "", "").expect("told");
+            found.commands[0].text.clone()
+        };
+        assert_eq!(
+            first(&format!(
+                "  release:\n    steps:\n{ship}  ship:\n    steps:\n{publish}"
+            )),
+            "make more"
         );
-        let found = told_of(&jobs, "", "").expect("told");
-        assert_eq!(lines(&found), [("make it", "")]);
+        // And a job that is named after it before another, but for one that publishes something else.
+        let less = "    - run: make less\n";
+        assert_eq!(
+            first(&format!(
+                "  comment:\n    steps:\n{less}{ship}  release:\n    steps:\n{ship}"
+            )),
+            "make it"
+        );
+        assert_eq!(
+            first(&format!(
+                "  canary-release:\n    steps:\n{less}{ship}  ship:\n    steps:\n{ship}"
+            )),
+            "make it"
+        );
     }
 
     #[test]

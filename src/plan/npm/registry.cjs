@@ -86,8 +86,8 @@ async function nearest(name, range) {
 }
 
 // The version of a package that stands in for one that is gone: of the same minor version, the one
-// with the fewest patches between, the earlier of two.
-async function standIn(name, gone) {
+// with the fewest patches between, the earlier of two or, where a range may begin with it, the later.
+async function standIn(name, gone, isLater) {
   goneOnes.add(`${name}@${gone}`);
   const { numbers, pre } = parse(gone) || {};
   if (!numbers || pre.length) return undefined;
@@ -96,21 +96,22 @@ async function standIn(name, gone) {
     .map((text) => [text, parse(text)])
     .filter(([text]) => /^\d+\.\d+\.\d+$/.test(text) && !goneOnes.has(`${name}@${text}`))
     .filter(([, version]) => [0, 1].every((at) => version.numbers[at] === numbers[at]))
-    .sort(([, one], [, other]) => apart(one) - apart(other) || compare(one, other));
+    .sort(([, one], [, other]) => apart(one) - apart(other) || (isLater ? compare(other, one) : compare(one, other)));
   return found && found[0];
 }
 
-// Whether the registry has a tarball; where that is not told, it is taken to.
+// Whether the registry has a tarball; where that is not told, or not in time, it is taken to.
 function isServed(url) {
-  return new Promise((resolve, reject) => {
+  const ask = (resolve, reject) => {
     const asking = http.request(Object.assign(parseUrl(url), { method: "HEAD" }), (answer) => {
       answer.resume();
       resolve(answer.statusCode !== 404);
     });
-    asking.on("error", () => resolve(true));
+    asking.on("error", reject);
     limit(asking, reject);
     asking.end();
-  });
+  };
+  return new Promise(ask).catch(() => true);
 }
 
 const tarball = (name, version) => `${name.split("/").pop()}-${version}.tgz`;

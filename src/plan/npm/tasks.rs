@@ -81,19 +81,21 @@ fn roots_rules(tree: &BTreeMap<String, Vec<u8>>) -> Vec<Rule> {
         return Vec::new();
     };
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
-    String::from_utf8_lossy(text)
-        .lines()
+    // A line that ends so goes on ("Makefile Syntax").
+    let text = String::from_utf8_lossy(text).replace("\\\n", " ");
+    text.lines()
         // What begins with a tab is a command.
         .filter(|line| !line.starts_with(['\t', '#']))
         .filter_map(|line| line.split_once(':'))
-        // That sets a variable.
-        .filter(|(targets, rest)| !rest.starts_with(['=', ':']) && !targets.contains('='))
-        .map(|(targets, rest)| {
-            let prerequisites = rest.split(['#', ';']).next().unwrap_or_default();
-            Rule {
-                targets: words(targets),
-                prerequisites: words(prerequisites),
-            }
+        .filter_map(|(targets, rest)| {
+            let rest = rest.split(['#', ';']).next()?;
+            // A rule may have two colons; what has a sign of equality sets a variable.
+            let is_rule = !rest.contains('=') && !targets.contains('=');
+            is_rule.then_some((targets, rest.trim_start_matches(':')))
+        })
+        .map(|(targets, prerequisites)| Rule {
+            targets: words(targets),
+            prerequisites: words(prerequisites),
         })
         .collect()
 }
@@ -129,11 +131,17 @@ mod tests {
         assert_eq!(of(text), Some("make dist".into()));
         assert_eq!(of(&format!("{text}build:\n")), Some("make dist".into()));
         assert_eq!(of("clean build:\n\trollup -c\n"), Some("make build".into()));
+        assert_eq!(
+            of("publish: lint \\\n  dist\n\tyarn publish\n"),
+            Some("make dist".into())
+        );
+        assert_eq!(of("build:: lint\n"), Some("make build".into()));
+        assert_eq!(of("release: FOLDER = dist\n"), None);
         assert_eq!(of("publish: lint\n\tlerna publish\n"), None);
         assert_eq!(of("publish-nightly: dist\n\tlerna publish\n"), None);
         // Neither a command, nor a variable, nor a part of a name.
         for none in [
-            "all:\n\tbuild: x\n",
+            "clean:\n\tbuild: x\n",
             "build := 1\n",
             "build ::= 1\n",
             "x = build: y\n",
