@@ -77,7 +77,7 @@ pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> O
         let narrowed = match call {
             Call::Command { text, cwd, .. } if cwd == ROOT => of_text(text, root, package),
             Call::Script { name, alone, cwd } if cwd == ROOT && alone.is_none() => {
-                of_script(name, root, package)
+                of_script(name, root, package, 0)
             }
             Call::Command { .. } | Call::Script { .. } | Call::Version { .. } => None,
         };
@@ -102,7 +102,7 @@ pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> O
 fn of_text(text: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
     let narrowed: Vec<_> = text
         .lines()
-        .map(|line| of_one(line, root, package))
+        .map(|line| of_chain(line, root, package, 0))
         .collect();
     let is_narrowed = narrowed.iter().any(Option::is_some);
     let lines = text
@@ -112,8 +112,34 @@ fn of_text(text: &str, root: &Manifest, package: &Package<'_>) -> Option<String>
     is_narrowed.then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
+/// How deep scripts that call scripts are followed.
+const MAX_DEPTH: usize = 3;
+
+/// Commands that run one after the other, with those for one package that call a runner for all.
+fn of_chain(line: &str, root: &Manifest, package: &Package<'_>, depth: usize) -> Option<String> {
+    let commands: Vec<&str> = line.split("&&").map(str::trim).collect();
+    // Quoted, these signs part nothing.
+    let is_whole = |command: &&str| {
+        let count = |quote: char| command.matches(quote).count();
+        count('\'') % 2 == 0 && count('"') % 2 == 0
+    };
+    if !commands.iter().all(is_whole) {
+        return None;
+    }
+    let of_each = commands
+        .iter()
+        .map(|command| of_one(command, root, package, depth));
+    let narrowed: Vec<_> = of_each.collect();
+    let is_narrowed = narrowed.iter().any(Option::is_some);
+    let chain = commands
+        .iter()
+        .zip(narrowed)
+        .map(|(command, narrowed)| narrowed.unwrap_or_else(|| (*command).to_owned()));
+    is_narrowed.then(|| chain.collect::<Vec<_>>().join(" && "))
+}
+
 /// A command for one package, where it is one that calls a runner for all.
-fn of_one(command: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
+fn of_one(command: &str, root: &Manifest, package: &Package<'_>, depth: usize) -> Option<String> {
     if let Some(narrowed) = of_runner(command, root, package) {
         return Some(narrowed);
     }
@@ -124,14 +150,14 @@ fn of_one(command: &str, root: &Manifest, package: &Package<'_>) -> Option<Strin
     let is_npms = words.next() == Some("npm");
     let told: Vec<&str> = words.skip_while(|word| *word != name).skip(1).collect();
     if told.is_empty() {
-        return of_script(&name, root, package);
+        return of_script(&name, root, package, depth);
     }
     // What is told beside is told Turborepo alone, which takes its own option with it.
     let called = root.command_of(&name).and_then(runner);
     if called.is_none_or(|(called, _)| called != Runner::Turbo) {
         return None;
     }
-    of_script(&name, root, package)?;
+    of_script(&name, root, package, depth)?;
     let are_options = |words: &[&str]| {
         let is_option = |word: &&str| word.starts_with("--") && *word != "--";
         words.iter().all(is_option)
@@ -144,14 +170,15 @@ fn of_one(command: &str, root: &Manifest, package: &Package<'_>) -> Option<Strin
     is_told.then(|| format!("{command} --filter={}", package.name))
 }
 
-/// What a script of the root's runs, for one package, where it runs a runner for all and nothing
-/// else does with it.
-fn of_script(name: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
+/// What a script of the root's runs, for one package, where it runs a runner for all and no other
+/// script runs around it.
+fn of_script(name: &str, root: &Manifest, package: &Package<'_>, depth: usize) -> Option<String> {
     let around = ["pre", "post"].map(|around| format!("{around}{name}"));
     if around.iter().any(|script| root.has(script)) {
         return None;
     }
-    of_runner(root.command_of(name)?, root, package)
+    let command = root.command_of(name).filter(|_| depth < MAX_DEPTH)?;
+    of_chain(command, root, package, depth + 1)
 }
 
 /// The runner that a command calls for all packages, and the words after that.
@@ -211,7 +238,7 @@ mod tests {
     use super::*;
 
     fn narrowed_text(text: &str, cwd: &str) -> Option<String> {
-        let scripts = r#"{"scripts":{"build":"turbo run build","stage":"turbo run stage --force","lint":"eslint","both":"turbo run a && b","one":"turbo run a --filter=x"}}"#;
+        let scripts = r#"{"scripts":{"build":"turbo run build","stage":"turbo run stage --force","lint":"eslint","both":"turbo run a && b","one":"turbo run a --filter=x","round":"yarn round"}}"#;
         narrowed_by(scripts, text, cwd, None)
     }
 
@@ -260,15 +287,21 @@ mod tests {
             of("npx turbo run build").as_deref(),
             Some("npx turbo run build --filter=@s/x")
         );
+        assert_eq!(
+            of("yarn lint && yarn both").as_deref(),
+            Some("yarn lint && turbo run a --filter=@s/x && b")
+        );
         for other in [
             "yarn lint",
-            "yarn both",
+            "yarn both --force",
             "yarn one",
             "yarn build x",
             "npm run build --force",
             "yarn build -- --force",
             "turbo run build | tee log",
             "turbo login",
+            "yarn round",
+            "sh -c \"a && turbo run build\"",
         ] {
             assert_eq!(of(other), None, "{other}");
         }
