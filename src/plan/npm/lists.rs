@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::super::Facts;
 use super::install::{Installer, words};
 use super::made;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, script_that_edits};
 use super::narrow;
 use super::publishing::Publishing;
 use super::semantic_release;
@@ -170,6 +170,14 @@ pub(super) fn lists(
         project: project.as_deref(),
     };
     let narrowed = |list: &List| narrow::narrowed(list, root?, &package);
+    if let Some(call) = of.edits_manifest() {
+        if lists.is_empty() {
+            lists.push(of.plain(Vec::new()));
+        }
+        for list in lists.iter_mut().filter(|list| list.folder.is_none()) {
+            list.calls.push(call.clone());
+        }
+    }
     let mut lists: Vec<List> = lists
         .into_iter()
         .flat_map(|list| narrowed(&list).into_iter().chain([list]))
@@ -347,6 +355,17 @@ impl Package<'_> {
             env: BTreeMap::new(),
             cwd: self.own.clone(),
             why: "it makes the folder that is published",
+        })
+    }
+
+    /// The script that makes the manifest what was published.
+    fn edits_manifest(&self) -> Option<Call> {
+        let name = script_that_edits(self.facts, self.manifest)?;
+        Some(Call::Command {
+            text: format!("npm run {name}"),
+            env: BTreeMap::new(),
+            cwd: self.own.clone(),
+            why: "it is told a file that the published package.json names, and the source's does not",
         })
     }
 

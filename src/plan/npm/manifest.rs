@@ -167,6 +167,16 @@ impl Manifest {
         self.scripts.get(script)?.as_str()
     }
 
+    /// The script with this word in its command.
+    pub(super) fn script_that_names(&self, word: &str) -> Option<&str> {
+        let names_it = |command: &serde_json::Value| {
+            let mut words = command.as_str().unwrap_or_default().split_whitespace();
+            words.any(|one| one.trim_matches(['\'', '"']) == word)
+        };
+        let (name, _) = self.scripts.iter().find(|(_, command)| names_it(command))?;
+        Some(name)
+    }
+
     /// The folder that is published in the package's place, below it: as pnpm and
     /// semantic-release are told (pnpm documentation, "package.json",
     /// `publishConfig.directory`; `@semantic-release/npm`, `README.md`, `pkgRoot`); or, where
@@ -440,6 +450,25 @@ pub(super) fn written_commit<'a>(facts: &Facts<'a>) -> Option<&'a CommitId> {
     let published = parse(facts.members.get("package.json")?).ok()?;
     let names_it = published.git_head.as_deref() == Some(git.commit.as_str());
     names_it.then_some(&git.commit)
+}
+
+/// The script that writes into the source's manifest what the published one says instead: one that
+/// is told a file which that names where the source names another.
+pub(super) fn script_that_edits<'a>(facts: &Facts<'_>, source: &'a Manifest) -> Option<&'a str> {
+    let maps = [
+        facts.members.get("package.json")?,
+        facts.tree.get("package.json")?,
+    ]
+    .map(|bytes| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).ok());
+    let [published, written] = maps;
+    let (published, written) = (published?, written?);
+    let is_file = |text: &&str| text.contains('/') && !text.contains("://");
+    published
+        .iter()
+        .filter(|(key, value)| written.get(*key).is_some_and(|before| before != *value))
+        .filter_map(|(_, value)| value.as_str().filter(is_file))
+        .find_map(|file| source.script_that_names(file))
+        .filter(|name| is_plain(name))
 }
 
 #[cfg(test)]

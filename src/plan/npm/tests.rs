@@ -1220,6 +1220,31 @@ fn the_roots_task_for_publishing_builds_first_what_has_no_scripts_of_its_own() {
 }
 
 #[test]
+fn a_script_that_is_told_what_the_published_manifest_names_runs_after_all_that_builds() {
+    let last = |published: &str, script: &str| {
+        let mut situation = Situation::npm();
+        let with = |typings: &str| {
+            format!(
+                r#"{{"typings":"{typings}","scripts":{{"build":"tsc","typings:public":"node use.js {script}"}}}}"#
+            )
+        };
+        situation.tree_file("package.json", &with("dist/src/index.d.ts"));
+        situation.member("package.json", &with(published));
+        let plans = situation.candidates().expect("plans");
+        let run = |found: &Candidate| {
+            let mut steps = found.plan.build.iter().filter(|step| step.may_fail);
+            steps.next_back()?.run.last().cloned()
+        };
+        plans.iter().find_map(run).expect("one with scripts")
+    };
+    let public = "./dist/public.d.ts";
+    assert!(last(public, "'./dist/public.d.ts'").ends_with("\nnpm run typings:public"));
+    // Not where it is told another, or the source says the same.
+    assert_eq!(last(public, "./dist/public.d.ts.map"), "build");
+    assert_eq!(last("dist/src/index.d.ts", "dist/src/index.d.ts"), "build");
+}
+
+#[test]
 fn a_task_runner_builds_where_no_script_does() {
     let runs = |scripts: &str, file: &str| {
         let built = first_built(scripts, file);
