@@ -25,6 +25,8 @@ pub(super) struct List {
     pub(super) said_by: Option<String>,
     /// Whether that is a workflow.
     pub(super) is_workflow: bool,
+    /// Whether this is another list for one package of the repository's.
+    pub(super) is_narrowed: bool,
 }
 
 impl List {
@@ -169,7 +171,15 @@ pub(super) fn lists(
         name: facts.release.purl.name().as_str(),
         project: project.as_deref(),
     };
-    let narrowed = |list: &List| narrow::narrowed(list, root?, &package);
+    let mut left = MOST_NARROWED;
+    // No runner has the root among its packages.
+    let is_below = of.own != "src";
+    let mut narrowed = |list: &List| {
+        let root = root.filter(|_| is_below && left > 0)?;
+        let narrowed = narrow::narrowed(list, root, &package)?;
+        left -= 1;
+        Some(narrowed)
+    };
     if let Some(call) = of.edits_manifest() {
         if lists.is_empty() {
             lists.push(of.plain(Vec::new()));
@@ -191,6 +201,9 @@ pub(super) fn lists(
     });
     lists
 }
+
+/// How many lists are tried for the one package alone first: each is one try more.
+const MOST_NARROWED: usize = 2;
 
 /// The name that Nx has for the package, where it has a file of its own for it.
 fn project(facts: &Facts<'_>) -> Option<String> {
@@ -226,6 +239,7 @@ impl Package<'_> {
             is_made: false,
             said_by: None,
             is_workflow: false,
+            is_narrowed: false,
         }
     }
 
@@ -285,6 +299,7 @@ impl Package<'_> {
             is_made: false,
             said_by: Some(told.said_by.clone()),
             is_workflow: told.is_workflow,
+            is_narrowed: false,
         }
     }
 
@@ -310,7 +325,7 @@ impl Package<'_> {
         );
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
-        if lists.is_empty() && cwd != self.own {
+        if scripts.is_empty() && cwd != self.own {
             lists.extend(self.by_roots_task(tasks::of_root));
         }
         let built = self.by_root().or_else(|| lists.first().cloned());

@@ -108,7 +108,8 @@ function entryIn(block) {
   return { name: later || earlier, version, isLater: Boolean(later) };
 }
 
-// What a lock file names of the registry for any machine: names and versions.
+// What a lock file names of the registry: names and versions, in those of npm and pnpm of what is for
+// any machine.
 function lockedIn(name, text) {
   if (name === PNPMS) {
     const blocks = text.split(/\n(?= {0,2}\S)/).filter((block) => !/^ {4}(os|cpu): /m.test(block));
@@ -171,12 +172,15 @@ async function standInWidely(name, gone) {
 // them.
 async function withoutInPnpms(text, file) {
   const blocks = text.split(/\n(?= {0,2}\S)/);
-  const nameIn = (block) => {
-    const [, name, version] = PNPM_KEY.exec(block) || [];
+  const keyOf = (block) => PNPM_KEY.exec(block) || [];
+  const isIt = (block) => {
+    const [, name, version] = keyOf(block);
     // What stood in for another may be gone too.
-    return name && (tarball(name, version) === file || block.includes(`/-/${file}}`)) ? name : undefined;
+    return name && (tarball(name, version) === file || block.includes(`/-/${file}}`));
   };
-  const named = blocks.map(nameIn);
+  // All that a version is told in goes with it: its place, and what it needs in another.
+  const keys = new Set(blocks.filter(isIt).map((block) => keyOf(block).slice(1).join("@")));
+  const named = blocks.map((block) => (keys.has(keyOf(block).slice(1).join("@")) ? keyOf(block)[1] : undefined));
   const taken = new Map();
   for (const name of await goneOf(named.filter(Boolean), file))
     taken.set(name, await standInWidely(name, versionOf(name, file)));

@@ -64,24 +64,36 @@ pub(super) struct Package<'a> {
 /// The folder of the repository's root, below the work folder.
 const ROOT: &str = "src";
 
+/// The most commands that are looked at: scripts that call each other multiply.
+const MAX_COMMANDS: usize = 300;
+
+/// How deep scripts that call scripts are followed.
+const MAX_DEPTH: usize = 3;
+
 /// The list for one package, where anything in it is called for all.
 pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> Option<List> {
-    let is_plain = |one: char| one.is_ascii_alphanumeric() || "@/._-".contains(one);
-    let mut names = std::iter::once(package.name).chain(package.project);
-    if !names.all(|name| name.chars().all(is_plain) && !name.starts_with('-')) {
+    if !is_plain(package.name) {
         return None;
     }
-    let mut list = list.clone();
+    let mut narrowing = Narrowing {
+        root,
+        package,
+        left: MAX_COMMANDS,
+    };
+    let mut list = List {
+        is_narrowed: true,
+        ..list.clone()
+    };
     let mut is_narrowed = false;
     for call in &mut list.calls {
-        let narrowed = match call {
-            Call::Command { text, cwd, .. } if cwd == ROOT => of_text(text, root, package),
+        let text = match call {
+            Call::Command { text, cwd, .. } if cwd == ROOT => narrowing.of_text(text),
             Call::Script { name, alone, cwd } if cwd == ROOT && alone.is_none() => {
-                of_script(name, root, package, 0)
+                narrowing.of_script(name, 0)
             }
             Call::Command { .. } | Call::Script { .. } | Call::Version { .. } => None,
         };
-        let Some(narrowed) = narrowed else { continue };
+        let Some(narrowed) = text else { continue };
         is_narrowed = true;
         match call {
             Call::Command { text, .. } => *text = narrowed,
@@ -98,92 +110,170 @@ pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> O
     is_narrowed.then_some(list)
 }
 
-/// Lines for one package, where one of them is for all.
-fn of_text(text: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
-    let narrowed: Vec<_> = text
-        .lines()
-        .map(|line| of_chain(line, root, package, 0))
-        .collect();
-    let is_narrowed = narrowed.iter().any(Option::is_some);
-    let lines = text
-        .lines()
-        .zip(narrowed)
-        .map(|(line, narrowed)| narrowed.unwrap_or_else(|| line.to_owned()));
-    is_narrowed.then(|| lines.collect::<Vec<_>>().join("\n"))
+/// Whether a name can stand in a command as it is.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || "@/._-".contains(one);
+    !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain)
 }
 
-/// How deep scripts that call scripts are followed.
-const MAX_DEPTH: usize = 3;
+/// What is narrowed, and how many commands may still be looked at.
+struct Narrowing<'a> {
+    root: &'a Manifest,
+    package: &'a Package<'a>,
+    left: usize,
+}
 
-/// Commands that run one after the other, with those for one package that call a runner for all.
-fn of_chain(line: &str, root: &Manifest, package: &Package<'_>, depth: usize) -> Option<String> {
-    let commands: Vec<&str> = line.split("&&").map(str::trim).collect();
-    // Quoted, these signs part nothing.
-    let is_whole = |command: &&str| {
-        let count = |quote: char| command.matches(quote).count();
-        count('\'') % 2 == 0 && count('"') % 2 == 0
-    };
-    if !commands.iter().all(is_whole) {
-        return None;
+impl Narrowing<'_> {
+    /// Lines for one package, where one of them is for all.
+    fn of_text(&mut self, text: &str) -> Option<String> {
+        self.of_each(
+            &text.lines().collect::<Vec<_>>(),
+            "\n",
+            |narrowing, line| narrowing.of_chain(line, 0),
+        )
     }
-    let of_each = commands
+
+    /// Commands that run one after the other, with those for one package that call a runner for all.
+    fn of_chain(&mut self, line: &str, depth: usize) -> Option<String> {
+        let commands: Vec<&str> = line.split("&&").map(str::trim).collect();
+        // Quoted, these signs part nothing.
+        let is_whole = |command: &&str| is_quoted_to_its_end(command);
+        if !commands.iter().all(is_whole) {
+            return None;
+        }
+        self.of_each(&commands, " && ", |narrowing, command| {
+            narrowing.of_one(command, depth)
+        })
+    }
+
+    /// Parts of a text with what they become; nothing where none becomes anything. After one that
+    /// goes elsewhere the others are not the root's.
+    fn of_each(
+        &mut self,
+        parts: &[&str],
+        between: &str,
+        mut narrow: impl FnMut(&mut Self, &str) -> Option<String>,
+    ) -> Option<String> {
+        let mut is_narrowed = false;
+        let mut is_elsewhere = false;
+        let mut all = Vec::new();
+        for part in parts {
+            is_elsewhere |= part
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| ["cd", "pushd"].contains(&word));
+            let narrowed = if is_elsewhere {
+                None
+            } else {
+                narrow(self, part)
+            };
+            is_narrowed |= narrowed.is_some();
+            all.push(narrowed.unwrap_or_else(|| (*part).to_owned()));
+        }
+        is_narrowed.then(|| all.join(between))
+    }
+
+    /// A command for one package, where it is one that calls a runner for all.
+    fn of_one(&mut self, command: &str, depth: usize) -> Option<String> {
+        self.left = self.left.checked_sub(1)?;
+        if let Some(narrowed) = self.of_runner(command) {
+            return Some(narrowed);
+        }
+        let Purpose::Script(name) = purpose(command) else {
+            return None;
+        };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let (manager, told) = match &words[..] {
+            [manager, "run", called, told @ ..] | [manager, called, told @ ..]
+                if *called == name =>
+            {
+                (*manager, told)
+            }
+            _ => return None,
+        };
+        if told.is_empty() {
+            return self.of_script(&name, depth);
+        }
+        // What is told beside is told Turborepo alone, which takes its own option with it.
+        let called = self.root.command_of(&name).and_then(runner);
+        if called.is_none_or(|(called, _)| called != Runner::Turbo) {
+            return None;
+        }
+        let are_options = |words: &[&str]| {
+            let is_option = |word: &&str| word.starts_with("--") && *word != "--";
+            words.iter().all(is_option)
+        };
+        // npm takes options for its own that stand before `--` (npm documentation, "npm run").
+        let is_npms = manager == "npm";
+        let is_told = match told {
+            ["--", rest @ ..] if is_npms => are_options(rest),
+            rest => !is_npms && are_options(rest),
+        };
+        is_told.then(|| format!("{command} --filter={}", self.package.name))
+    }
+
+    /// What a script of the root's runs, for one package, where it runs a runner for all and no other
+    /// script runs around it.
+    fn of_script(&mut self, name: &str, depth: usize) -> Option<String> {
+        let around = ["pre", "post"].map(|around| format!("{around}{name}"));
+        if depth == MAX_DEPTH || around.iter().any(|script| self.root.has(script)) {
+            return None;
+        }
+        let root = self.root;
+        self.of_chain(root.command_of(name)?, depth + 1)
+    }
+
+    /// The call of a runner for one package, where it is one for all, or for others.
+    fn of_runner(&self, command: &str) -> Option<String> {
+        let (runner, _) = runner(command)?;
+        let name = self.package.name;
+        let option = match runner {
+            Runner::Turbo => format!("--filter={name}"),
+            Runner::Nx => {
+                let project = self.package.project.unwrap_or(name);
+                is_plain(project).then(|| format!("--projects={project}"))?
+            }
+            Runner::Lerna => {
+                // Lerna, `CHANGELOG.md`, 3.0.0.
+                let needed = match self.root.range_of("lerna").and_then(major) {
+                    Some(..=2) => "--include-filtered-dependencies",
+                    _ => "--include-dependencies",
+                };
+                format!("--scope={name} {needed}")
+            }
+        };
+        let mut kept: Vec<&str> = Vec::new();
+        let mut words = command.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            if !runner.naming().contains(&option_of(word)) {
+                kept.push(word);
+            } else if !is_quoted_to_its_end(word) {
+                return None;
+            } else if !word.contains('=') {
+                // One value, or several for Nx.
+                while let Some(value) = words.next_if(|word| !word.starts_with('-')) {
+                    if !is_quoted_to_its_end(value) {
+                        return None;
+                    }
+                    if runner != Runner::Nx {
+                        break;
+                    }
+                }
+            }
+        }
+        Some(format!("{} {option}", kept.join(" ")))
+    }
+}
+
+/// Whether no quote is left open.
+fn is_quoted_to_its_end(text: &str) -> bool {
+    ['\'', '"']
         .iter()
-        .map(|command| of_one(command, root, package, depth));
-    let narrowed: Vec<_> = of_each.collect();
-    let is_narrowed = narrowed.iter().any(Option::is_some);
-    let chain = commands
-        .iter()
-        .zip(narrowed)
-        .map(|(command, narrowed)| narrowed.unwrap_or_else(|| (*command).to_owned()));
-    is_narrowed.then(|| chain.collect::<Vec<_>>().join(" && "))
-}
-
-/// A command for one package, where it is one that calls a runner for all.
-fn of_one(command: &str, root: &Manifest, package: &Package<'_>, depth: usize) -> Option<String> {
-    if let Some(narrowed) = of_runner(command, root, package) {
-        return Some(narrowed);
-    }
-    let Purpose::Script(name) = purpose(command) else {
-        return None;
-    };
-    let mut words = command.split_whitespace();
-    let is_npms = words.next() == Some("npm");
-    let told: Vec<&str> = words.skip_while(|word| *word != name).skip(1).collect();
-    if told.is_empty() {
-        return of_script(&name, root, package, depth);
-    }
-    // What is told beside is told Turborepo alone, which takes its own option with it.
-    let called = root.command_of(&name).and_then(runner);
-    if called.is_none_or(|(called, _)| called != Runner::Turbo) {
-        return None;
-    }
-    of_script(&name, root, package, depth)?;
-    let are_options = |words: &[&str]| {
-        let is_option = |word: &&str| word.starts_with("--") && *word != "--";
-        words.iter().all(is_option)
-    };
-    // npm takes options for its own that stand before `--` (npm documentation, "npm run").
-    let is_told = match &told[..] {
-        ["--", rest @ ..] if is_npms => are_options(rest),
-        rest => !is_npms && are_options(rest),
-    };
-    is_told.then(|| format!("{command} --filter={}", package.name))
-}
-
-/// What a script of the root's runs, for one package, where it runs a runner for all and no other
-/// script runs around it.
-fn of_script(name: &str, root: &Manifest, package: &Package<'_>, depth: usize) -> Option<String> {
-    let around = ["pre", "post"].map(|around| format!("{around}{name}"));
-    if around.iter().any(|script| root.has(script)) {
-        return None;
-    }
-    let command = root.command_of(name).filter(|_| depth < MAX_DEPTH)?;
-    of_chain(command, root, package, depth + 1)
+        .all(|quote| text.matches(*quote).count() % 2 == 0)
 }
 
 /// The runner that a command calls for all packages, and the words after that.
 fn runner(command: &str) -> Option<(Runner, Vec<&str>)> {
-    if command.contains(['&', '|', ';', '>', '`', '$', '\n']) {
+    if command.contains(['&', '|', ';', '<', '>', '`', '$', '(', ')', '#', '\n']) {
         return None;
     }
     let mut words: Vec<&str> = command.split_whitespace().collect();
@@ -204,41 +294,15 @@ fn option_of(word: &str) -> &str {
     word.split_once('=').map_or(word, |(option, _)| option)
 }
 
-/// The call of a runner for one package, where it is one for all, or for others.
-fn of_runner(command: &str, root: &Manifest, package: &Package<'_>) -> Option<String> {
-    let (runner, _) = runner(command)?;
-    let option = match runner {
-        Runner::Turbo => format!("--filter={}", package.name),
-        Runner::Nx => format!("--projects={}", package.project.unwrap_or(package.name)),
-        Runner::Lerna => {
-            let version = root.range_of("lerna").and_then(major);
-            // Lerna, `CHANGELOG.md`, 3.0.0.
-            let needed = match version {
-                Some(..=2) => "--include-filtered-dependencies",
-                _ => "--include-dependencies",
-            };
-            format!("--scope={} {needed}", package.name)
-        }
-    };
-    let mut kept: Vec<&str> = Vec::new();
-    let mut words = command.split_whitespace();
-    while let Some(word) = words.next() {
-        if !runner.naming().contains(&option_of(word)) {
-            kept.push(word);
-        } else if !word.contains('=') {
-            words.next();
-        }
-    }
-    Some(format!("{} {option}", kept.join(" ")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::manifest::parse;
     use super::*;
 
     fn narrowed_text(text: &str, cwd: &str) -> Option<String> {
-        let scripts = r#"{"scripts":{"build":"turbo run build","stage":"turbo run stage --force","lint":"eslint","both":"turbo run a && b","one":"turbo run a --filter=x","round":"yarn round"}}"#;
+        let scripts = r#"{"scripts":{"build":"turbo run build","stage":"turbo run stage --force","lint":"eslint","both":"turbo run a && b","one":"turbo run a --filter=x","round":"yarn round","many":"MANY"}}"#;
+        let calls = vec!["yarn many"; 20].join(" && ");
+        let scripts = &scripts.replace("MANY", &calls);
         narrowed_by(scripts, text, cwd, None)
     }
 
@@ -255,6 +319,7 @@ mod tests {
             is_made: false,
             said_by: None,
             is_workflow: true,
+            is_narrowed: false,
         };
         let name = "@s/x";
         let found = narrowed(&list, &root, &Package { name, project })?;
@@ -301,6 +366,12 @@ mod tests {
             "turbo run build | tee log",
             "turbo login",
             "yarn round",
+            "NODE_ENV=production yarn build",
+            "npm run -w other build",
+            "cd packages/a && yarn build",
+            "cd packages/a\nyarn build",
+            "yarn lint && (turbo run build)",
+            "yarn many",
             "sh -c \"a && turbo run build\"",
         ] {
             assert_eq!(of(other), None, "{other}");
@@ -346,6 +417,11 @@ mod tests {
             Some("yarn lerna run build --stream --scope=@s/x --include-filtered-dependencies")
         );
         assert_eq!(lerna("4", "lerna run build --since main"), None);
+        assert_eq!(
+            nx("nx run-many -p a b -t build", None).as_deref(),
+            Some("nx run-many -t build --projects=@s/x")
+        );
+        assert_eq!(nx("nx run-many -t build --projects=\"a, b\"", None), None);
         // What runs around a script does not run with its text.
         assert_eq!(lerna("4", "npm run around"), None);
         // Nor is a project's name an option.
@@ -367,6 +443,7 @@ mod tests {
                 is_made: false,
                 said_by: None,
                 is_workflow: false,
+                is_narrowed: false,
             };
             let package = Package {
                 name: "x",

@@ -75,13 +75,17 @@ pub(super) fn told(tree: &BTreeMap<String, Vec<u8>>, package: &Package<'_>) -> O
         })
         .collect();
     files.sort_by_key(|(name, _)| place(name));
-    let of_workflows = |is_published: bool| {
+    let of_workflows = |is_other: bool, is_published: bool| {
         let mut files = files.iter();
-        files.find_map(|(name, workflow)| of_workflow(name, workflow, tree, package, is_published))
+        files.find_map(|(name, workflow)| {
+            of_workflow(name, workflow, tree, package, (is_other, is_published))
+        })
     };
-    // What says that it publishes counts before what may.
-    of_workflows(true)
-        .or_else(|| of_workflows(false))
+    // What says that it publishes counts before what may, and all that does before what is named after
+    // publishing something else.
+    [(false, true), (false, false), (true, true), (true, false)]
+        .into_iter()
+        .find_map(|(is_other, is_published)| of_workflows(is_other, is_published))
         .or_else(|| of_scripts(package))
 }
 
@@ -93,16 +97,19 @@ fn place(name: &str) -> (bool, bool) {
 }
 
 /// The likeliest job of a workflow that publishes this package, or that may: of several one that
-/// is named so.
+/// is named so. Asked for are those that are named after publishing something else, or not, and those
+/// that publish, or that may.
 fn of_workflow(
     name: &str,
     workflow: &Value,
     tree: &BTreeMap<String, Vec<u8>>,
     package: &Package<'_>,
-    is_published: bool,
+    (is_other, is_published): (bool, bool),
 ) -> Option<Publishing> {
     let jobs = workflow["jobs"].as_object()?;
-    let mut likeliest: Vec<(&String, &Value)> = jobs.iter().collect();
+    let is_asked_for = |job: &str| (place(name).0 || place(job).0) == is_other;
+    let mut likeliest: Vec<(&String, &Value)> =
+        jobs.iter().filter(|(job, _)| is_asked_for(job)).collect();
     likeliest.sort_by_key(|(job, _)| place(job));
     likeliest.into_iter().find_map(|(_, job)| {
         let mut run = Run::new(package);
@@ -487,12 +494,17 @@ mod tests {
             )),
             "make it"
         );
-        assert_eq!(
-            first(&format!(
-                "  canary-release:\n    steps:\n{less}{ship}  ship:\n    steps:\n{ship}"
-            )),
-            "make it"
-        );
+        for less in [
+            format!("{less}{ship}"),
+            format!("{less}    - run: npm publish\n"),
+        ] {
+            assert_eq!(
+                first(&format!(
+                    "  canary-release:\n    steps:\n{less}  ship:\n    steps:\n{ship}"
+                )),
+                "make it"
+            );
+        }
     }
 
     #[test]

@@ -109,7 +109,9 @@ pub(super) fn scripts<'a>(
     let own = root.as_ref().filter(|_| install.at_root);
     let lowest = own.unwrap_or(manifest).at_their_lowest();
     let raised = (!lowest.is_empty()).then_some(AsOf::Lowest(lowest));
-    let called = lists.first().and_then(|list| {
+    // What is built for one package alone stands before that, and is tried in one way.
+    let likeliest = lists.iter().find(|list| !list.is_narrowed);
+    let called = likeliest.and_then(|list| {
         let scripts: Vec<&str> = list.scripts().collect();
         own.unwrap_or(manifest).called_alone(&scripts)
     });
@@ -149,9 +151,14 @@ pub(super) fn scripts<'a>(
         with_clock: false,
     };
     let mut found = Vec::new();
-    for (number, list) in lists.iter().enumerate() {
+    for list in &lists {
         // The likeliest scripts with all, the others with what is likeliest.
-        let tried = if number == 0 { &as_of[..] } else { &as_of[..1] };
+        let is_likeliest = likeliest.is_some_and(|likeliest| std::ptr::eq(likeliest, list));
+        let tried = if is_likeliest {
+            &as_of[..]
+        } else {
+            &as_of[..1]
+        };
         found.extend(tried.iter().map(|as_of| of(list, false, as_of)));
     }
     // Its own scripts take a fraction of the time that all packages of the repository do: where they
@@ -171,7 +178,7 @@ pub(super) fn scripts<'a>(
         found.splice(place..place, built_first);
     }
     for as_of in &at_last {
-        found.extend(lists.first().map(|list| of(list, false, as_of)));
+        found.extend(likeliest.map(|list| of(list, false, as_of)));
     }
     if install.can_mend() {
         let mended = |scripts: &Scripts<'a>| Scripts {
@@ -179,7 +186,11 @@ pub(super) fn scripts<'a>(
             ..scripts.clone()
         };
         // The first tells whether an install can be mended at all; the others wait for that.
-        let by_list = lists.iter().take(MOST_MENDED);
+        let mut full = 0;
+        let by_list = lists.iter().take_while(|list| {
+            full += usize::from(!list.is_narrowed);
+            full <= MOST_MENDED
+        });
         let by_list = by_list.map(|list| of(list, false, &AsOf::Mended));
         let built_first = found.iter().find(|scripts| scripts.builds_siblings);
         // Bootstrapping mends by itself.
@@ -190,12 +201,13 @@ pub(super) fn scripts<'a>(
     }
     // Scripts of what was installed are run only where the build came to nothing without.
     if install.has_scripts {
-        found.extend(lists.first().map(|list| of(list, true, &as_of[0])));
+        found.extend(likeliest.map(|list| of(list, true, &as_of[0])));
     }
     if hooks::shows_a_clock(facts) {
         // Once without, since a person may have written it: first where it is the year alone, and
         // last where it is the time of day, which people hardly write.
-        let likeliest = found.first().cloned();
+        let mut full = found.iter().filter(|scripts| !scripts.run.is_narrowed);
+        let likeliest = full.next().cloned();
         for scripts in &mut found {
             scripts.with_clock = true;
         }

@@ -4,7 +4,7 @@
 use super::super::listing::Listing;
 use super::super::{Candidate, Facts, RegistryTool};
 use super::draft::Draft;
-use super::install::{Installer, words};
+use super::install::Installer;
 use super::layout;
 use super::lerna;
 use super::lists;
@@ -74,7 +74,9 @@ impl<'a> Packing<'a> {
         let takes_by_itself = self.packer == Packer::Pnpm && draft.cwd != SOURCE_DIR;
         let taken = license_of_root(self.facts).filter(|_| !takes_by_itself);
         if let Some(name) = taken {
-            draft.there(words(&format!("cp {WORK_DIR}/src/{name} {name}")));
+            // What is there by now is what a script has made.
+            let copy = format!("[ -e {name} ] || cp {WORK_DIR}/src/{name} {name}");
+            draft.there(["sh", "-c", &copy].map(str::to_owned).to_vec());
             draft.about(format!(
                 "the published package has the {name} of the repository's root"
             ));

@@ -89,15 +89,23 @@ fn roots_rules(tree: &BTreeMap<String, Vec<u8>>) -> Vec<Rule> {
         .filter_map(|line| line.split_once(':'))
         .filter_map(|(targets, rest)| {
             let rest = rest.split(['#', ';']).next()?;
-            // A rule may have two colons; what has a sign of equality sets a variable.
-            let is_rule = !rest.contains('=') && !targets.contains('=');
-            is_rule.then_some((targets, rest.trim_start_matches(':')))
+            // A rule may have two colons; and for a target a variable may be set.
+            let rest = rest.trim_start_matches(':');
+            (!sets_a_variable(rest) && !targets.contains('=')).then_some((targets, rest))
         })
         .map(|(targets, prerequisites)| Rule {
             targets: words(targets),
             prerequisites: words(prerequisites),
         })
         .collect()
+}
+
+/// Whether what follows a target sets a variable for it (GNU make manual, "Target-specific Variable
+/// Values").
+fn sets_a_variable(rest: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_.-:+?!".contains(c);
+    let name = rest.split_once('=').map(|(name, _)| name.trim());
+    name.is_some_and(|name| name.chars().all(is_part))
 }
 
 #[cfg(test)]
@@ -136,7 +144,11 @@ mod tests {
             Some("make dist".into())
         );
         assert_eq!(of("build:: lint\n"), Some("make build".into()));
-        assert_eq!(of("release: FOLDER = dist\n"), None);
+        assert_eq!(of("release: FOLDER = dist\nrelease: X:=dist\n"), None);
+        assert_eq!(
+            of("publish: dist $(FILES:%.ts=%.js)\n"),
+            Some("make dist".into())
+        );
         assert_eq!(of("publish: lint\n\tlerna publish\n"), None);
         assert_eq!(of("publish-nightly: dist\n\tlerna publish\n"), None);
         // Neither a command, nor a variable, nor a part of a name.

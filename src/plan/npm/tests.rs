@@ -320,7 +320,8 @@ fn the_roots_licence_is_taken_only_where_the_package_has_none() {
         let copies = |situation: &Situation| {
             let plan = &situation.candidates().expect("plans")[0].plan;
             let mut steps = plan.build.iter();
-            steps.any(|step| step.run[0] == "cp" && step.run.last().is_some_and(|to| to == name))
+            let copies = format!("[ -e {name} ] || cp /build/src/{name} {name}");
+            steps.any(|step| step.run.last() == Some(&copies))
         };
         assert!(copies(&situation), "{name}");
         situation.tree_file(name, "L");
@@ -828,7 +829,11 @@ fn pnpm_takes_the_roots_licence_for_a_package_below_it_by_itself() {
         situation.stamp("LICENSE", 499_162_500);
         situation.tree_file("/LICENSE", "L");
         let plan = alone_by(packer, &situation);
-        plan.build.iter().any(|step| step.run[0] == "cp")
+        plan.build.iter().any(|step| {
+            step.run
+                .last()
+                .is_some_and(|run| run.starts_with("[ -e LICENSE ]"))
+        })
     };
     assert!(!copies("packages/demo", "pnpm.cjs"));
     assert!(copies("packages/demo", "npm-cli.js"));
@@ -1217,6 +1222,40 @@ fn the_roots_task_for_publishing_builds_first_what_has_no_scripts_of_its_own() {
     assert_eq!(without_roots("publish: lint\n\tx\n"), None);
     let own = r#"{"scripts":{"build":"tsc"}}"#;
     assert_eq!(first(own, tasks), "src/packages/demo:build");
+}
+
+#[test]
+fn what_is_built_for_one_package_alone_stands_before_what_is_built_for_all() {
+    let runs = |directory: &str| {
+        let mut situation = Situation::npm();
+        situation.directory(directory);
+        let root = r#"{"scripts":{"build":"nx run-many -t build"}}"#;
+        situation.tree_file("/package.json", root);
+        let own = if directory.is_empty() { root } else { "{}" };
+        situation.tree_file("package.json", own);
+        situation.tree_file("project.json", r#"{"name":"own"}"#);
+        situation.tree_file("/package-lock.json", r#"{"lockfileVersion":3}"#);
+        let plans = situation.candidates().expect("plans");
+        let run = |found: &Candidate| {
+            let mut steps = found.plan.build.iter();
+            Some(steps.find(|step| step.may_fail)?.run.last()?.clone())
+        };
+        plans.iter().filter_map(run).collect::<Vec<_>>()
+    };
+    let below = runs("packages/demo");
+    assert!(
+        below[0].ends_with("\nnx run-many -t build --projects=own"),
+        "{below:?}"
+    );
+    assert_eq!(below[1], "build", "{below:?}");
+    // And so it does where what is installed is mended.
+    assert_eq!(below[2..], below[..2], "{below:?}");
+    // No runner has the root among its packages.
+    let root = runs("");
+    assert!(
+        !root.iter().any(|run| run.contains("--projects")),
+        "{root:?}"
+    );
 }
 
 #[test]

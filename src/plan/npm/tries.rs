@@ -210,8 +210,9 @@ impl<'a> Tries<'a> {
             self.told.as_ref(),
         );
         // Where there are two of the same, the one with a clock.
-        let clocked = scripts.iter().find(|scripts| scripts.with_clock);
-        let first_of_all = clocked.or(scripts.first()).cloned();
+        let mut full = scripts.iter().filter(|scripts| !scripts.run.is_narrowed);
+        let clocked = full.clone().find(|scripts| scripts.with_clock);
+        let first_of_all = clocked.or(full.next()).cloned();
         let mut found: Vec<Candidate> = scripts
             .into_iter()
             .map(|script| self.packing(likeliest, Some(script), None))
