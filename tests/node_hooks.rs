@@ -515,7 +515,10 @@ fn what_is_gone_of_npms_lock_file_has_the_version_nearest_to_it_stand_in() {
     const VERSIONS: &str =
         r#"{"versions": {"9.0.2": {}, "9.0.1": {"dist": {"integrity": "sha512-x"}}, "9.1.0": {}}}"#;
     const OTHERS: &str = r#"{"versions": {"9.1.0": {}, "8.0.0": {}}}"#;
-    let dir_of = |lock: &str| source(&[("package.json", MANIFEST), ("package-lock.json", lock)]);
+    // What asks for it is left as it is.
+    let manifest =
+        r#"{"dependencies": {"other": "^9.0.0"}, "devDependencies": {"dev-kept": "^1"}}"#;
+    let dir_of = |lock: &str| source(&[("package.json", manifest), ("package-lock.json", lock)]);
     let lock = npm_lock("9.0.0");
     let dir = dir_of(&lock);
     let (done, calls) = mend_from(&registry(&[("other", VERSIONS)]), dir.path(), &["ci"]);

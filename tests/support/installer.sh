@@ -64,7 +64,10 @@ case $0 in
 esac
 [ -n "$gone" ] || exit 0
 case $1 in
-  ci) echo "npm error 404 Not Found - GET http://127.0.0.1/npm/x/-/$gone - Not found" ;;
+  ci)
+    echo "npm error 404 Not Found - GET http://127.0.0.1/npm/x/-/$gone - Not found"
+    echo "npm error 404  '${gone%%-*}@http://127.0.0.1/npm/x/-/$gone' is not in this registry."
+    ;;
   *) echo "error http://127.0.0.1/npm/x/-/$gone: Request failed \"404 Not Found\"" ;;
 esac >&2
 exit 1

@@ -39,7 +39,8 @@ const GONE = [
 const LACKING = [
   /(@?[^\s@:]+)@npm:[^\s:]+: No candidates found/g,
   /No matching version found for (@?[^\s@]+)@/g,
-  /\b404\b\s+'(@?[^@']+)@[^']*' is not in this registry/g,
+  // (It says so of a tarball's address, too.)
+  /\b404\b\s+'(@?[^@']+)@(?!https?:)[^']*' is not in this registry/g,
   /Couldn't find any versions for "(@?[^"]+)" that matches/g,
   /Couldn't find package "(@?[^"]+)" on the "npm" registry/g,
 ];
