@@ -577,6 +577,27 @@ fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
 }
 
 #[test]
+fn what_stands_in_for_a_version_that_is_asked_for_exactly_is_taken_for_it_by_yarn_1() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.1": {}, "9.0.2": {}}}"#;
+    let lock = "# yarn lockfile v1\n\n\nother@9.0.0:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/other/-/other-9.0.0.tgz#0\"\n";
+    let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
+    // Nor is the first that stands in to be had.
+    let text = "#!/bin/sh\ncp yarn.lock calls\ngone=$(grep -o -E 'other-9\\.0\\.[01]\\.tgz' calls) || exit 0\n\
+        echo \"error http://127.0.0.1/npm/other/-/$gone: Request failed \\\"404 Not Found\\\"\"\nexit 1\n";
+    let yarn = installer_of(dir.path(), "yarn", text);
+    let served = registry(&[("other", VERSIONS)]);
+    let (done, locked) = mend_by(
+        &yarn,
+        &served,
+        dir.path(),
+        &["install", "--frozen-lockfile"],
+    );
+    assert!(done.status.success(), "{done:?}");
+    let entry = "other@9.0.0:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/other/-/other-9.0.2.tgz\"\n";
+    assert!(locked.contains(entry), "{locked}");
+}
+
+#[test]
 fn what_is_gone_of_a_later_yarns_lock_file_is_stood_in_for_in_its_own_words() {
     const VERSIONS: &str = r#"{"versions": {"9.0.3": {
   "dependencies": {"dev-need": "^1", "dev-alias": "npm:other@1"}, "optionalDependencies": {"dev-mac": "^2"},

@@ -59,12 +59,14 @@ const line = (block, words) => (new RegExp(`^ {2}${words}.*$`, "m").exec(block) 
 const RESOLVED = /^ {2}resolved "([^"]*?\/((?:@[^/"]+\/)?[^/"]+)\/-\/)/m;
 const has = (map, name) => Object.prototype.hasOwnProperty.call(map, name);
 const ranges = (map) => Object.entries(Object(map)).filter(([, range]) => typeof range === "string");
+// What stands in for it keeps its version there, which yarn holds against the ranges that it is asked
+// for by, and against nothing of the package.
 function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
   const optional = Object(optionalDependencies);
   const needed = ranges(dependencies).filter(([need]) => !has(optional, need));
   const [, place] = RESOLVED.exec(block);
   return [
-    `  version "${version}"`,
+    ...line(block, "version"),
     `  resolved "${place}${tarball(name, version)}"`,
     ...listed("dependencies", needed, " "),
     ...listed("optionalDependencies", ranges(optional), " "),
@@ -150,9 +152,10 @@ async function goneWith(name, text, gone) {
 
 // An entry of yarn's lock file with a version that stands in for its own; nothing where there is
 // none, and yarn is to resolve it anew: what the newest of a range builds is not what was built.
-async function replaced(block, text) {
-  const { name, version: gone, isLater } = entryIn(block);
-  const found = name && gone && (await standIn(name, gone));
+async function replaced(block, text, file) {
+  const { name, version, isLater } = entryIn(block);
+  const gone = name && version && versionOf(name, file);
+  const found = gone && (await standIn(name, gone));
   if (!found) return undefined;
   const manifest = Object((await versions(name))[found]);
   const [head] = block.split("\n");
@@ -214,7 +217,7 @@ async function withoutInYarns(text, file) {
   // Of what has no name here there is nothing to ask.
   const gone = names.every(Boolean) ? await goneOf(names, file) : new Set(names);
   const isGone = (block) => isIt(block) && gone.has(entryIn(block).name);
-  const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text) : block)));
+  const left = await Promise.all(blocks.map((block) => (isGone(block) ? replaced(block, text, file) : block)));
   // What stands in needs what it needs itself, and has no checksum yet, so that yarn has to write.
   return [left.filter((block) => block !== undefined).join("\n"), named.length ? false : undefined];
 }
