@@ -1,5 +1,6 @@
-// Lock files of npm, yarn and pnpm, for the program that mends an install: what they name, and what
-// is left of one without a tarball that is gone, or without what no registry has.
+// Lock files of npm, yarn and pnpm, for the program that mends an install: what they name, what is
+// left of one without a tarball that is gone and with what stands in for it, or without what no registry
+// has.
 "use strict";
 const { AT_ONCE, isServed, nearest, placeOf, standIn, tarball, versions } = require("./registry.cjs");
 
@@ -36,6 +37,21 @@ async function integrityOf(name, version) {
 // is asked for by, and the tarball.
 const NPM_RESOLVED = /\/((?:@[^/]+\/)?[^/]+)\/-\/([^/]+\.tgz)$/;
 const resolvedBy = (entry) => NPM_RESOLVED.exec(String(Object(entry).resolved).replace(/%2f/i, "/")) || [];
+
+// Every entry of npm's lock files, nested or not, with what holds it.
+function entriesOfNpms(lock) {
+  const found = [];
+  const walk = (entries) => {
+    for (const [place, entry] of Object.entries(Object(entries))) {
+      if (!entry || typeof entry !== "object") continue;
+      found.push([entries, place, entry]);
+      walk(entry.dependencies);
+    }
+  };
+  walk(lock.packages);
+  walk(lock.dependencies);
+  return found;
+}
 
 // Of packages that have tarballs of one name, as several scopes may, those of which it is gone: where
 // the registry has one of some, the others.
@@ -222,21 +238,6 @@ async function withoutInYarns(text, file) {
   return [left.filter((block) => block !== undefined).join("\n"), named.length ? false : undefined];
 }
 
-// Every entry of npm's lock files that has a tarball, nested or not, with what holds it.
-function entriesOfNpms(lock) {
-  const found = [];
-  const walk = (entries) => {
-    for (const [place, entry] of Object.entries(Object(entries))) {
-      if (!entry || typeof entry !== "object") continue;
-      found.push([entries, place, entry]);
-      walk(entry.dependencies);
-    }
-  };
-  walk(lock.packages);
-  walk(lock.dependencies);
-  return found;
-}
-
 // The same of npm.
 async function withoutInNpms(text, file) {
   const lock = JSON.parse(text);
@@ -278,18 +279,12 @@ function readLock(text) {
     for (const need of needs) entry.needs.add(need);
     found.set(package_, entry);
   };
-  const walk = (entries) => {
-    for (const [place, entry] of Object.entries(entries || {})) {
-      if (!place || !entry || typeof entry !== "object") continue;
-      const needs = [entry.requires, entry.dependencies, entry.optionalDependencies];
-      const names = [].concat(...needs.map((names) => Object.keys(Object(names))));
-      add(place.split("node_modules/").pop(), [entry.version, entry.resolved], names);
-      if (entry.requires) walk(entry.dependencies);
-    }
-  };
-  const lock = JSON.parse(text);
-  walk(lock.packages);
-  walk(lock.dependencies);
+  for (const [, place, entry] of entriesOfNpms(JSON.parse(text))) {
+    if (!place) continue;
+    const needs = [entry.requires, entry.dependencies, entry.optionalDependencies];
+    const names = [].concat(...needs.map((names) => Object.keys(Object(names))));
+    add(place.split("node_modules/").pop(), [entry.version, entry.resolved], names);
+  }
   return found;
 }
 
@@ -321,15 +316,8 @@ function withoutForeignInYarns(text) {
 
 // npm goes by what is locked, needed or not.
 function withoutForeignInNpms(lock) {
-  const strip = (entries) => {
-    for (const [place, entry] of Object.entries(entries || {})) {
-      if (!entry || typeof entry !== "object") continue;
-      if (place && [entry.version, entry.resolved].some((where) => FOREIGN.test(String(where)))) delete entries[place];
-      else strip(entry.dependencies);
-    }
-  };
-  strip(lock.packages);
-  strip(lock.dependencies);
+  const isForeign = (entry) => [entry.version, entry.resolved].some((where) => FOREIGN.test(String(where)));
+  for (const [entries, place, entry] of entriesOfNpms(lock)) if (place && isForeign(entry)) delete entries[place];
   return JSON.stringify(lock, null, 2);
 }
 
