@@ -43,8 +43,13 @@ pub struct Thing {
 /// Notes that a thing is used now. Returns whether it is there: one that is being taken
 /// away is not. What cannot be noted (the thing is another user's, say) is no error.
 pub fn note_use(path: &Path) -> bool {
-    let Ok(file) = fs::File::open(path) else {
-        return path.exists();
+    let file = loop {
+        match fs::File::open(path) {
+            Ok(file) => break file,
+            // What has its name back since then was not noted, and is opened once more.
+            Err(error) if error.kind() == ErrorKind::NotFound && path.exists() => {}
+            Err(error) => return error.kind() != ErrorKind::NotFound && path.exists(),
+        }
     };
     let used = file.metadata().and_then(|metadata| metadata.modified());
     // A time to come is one that a wrong clock left: it is set right.
