@@ -543,6 +543,34 @@ fn what_is_gone_of_npms_lock_file_has_the_version_nearest_to_it_stand_in() {
 }
 
 #[test]
+fn what_an_old_npm_looks_for_by_its_version_has_another_version_stand_in() {
+    const VERSIONS: &str = r#"{"versions": {"9.0.1": {}}}"#;
+    let calls_of = |said: &str| {
+        let lock = npm_lock("9.0.0");
+        let manifest = r#"{"dependencies": {"other": "^9.0.0"}}"#;
+        let dir = source(&[("package.json", manifest), ("package-lock.json", &lock)]);
+        let text = format!(
+            "#!/bin/sh\n{{ echo \"call $*\"; grep -o -E '\"version\": \"9[^,]*' package-lock.json; }} >> calls\n\
+             grep -q other-9.0.1 package-lock.json && exit 0\n{said}\nexit 1\n"
+        );
+        let npm = installer_of(dir.path(), "npm", &text);
+        let served = registry(&[("other", VERSIONS)]);
+        let (done, calls) = mend_by(&npm, &served, dir.path(), &["ci"]);
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(read(dir.path(), "package.json"), manifest);
+        calls
+    };
+    let first = "call ci\n\"version\": \"9.0.0\"\ncall ci\n";
+    // As npm 6 says it.
+    let said = "echo 'npm ERR! notarget No matching version found for other@9.0.0.' >&2";
+    assert_eq!(calls_of(said), format!("{first}\"version\": \"9.0.1\"\n"));
+    // Later ones say so by the way, and install what is locked by its place.
+    let said = "echo 'npm WARN old lockfile   notarget No matching version found for other@9.0.0.' >&2\n\
+        echo 'npm error 404 Not Found - GET http://127.0.0.1/npm/other/-/other-9.0.0.tgz' >&2";
+    assert_eq!(calls_of(said), format!("{first}\"version\": \"9.0.0\"\n"));
+}
+
+#[test]
 fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
     const VERSIONS: &str = r#"{"versions": {"8.0.0": {}, "9.0.0": {}, "9.0.2": {}, "9.0.1-rc.1": {}, "9.1.0": {},
   "9.0.1": {"dependencies": {"dev-need": "^1", "dev-mac": "^2"}, "optionalDependencies": {"dev-mac": "^2"}}}}"#;
@@ -578,7 +606,8 @@ fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
 
 #[test]
 fn what_stands_in_for_a_version_that_is_asked_for_exactly_is_taken_for_it_by_yarn_1() {
-    const VERSIONS: &str = r#"{"versions": {"9.0.1": {}, "9.0.2": {}}}"#;
+    const VERSIONS: &str =
+        r#"{"versions": {"9.0.1": {}, "9.0.2": {"dist": {"integrity": "sha512-x"}}}}"#;
     let lock = "# yarn lockfile v1\n\n\nother@9.0.0:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/other/-/other-9.0.0.tgz#0\"\n";
     let dir = source(&[("package.json", MANIFEST), ("yarn.lock", lock)]);
     // Nor is the first that stands in to be had.
@@ -593,7 +622,7 @@ fn what_stands_in_for_a_version_that_is_asked_for_exactly_is_taken_for_it_by_yar
         &["install", "--frozen-lockfile"],
     );
     assert!(done.status.success(), "{done:?}");
-    let entry = "other@9.0.0:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/other/-/other-9.0.2.tgz\"\n";
+    let entry = "other@9.0.0:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/other/-/other-9.0.2.tgz\"\n  integrity sha512-x\n";
     assert!(locked.contains(entry), "{locked}");
 }
 
@@ -902,9 +931,14 @@ fn of_packages_whose_tarballs_have_one_name_only_what_is_gone_is_replaced() {
     let (done, locked) = mend_by(&npm, &served(), dir.path(), &["ci"]);
     assert!(done.status.success(), "{done:?}");
     let locked: serde_json::Value = serde_json::from_str(&locked).expect("JSON");
-    let version = |place: &str| locked["packages"][place]["version"].clone();
-    assert_eq!(version("node_modules/@s/other"), "9.0.1");
-    assert_eq!(version("node_modules/other"), "9.0.0");
+    let told = |place: &str, what: &str| {
+        let text = locked["packages"][place][what].as_str();
+        text.expect("text").to_owned()
+    };
+    assert!(told("node_modules/@s/other", "resolved").ends_with("/other-9.0.1.tgz"));
+    assert!(told("node_modules/other", "resolved").ends_with("/other-9.0.0.tgz"));
+    // Whoever asks for exactly the version that is locked has it so.
+    assert_eq!(told("node_modules/@s/other", "version"), "9.0.0");
 
     let blocks = ["@s/other@9.0.0", "other@9.0.0"]
         .map(|name| format!("  '{name}':\n    resolution: {{integrity: x}}\n"))
@@ -989,6 +1023,14 @@ fn what_no_version_is_left_of_is_left_out_of_every_manifest_that_asks_for_it() {
             "install --pure-lockfile",
         ),
         ("package-lock.json", "{}", "ci", "install --no-save"),
+        (
+            "package-lock.json",
+            "{}",
+            "ci --force",
+            "install --no-save --force",
+        ),
+        // A byte order mark is none of its text.
+        ("package-lock.json", "\u{feff}{}", "ci", "install --no-save"),
     ];
     for (lock, text, asked, again) in ways {
         let dir = source(&[("package.json", manifest), (lock, text)]);

@@ -34,6 +34,8 @@ if grep -q '"unlocked"' package.json; then
 fi
 if grep -qs '"lacking": "[^0-9w]' package.json below/package.json; then
   case "$*" in
+    # As npm 11 says it.
+    *--force*) echo "npm error 404  The requested resource 'lacking@^0.2.2' could not be found or you do not have permission to access it." ;;
     ci* | *--no-save*) echo "npm error 404  'lacking@^0.2.2' is not in this registry." ;;
     *-lockfile*) echo "error Couldn't find package \"lacking\" on the \"npm\" registry." ;;
     *) echo '➤ YN0001: │ Error: lacking@npm:^0.2.2: No candidates found' ;;

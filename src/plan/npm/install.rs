@@ -264,7 +264,7 @@ fn lock_version(installer: Installer, lock: &str) -> Option<u64> {
         version: u64,
     }
     match installer {
-        Installer::Npm => serde_json::from_str::<Lock>(lock)
+        Installer::Npm => serde_json::from_str::<Lock>(lock.trim_start_matches('\u{feff}'))
             .ok()
             .map(|lock| lock.version),
         Installer::Yarn | Installer::Berry | Installer::Pnpm => None,

@@ -53,6 +53,10 @@ fn scripts(calls: &[Call]) -> impl Iterator<Item = &'static str> {
 /// How a script is called that formats all that is there, by convention.
 const FORMATTING: &str = "format";
 
+/// What is said of a script that makes the manifest what was published.
+const EDITING: &str =
+    "it is told a file that the published package.json names, and the source's does not";
+
 /// What is said of commands that the publisher runs.
 const BEFORE_PUBLISHING: &str = "it is run before publishing";
 
@@ -180,12 +184,14 @@ pub(super) fn lists(
         left -= 1;
         Some(narrowed)
     };
-    if let Some(call) = of.edits_manifest() {
+    if let Some(name) = script_that_edits(facts, manifest) {
         if lists.is_empty() {
             lists.push(of.plain(Vec::new()));
         }
         for list in lists.iter_mut().filter(|list| list.folder.is_none()) {
-            list.calls.push(call.clone());
+            if !list.scripts().any(|run| run == name) {
+                list.calls.push(of.runs(name, EDITING));
+            }
         }
     }
     let mut lists: Vec<List> = lists
@@ -365,23 +371,18 @@ impl Package<'_> {
         let name = self.manifest.makes(&folder, &run)?;
         let runs = format!("npm run {name}");
         let is_there = |call: &Call| matches!(call, Call::Command { text, .. } if *text == runs);
-        (!calls.iter().any(is_there)).then_some(Call::Command {
-            text: runs.clone(),
-            env: BTreeMap::new(),
-            cwd: self.own.clone(),
-            why: "it makes the folder that is published",
-        })
+        let is_run = calls.iter().any(is_there);
+        (!is_run).then(|| self.runs(name, "it makes the folder that is published"))
     }
 
-    /// The script that makes the manifest what was published.
-    fn edits_manifest(&self) -> Option<Call> {
-        let name = script_that_edits(self.facts, self.manifest)?;
-        Some(Call::Command {
+    /// Runs a script of any name.
+    fn runs(&self, name: &str, why: &'static str) -> Call {
+        Call::Command {
             text: format!("npm run {name}"),
             env: BTreeMap::new(),
             cwd: self.own.clone(),
-            why: "it is told a file that the published package.json names, and the source's does not",
-        })
+            why,
+        }
     }
 
     /// What a package of a workspace needs of the others is built from the root.

@@ -38,6 +38,15 @@ async function integrityOf(name, version) {
 const NPM_RESOLVED = /\/((?:@[^/]+\/)?[^/]+)\/-\/([^/]+\.tgz)$/;
 const resolvedBy = (entry) => NPM_RESOLVED.exec(String(Object(entry).resolved).replace(/%2f/i, "/")) || [];
 
+// One of npm's lock files, which editors may have marked by its byte order.
+function parsed(text) {
+  try {
+    return Object(JSON.parse(text.replace(/^\ufeff/, "")));
+  } catch (error) {
+    throw new Error(`the source's lock file of npm cannot be read: ${error.message}`);
+  }
+}
+
 // Every entry of npm's lock files, nested or not, with what holds it.
 function entriesOfNpms(lock) {
   const found = [];
@@ -77,13 +86,16 @@ const has = (map, name) => Object.prototype.hasOwnProperty.call(map, name);
 const ranges = (map) => Object.entries(Object(map)).filter(([, range]) => typeof range === "string");
 // What stands in for it keeps its version there, which yarn holds against the ranges that it is asked
 // for by, and against nothing of the package.
-function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
+async function entryOfYarn1(block, name, version, { dependencies, optionalDependencies }) {
   const optional = Object(optionalDependencies);
   const needed = ranges(dependencies).filter(([need]) => !has(optional, need));
   const [, place] = RESOLVED.exec(block);
+  // Without a checksum there a yarn that asks for one would resolve it by the version that is gone.
+  const integrity = await integrityOf(name, version);
   return [
     ...line(block, "version"),
     `  resolved "${place}${tarball(name, version)}"`,
+    ...(integrity ? [`  integrity ${integrity}`] : []),
     ...listed("dependencies", needed, " "),
     ...listed("optionalDependencies", ranges(optional), " "),
   ];
@@ -121,7 +133,7 @@ function entryOfLaterYarn(block, name, version, manifest, text) {
 // no registry.
 function entryIn(block) {
   const [, later] = RESOLUTION.exec(block) || [];
-  const [, , earlier] = RESOLVED.exec(block) || [];
+  const [, , earlier] = RESOLVED.exec(block.replace(/%2f/i, "/")) || [];
   const [, version] = /^ {2}version:? "?([^"\s]+)"?$/m.exec(block) || [];
   return { name: later || earlier, version, isLater: Boolean(later) };
 }
@@ -137,7 +149,7 @@ function lockedIn(name, text) {
     const entries = text.split(/\n(?=\S)/).map(entryIn);
     return entries.filter(({ name, version }) => name && version).map(({ name, version }) => [name, version]);
   }
-  return entriesOfNpms(JSON.parse(text))
+  return entriesOfNpms(parsed(text))
     .filter(([, , entry]) => !entry.os && !entry.cpu)
     .map(([, , entry]) => resolvedBy(entry))
     .filter(([, name]) => name)
@@ -177,7 +189,7 @@ async function replaced(block, text, file) {
   const [head] = block.split("\n");
   const entry = isLater ? entryOfLaterYarn : entryOfYarn1;
   console.log(`${name} ${gone} is gone: ${found} is taken`);
-  return [head, ...entry(block, name, found, manifest, text), ""].join("\n");
+  return [head, ...(await entry(block, name, found, manifest, text)), ""].join("\n");
 }
 
 // The version that stands in for one that is gone in a lock file of pnpm, whose entries keep what is
@@ -238,10 +250,14 @@ async function withoutInYarns(text, file) {
   return [left.filter((block) => block !== undefined).join("\n"), named.length ? false : undefined];
 }
 
-// The same of npm.
-async function withoutInNpms(text, file) {
-  const lock = JSON.parse(text);
-  const named = entriesOfNpms(lock).filter(([, , entry]) => resolvedBy(entry)[2] === file);
+// The same of npm; also of one that looks for what is locked by its version (up to npm 6).
+async function withoutInNpms(text, file, isByVersion) {
+  const lock = parsed(text);
+  const isIt = ([, , entry]) => {
+    const [, name, resolved] = resolvedBy(entry);
+    return resolved === file || (isByVersion && name && tarball(name, entry.version) === file);
+  };
+  const named = entriesOfNpms(lock).filter(isIt);
   const gone = await goneOf(named.map(([, , entry]) => resolvedBy(entry)[1]), file);
   let isWhole = named.length ? true : undefined;
   for (const [entries, place, entry] of named) {
@@ -251,9 +267,10 @@ async function withoutInNpms(text, file) {
     const found = await standIn(name, version, true);
     if (found) {
       console.log(`${name} ${version} is gone: ${found} is taken`);
-      // Of another name it is `npm:` and a name, too.
-      entry.version = String(entry.version).replace(version, found);
-      entry.resolved = entry.resolved.slice(0, -file.length) + tarball(name, found);
+      // Else it keeps its version there, which npm holds against the ranges that it is asked for by, and
+      // against nothing of the package.
+      if (isByVersion) entry.version = found;
+      entry.resolved = entry.resolved.replace(/[^/]+$/, tarball(name, found));
       entry.integrity = await integrityOf(name, found);
     } else {
       delete entries[place];
@@ -265,9 +282,9 @@ async function withoutInNpms(text, file) {
 
 // The text of a lock file without a tarball that is gone, and whether something stands in for it
 // wherever it was named; nothing of that where it was not named.
-async function without(name, text, file) {
+async function without(name, text, file, isByVersion) {
   const ways = { [PNPMS]: withoutInPnpms, [YARNS]: withoutInYarns };
-  return (ways[name] || withoutInNpms)(text, file);
+  return (ways[name] || withoutInNpms)(text, file, isByVersion);
 }
 
 // Each package that a lock file of npm names: whether it is foreign, and what it leads to.
@@ -279,7 +296,7 @@ function readLock(text) {
     for (const need of needs) entry.needs.add(need);
     found.set(package_, entry);
   };
-  for (const [, place, entry] of entriesOfNpms(JSON.parse(text))) {
+  for (const [, place, entry] of entriesOfNpms(parsed(text))) {
     if (!place) continue;
     const needs = [entry.requires, entry.dependencies, entry.optionalDependencies];
     const names = [].concat(...needs.map((names) => Object.keys(Object(names))));
@@ -315,7 +332,8 @@ function withoutForeignInYarns(text) {
 }
 
 // npm goes by what is locked, needed or not.
-function withoutForeignInNpms(lock) {
+function withoutForeignInNpms(text) {
+  const lock = parsed(text);
   const isForeign = (entry) => [entry.version, entry.resolved].some((where) => FOREIGN.test(String(where)));
   for (const [entries, place, entry] of entriesOfNpms(lock)) if (place && isForeign(entry)) delete entries[place];
   return JSON.stringify(lock, null, 2);

@@ -167,13 +167,27 @@ impl Manifest {
         self.scripts.get(script)?.as_str()
     }
 
-    /// The script with this word in its command.
-    pub(super) fn script_that_names(&self, word: &str) -> Option<&str> {
-        let names_it = |command: &serde_json::Value| {
-            let mut words = command.as_str().unwrap_or_default().split_whitespace();
-            words.any(|one| one.trim_matches(['\'', '"']) == word)
+    /// The script that runs a program of the repository's own with this word, and nothing else: by
+    /// its name, what such a one does with a file is not known, but others' (a server's, say, or
+    /// what removes files) is.
+    pub(super) fn script_that_is_told(&self, word: &str) -> Option<&str> {
+        let is_program = |path: &str| {
+            let ends = [".js", ".cjs", ".mjs"]
+                .iter()
+                .any(|end| path.ends_with(end));
+            ends && path != word
         };
-        let (name, _) = self.scripts.iter().find(|(_, command)| names_it(command))?;
+        let is_told = |command: &serde_json::Value| {
+            let mut words = command.as_str().unwrap_or_default().split_whitespace();
+            words.next() == Some("node")
+                && words.next().is_some_and(is_program)
+                && words.clone().all(|word| !word.contains(['&', '|', ';']))
+                && words.any(|one| one.trim_matches(['\'', '"']) == word)
+        };
+        let (name, _) = self
+            .scripts
+            .iter()
+            .find(|(name, command)| !shell::checks(name) && is_told(command))?;
         Some(name)
     }
 
@@ -453,7 +467,8 @@ pub(super) fn written_commit<'a>(facts: &Facts<'a>) -> Option<&'a CommitId> {
 }
 
 /// The script that writes into the source's manifest what the published one says instead: one that
-/// is told a file which that names where the source names another.
+/// hands a file which that names, where the source names another, to a program of the repository's
+/// own.
 pub(super) fn script_that_edits<'a>(facts: &Facts<'_>, source: &'a Manifest) -> Option<&'a str> {
     let maps = [
         facts.members.get("package.json")?,
@@ -463,11 +478,17 @@ pub(super) fn script_that_edits<'a>(facts: &Facts<'_>, source: &'a Manifest) -> 
     let [published, written] = maps;
     let (published, written) = (published?, written?);
     let is_file = |text: &&str| text.contains('/') && !text.contains("://");
+    // What pnpm writes by itself needs no script (pnpm documentation, "package.json",
+    // `publishConfig`).
+    let overrides = written.get("publishConfig").cloned().unwrap_or_default();
+    let is_edited = |(key, value): &(&String, &serde_json::Value)| {
+        written.get(*key).is_some_and(|before| before != *value) && overrides[*key] != **value
+    };
     published
         .iter()
-        .filter(|(key, value)| written.get(*key).is_some_and(|before| before != *value))
+        .filter(is_edited)
         .filter_map(|(_, value)| value.as_str().filter(is_file))
-        .find_map(|file| source.script_that_names(file))
+        .find_map(|file| source.script_that_is_told(file))
         .filter(|name| is_plain(name))
 }
 

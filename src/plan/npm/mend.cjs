@@ -21,7 +21,7 @@ const {
   withoutForeignInNpms,
   withoutForeignInYarns,
 } = require("./locks.cjs");
-const { nearest } = require("./registry.cjs");
+const { nearest, tarball } = require("./registry.cjs");
 const { MAPS, keep, packages, read } = require("./shared.cjs");
 
 const LOCKS = ["package-lock.json", "npm-shrinkwrap.json", YARNS];
@@ -41,9 +41,14 @@ const LACKING = [
   /No matching version found for (@?[^\s@]+)@/g,
   // (It says so of a tarball's address, too.)
   /\b404\b\s+'(@?[^@']+)@(?!https?:)[^']*' is not in this registry/g,
+  /\b404\b\s+The requested resource '(@?[^@']+)@(?!https?:)[^']*' could not be found/g,
   /Couldn't find any versions for "(@?[^"]+)" that matches/g,
   /Couldn't find package "(@?[^"]+)" on the "npm" registry/g,
 ];
+// Where npm up to 6 looks for what is locked by its version; and what later ones say of it before they
+// install it all the same.
+const NO_VERSION = /ERR! notarget No matching version found for (@?[^\s@]+)@(\d\S*?)\.?$/gm;
+const BY_THE_WAY = /^npm warn old lockfile .*$/gim;
 // As yarn 2 says it, without a name.
 const SOME_GONE = /HTTPError: Response code 404/;
 // Where the lock file does not have all that the manifests ask for, as npm, pnpm, yarn 1 and later yarns
@@ -204,7 +209,7 @@ function leaveOutOfNpms(manifest, name, forced) {
   const left = leadingOutside(manifest, name ? readLock(text) : new Map());
   if (!left.length && !forced.length) return [];
   writeWithout(".", manifest, left);
-  if (name) fs.writeFileSync(name, withoutForeignInNpms(JSON.parse(text)));
+  if (name) fs.writeFileSync(name, withoutForeignInNpms(text));
   return left;
 }
 
@@ -224,12 +229,12 @@ function leaveOut() {
 
 // Takes tarballs out of the lock files: whether one names any of them, and whether the same installs
 // by them still, since something stands in for each.
-async function strike(gone) {
+async function strike(gone, isByVersion) {
   const ways = [];
   for (const name of locks) {
     const all = await goneWith(name, fs.readFileSync(name, "utf8"), gone);
     for (const file of new Set([...gone, ...all])) {
-      const [text, isFilled] = await without(name, fs.readFileSync(name, "utf8"), file);
+      const [text, isFilled] = await without(name, fs.readFileSync(name, "utf8"), file, isByVersion);
       if (isFilled === undefined) continue;
       fs.writeFileSync(name, text);
       ways.push(isFilled);
@@ -238,23 +243,38 @@ async function strike(gone) {
   return { isNamed: ways.length > 0, isWhole: ways.length > 0 && ways.every(Boolean) };
 }
 
+// The packages that are lacking, but those of which another version stands in now where npm looks for what
+// is locked by its version.
+async function lackingIn(said) {
+  const lacking = toldBy(LACKING, said);
+  let isStoodIn = false;
+  for (let one; !isPnpm && (one = NO_VERSION.exec(said)); ) {
+    const [, name, version] = one;
+    const { isWhole } = await strike(new Set([tarball(name, version)]), true);
+    if (isWhole) lacking.delete(name);
+    isStoodIn = isStoodIn || isWhole;
+  }
+  return { lacking, isStoodIn };
+}
+
 async function mend() {
   const swept = unwritten();
   let mended = leaveOut();
   let isLoose = mended;
   let done = install();
   for (let tries = 0; done.status !== 0 && !done.signal && tries < MOST; tries += 1) {
-    const said = done.stdout + done.stderr;
+    const said = (done.stdout + done.stderr).replace(BY_THE_WAY, "");
     let gone = toldBy(GONE, said);
     if (!gone.size && SOME_GONE.test(said) && isThere(YARNS))
       gone = await goneOfAll(fs.readFileSync(YARNS, "utf8"));
-    const isLess = await takeOut(toldBy(LACKING, said));
+    const { lacking, isStoodIn } = gone.size ? { lacking: toldBy(LACKING, said) } : await lackingIn(said);
+    const isLess = await takeOut(lacking);
     // What fails otherwise by what stands in may do where no more than that is held to.
-    const isStale = !isLoose && (STALE.test(said) || (mended && !gone.size));
-    if (!isLess && !(locks.length && (gone.size || isStale))) break;
+    const isStale = !isLoose && !isStoodIn && (STALE.test(said) || (mended && !gone.size));
+    if (!isLess && !isStoodIn && !(locks.length && (gone.size || isStale))) break;
     const { isNamed, isWhole } = await strike(gone);
     if (gone.size && !isNamed && isLoose && !isLess) break;
-    if (!isLoose && !(isWhole && !isLess && !isStale)) {
+    if (!isLoose && !((isWhole || isStoodIn) && !isLess && !isStale)) {
       loosen();
       isLoose = true;
     }

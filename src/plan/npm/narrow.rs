@@ -67,6 +67,10 @@ const ROOT: &str = "src";
 /// The most commands that are looked at: scripts that call each other multiply.
 const MAX_COMMANDS: usize = 300;
 
+/// The most bytes of commands that are: no more can be handed to a shell (execve(2), "Limits on size of
+/// arguments and environment").
+const MAX_BYTES: usize = 128 << 10;
+
 /// How deep scripts that call scripts are followed.
 const MAX_DEPTH: usize = 3;
 
@@ -79,6 +83,7 @@ pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> O
         root,
         package,
         left: MAX_COMMANDS,
+        bytes: MAX_BYTES,
     };
     let mut list = List {
         is_narrowed: true,
@@ -116,11 +121,12 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('-') && name.chars().all(is_plain)
 }
 
-/// What is narrowed, and how many commands may still be looked at.
+/// What is narrowed, and how many commands and bytes of such may still be looked at.
 struct Narrowing<'a> {
     root: &'a Manifest,
     package: &'a Package<'a>,
     left: usize,
+    bytes: usize,
 }
 
 impl Narrowing<'_> {
@@ -135,6 +141,7 @@ impl Narrowing<'_> {
 
     /// Commands that run one after the other, with those for one package that call a runner for all.
     fn of_chain(&mut self, line: &str, depth: usize) -> Option<String> {
+        self.bytes = self.bytes.checked_sub(line.len())?;
         let commands: Vec<&str> = line.split("&&").map(str::trim).collect();
         // Quoted, these signs part nothing.
         let is_whole = |command: &&str| is_quoted_to_its_end(command);
@@ -376,6 +383,15 @@ mod tests {
         ] {
             assert_eq!(of(other), None, "{other}");
         }
+        // More than a shell can be handed is not made of it.
+        let long = "x".repeat(MAX_BYTES / 20);
+        let calls = ["yarn long"; 30].join(" && ");
+        let scripts = format!(
+            r#"{{"scripts":{{"long":"turbo run build && echo {long}","longer":"{calls}"}}}}"#
+        );
+        let of = |text| narrowed_by(&scripts, text, "src", None).map(|text| text.len());
+        assert!(of("yarn long").is_some());
+        assert!(of("yarn longer").is_none_or(|length| length <= MAX_BYTES));
         // Another folder's scripts are not the root's.
         assert_eq!(narrowed_text("yarn build", "src/packages/x"), None);
     }

@@ -3,7 +3,8 @@
 //! `package.json`. Steps that install or check are left out, since the plan installs by itself
 //! and nothing of a check is packed. Pure.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -23,6 +24,10 @@ const NOT_RELEASING: [&str; 5] = ["canary", "nightly", "preview", "snapshot", "d
 /// The most commands that a workflow's block becomes once scripts stand in the place of their
 /// calls: scripts that call each other multiply, and no publisher runs a thousand.
 const MAX_COMMANDS: usize = 1_000;
+
+/// The most bytes of commands that are read of all workflows and scripts, each as often as it is
+/// come by: many times what any repository has, and read in seconds.
+const MAX_READ: usize = 16 << 20;
 
 /// How deep scripts that call scripts are followed.
 const MAX_DEPTH: usize = 4;
@@ -75,10 +80,15 @@ pub(super) fn told(tree: &BTreeMap<String, Vec<u8>>, package: &Package<'_>) -> O
         })
         .collect();
     files.sort_by_key(|(name, _)| place(name));
+    let reading = Reading {
+        tree,
+        package,
+        left: Cell::new(MAX_READ),
+    };
     let of_workflows = |is_other: bool, is_published: bool| {
         let mut files = files.iter();
         files.find_map(|(name, workflow)| {
-            of_workflow(name, workflow, tree, package, (is_other, is_published))
+            reading.of_workflow(name, workflow, (is_other, is_published))
         })
     };
     // What says that it publishes counts before what may, and all that does before what is named after
@@ -86,7 +96,7 @@ pub(super) fn told(tree: &BTreeMap<String, Vec<u8>>, package: &Package<'_>) -> O
     [(false, true), (false, false), (true, true), (true, false)]
         .into_iter()
         .find_map(|(is_other, is_published)| of_workflows(is_other, is_published))
-        .or_else(|| of_scripts(package))
+        .or_else(|| reading.of_scripts())
 }
 
 /// Where a workflow or a job of this name comes among others: what is named after publishing
@@ -96,66 +106,79 @@ fn place(name: &str) -> (bool, bool) {
     (has(&NOT_RELEASING), !has(&RELEASING))
 }
 
-/// The likeliest job of a workflow that publishes this package, or that may: of several one that
-/// is named so. Asked for are those that are named after publishing something else, or not, and those
-/// that publish, or that may.
-fn of_workflow(
-    name: &str,
-    workflow: &Value,
-    tree: &BTreeMap<String, Vec<u8>>,
-    package: &Package<'_>,
-    (is_other, is_published): (bool, bool),
-) -> Option<Publishing> {
-    let jobs = workflow["jobs"].as_object()?;
-    let is_asked_for = |job: &str| (place(name).0 || place(job).0) == is_other;
-    let mut likeliest: Vec<(&String, &Value)> =
-        jobs.iter().filter(|(job, _)| is_asked_for(job)).collect();
-    likeliest.sort_by_key(|(job, _)| place(job));
-    likeliest.into_iter().find_map(|(_, job)| {
-        let mut run = Run::new(package);
-        if run.job(workflow, job, tree) != is_published {
-            return None;
-        }
-        let needed = job["needs"].as_array().into_iter().flatten();
-        let needed = needed.chain(Some(&job["needs"]).filter(|one| one.is_string()));
-        let mut found = run.finish(is_published)?;
-        // What other jobs built is handed over to it.
-        if uses(job, "actions/download-artifact") {
-            for needed in needed.filter_map(|name| jobs.get(name.as_str()?)) {
-                let mut before = Run::new(package);
-                before.job(workflow, needed, tree);
-                found.commands.splice(0..0, before.commands);
-            }
-        }
-        found.said_by = format!(".github/workflows/{name}");
-        found.is_workflow = true;
-        Some(found)
-    })
+/// What is read.
+struct Reading<'a> {
+    tree: &'a BTreeMap<String, Vec<u8>>,
+    package: &'a Package<'a>,
+    /// How much of commands may still be.
+    left: Cell<usize>,
 }
 
-/// The first script that publishes, and does something before.
-fn of_scripts(package: &Package<'_>) -> Option<Publishing> {
-    let own = (package.manifest, package.directory);
-    let root = package.root.map(|root| (root, ""));
-    std::iter::once(own)
-        .chain(root)
-        .find_map(|(manifest, cwd)| {
-            manifest.publishing_scripts().find_map(|script| {
-                let mut run = Run::new(package);
-                let is_published = run.block(&format!("npm run {script}"), cwd, &BTreeMap::new());
-                let mut found = run.finish(is_published)?;
-                if found.commands.is_empty() && found.folder.is_none() {
-                    return None;
+impl Reading<'_> {
+    /// The likeliest job of a workflow that publishes this package, or that may: of several one that
+    /// is named so. Asked for are those that are named after publishing something else, or not, and those
+    /// that publish, or that may.
+    fn of_workflow(
+        &self,
+        name: &str,
+        workflow: &Value,
+        (is_other, is_published): (bool, bool),
+    ) -> Option<Publishing> {
+        let jobs = workflow["jobs"].as_object()?;
+        let is_asked_for = |job: &str| (place(name).0 || place(job).0) == is_other;
+        let mut likeliest: Vec<(&String, &Value)> =
+            jobs.iter().filter(|(job, _)| is_asked_for(job)).collect();
+        likeliest.sort_by_key(|(job, _)| place(job));
+        likeliest.into_iter().find_map(|(_, job)| {
+            let mut run = Run::new(self);
+            if run.job(workflow, job) != is_published {
+                return None;
+            }
+            let needed = job["needs"].as_array().into_iter().flatten();
+            let needed = needed.chain(Some(&job["needs"]).filter(|one| one.is_string()));
+            let mut found = run.finish(is_published)?;
+            // What other jobs built is handed over to it.
+            if uses(job, "actions/download-artifact") {
+                let mut read = BTreeSet::new();
+                let needed = needed.filter_map(Value::as_str);
+                let needed = needed.filter(|name| read.insert(*name));
+                for needed in needed.filter_map(|name| jobs.get(name)) {
+                    let mut before = Run::new(self);
+                    before.job(workflow, needed);
+                    found.commands.splice(0..0, before.commands);
                 }
-                found.said_by = format!("script {script} of package.json");
-                Some(found)
-            })
+            }
+            found.said_by = format!(".github/workflows/{name}");
+            found.is_workflow = true;
+            Some(found)
         })
+    }
+
+    /// The first script that publishes, and does something before.
+    fn of_scripts(&self) -> Option<Publishing> {
+        let own = (self.package.manifest, self.package.directory);
+        let root = self.package.root.map(|root| (root, ""));
+        std::iter::once(own)
+            .chain(root)
+            .find_map(|(manifest, cwd)| {
+                manifest.publishing_scripts().find_map(|script| {
+                    let mut run = Run::new(self);
+                    let is_published =
+                        run.block(&format!("npm run {script}"), cwd, &BTreeMap::new());
+                    let mut found = run.finish(is_published)?;
+                    if found.commands.is_empty() && found.folder.is_none() {
+                        return None;
+                    }
+                    found.said_by = format!("script {script} of package.json");
+                    Some(found)
+                })
+            })
+    }
 }
 
 /// What was read so far of what runs.
 struct Run<'a> {
-    package: &'a Package<'a>,
+    reading: &'a Reading<'a>,
     node: Option<u64>,
     commands: Vec<Command>,
     /// What is published, below the repository's root.
@@ -166,9 +189,9 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(package: &'a Package<'a>) -> Self {
+    fn new(reading: &'a Reading<'a>) -> Self {
         Self {
-            package,
+            reading,
             node: None,
             commands: Vec::new(),
             published: String::new(),
@@ -180,7 +203,7 @@ impl<'a> Run<'a> {
     /// What was read, where it publishes this package and not another of the repository; where
     /// nothing is said to publish, what runs before something that may.
     fn finish(mut self, is_published: bool) -> Option<Publishing> {
-        let own = self.package.directory;
+        let own = self.reading.package.directory;
         if !is_published {
             return Some(Publishing {
                 node: self.node,
@@ -206,7 +229,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads a job; whether it publishes.
-    fn job(&mut self, workflow: &Value, job: &Value, tree: &BTreeMap<String, Vec<u8>>) -> bool {
+    fn job(&mut self, workflow: &Value, job: &Value) -> bool {
         let default = [job, workflow]
             .iter()
             .find_map(|of| of["defaults"]["run"]["working-directory"].as_str());
@@ -217,7 +240,7 @@ impl<'a> Run<'a> {
             };
             if let Some(action) = step["uses"].as_str() {
                 if action.starts_with("actions/setup-node") {
-                    self.node = node_of(&step["with"], tree).or(self.node);
+                    self.node = node_of(&step["with"], self.reading.tree).or(self.node);
                 }
                 if let Some(command) = published_by(action, &step["with"])
                     && self.block(&command, &cwd, &BTreeMap::new())
@@ -282,21 +305,21 @@ impl<'a> Run<'a> {
         here: &str,
         env: &BTreeMap<String, String>,
     ) {
-        let before: Vec<Command> = self
-            .commands
-            .iter()
-            .cloned()
-            .chain(lines(kept, cwd, env))
-            .collect();
-        let is_own = here.is_empty() || here == self.package.directory;
-        if is_own && !before.is_empty() && self.before_release.is_none() {
-            self.before_release = Some(before);
+        let is_own = here.is_empty() || here == self.reading.package.directory;
+        if !is_own || self.before_release.is_some() {
+            return;
         }
+        let before = self.commands.iter().cloned();
+        let before: Vec<Command> = before.chain(lines(kept, cwd, env)).collect();
+        self.before_release = Some(before).filter(|before| !before.is_empty());
     }
 
     /// The commands of a block, with those of scripts that publish in the place of their
-    /// call. None where a block cannot be parted, or becomes more than `left` commands.
+    /// call. None where a block cannot be parted, becomes more than `left` commands, or where no more
+    /// is read.
     fn expand(&self, text: &str, cwd: &str, depth: usize, left: &mut usize) -> Option<Vec<String>> {
+        let unread = &self.reading.left;
+        unread.set(unread.get().checked_sub(text.len())?);
         let mut all = Vec::new();
         for command in commands(text)? {
             *left = left.checked_sub(1)?;
@@ -328,10 +351,11 @@ impl<'a> Run<'a> {
 
     /// The manifest whose scripts are called in a folder.
     fn scripts(&self, cwd: &str) -> Option<&Manifest> {
-        if cwd == self.package.directory {
-            return Some(self.package.manifest);
+        let package = self.reading.package;
+        if cwd == package.directory {
+            return Some(package.manifest);
         }
-        self.package.root.filter(|_| cwd.is_empty())
+        package.root.filter(|_| cwd.is_empty())
     }
 }
 
@@ -423,6 +447,25 @@ mod tests {
         let script = r#""ready":"x","release":"npm run ready && node scripts/release.mjs""#;
         let told = told_of("", script, "").expect("told");
         assert_eq!(lines(&told), [("npm run ready", "")]);
+    }
+
+    #[test]
+    fn what_is_told_over_and_over_is_read_within_bounds() {
+        // Of what a job needs, each once.
+        let needs = "one, ".repeat(2_000);
+        let workflow = format!(
+            "jobs:\n  one:\n    steps:\n      - run: npm run build\n  two:\n    needs: [{needs}]\n    steps:\n      \
+             - uses: actions/download-artifact@v4\n      - run: npm publish\n"
+        );
+        let told = told_of(&workflow, r#""build":"tsc""#, "").expect("told");
+        assert_eq!(lines(&told), [("npm run build", "")]);
+        // And of a script that many steps call no more than a share.
+        let script = format!(r#""long":"{}npm publish""#, "x && ".repeat(100_000));
+        let steps = "      - run: npm run long\n".repeat(200);
+        let begun = std::time::Instant::now();
+        assert_eq!(told_of(&job(&steps), &script, ""), None);
+        let passed = begun.elapsed();
+        assert!(passed < std::time::Duration::from_secs(60), "{passed:?}");
     }
 
     #[test]

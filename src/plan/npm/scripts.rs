@@ -188,8 +188,9 @@ pub(super) fn scripts<'a>(
         // The first tells whether an install can be mended at all; the others wait for that.
         let mut full = 0;
         let by_list = lists.iter().take_while(|list| {
+            let is_left = full < MOST_MENDED;
             full += usize::from(!list.is_narrowed);
-            full <= MOST_MENDED
+            is_left
         });
         let by_list = by_list.map(|list| of(list, false, &AsOf::Mended));
         let built_first = found.iter().find(|scripts| scripts.builds_siblings);

@@ -11,7 +11,8 @@ const MAPS = ["dependencies", "devDependencies", "optionalDependencies"];
 // The manifest of a folder; an empty one where there is none that can be read.
 function read(folder) {
   try {
-    return Object(JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8")));
+    const text = fs.readFileSync(path.join(folder, "package.json"), "utf8");
+    return Object(JSON.parse(text.replace(/^\ufeff/, "")));
   } catch (_) {
     return {};
   }

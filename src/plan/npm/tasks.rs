@@ -100,12 +100,23 @@ fn roots_rules(tree: &BTreeMap<String, Vec<u8>>) -> Vec<Rule> {
         .collect()
 }
 
+/// What may stand before a variable that is set (GNU make manual, "Target-specific Variable Values",
+/// "Suppressing Inheritance").
+const HOW: [&str; 4] = ["private", "export", "unexport", "override"];
+
 /// Whether what follows a target sets a variable for it (GNU make manual, "Target-specific Variable
 /// Values").
 fn sets_a_variable(rest: &str) -> bool {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "_.-:+?!".contains(c);
-    let name = rest.split_once('=').map(|(name, _)| name.trim());
-    name.is_some_and(|name| name.chars().all(is_part))
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let Some((name, _)) = rest.split_once('=') else {
+        return false;
+    };
+    let name = name.trim_end_matches([':', '+', '?', '!']).trim();
+    let name = HOW.iter().fold(name, |name, how| {
+        let rest = name.strip_prefix(how).filter(|rest| rest.starts_with(' '));
+        rest.map_or(name, str::trim_start)
+    });
+    name.chars().all(is_part)
 }
 
 #[cfg(test)]
@@ -144,7 +155,15 @@ mod tests {
             Some("make dist".into())
         );
         assert_eq!(of("build:: lint\n"), Some("make build".into()));
-        assert_eq!(of("release: FOLDER = dist\nrelease: X:=dist\n"), None);
+        for set in [
+            "FOLDER = dist",
+            "X:=dist",
+            "X := dist",
+            "X ?= dist",
+            "export X += dist",
+        ] {
+            assert_eq!(of(&format!("release: {set}\n")), None, "{set}");
+        }
         assert_eq!(
             of("publish: dist $(FILES:%.ts=%.js)\n"),
             Some("make dist".into())

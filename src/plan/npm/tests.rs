@@ -1260,11 +1260,11 @@ fn what_is_built_for_one_package_alone_stands_before_what_is_built_for_all() {
 
 #[test]
 fn a_script_that_is_told_what_the_published_manifest_names_runs_after_all_that_builds() {
-    let last = |published: &str, script: &str| {
+    let last_of = |published: &str, name: &str, command: &str, config: &str| {
         let mut situation = Situation::npm();
         let with = |typings: &str| {
             format!(
-                r#"{{"typings":"{typings}","scripts":{{"build":"tsc","typings:public":"node use.js {script}"}}}}"#
+                r#"{{"typings":"{typings}","publishConfig":{{{config}}},"scripts":{{"build":"tsc","{name}":"{command}"}}}}"#
             )
         };
         situation.tree_file("package.json", &with("dist/src/index.d.ts"));
@@ -1276,11 +1276,31 @@ fn a_script_that_is_told_what_the_published_manifest_names_runs_after_all_that_b
         };
         plans.iter().find_map(run).expect("one with scripts")
     };
+    let last = |published: &str, script: &str| {
+        let command = format!("node use.js {script}");
+        last_of(published, "typings:public", &command, "")
+    };
     let public = "./dist/public.d.ts";
     assert!(last(public, "'./dist/public.d.ts'").ends_with("\nnpm run typings:public"));
     // Not where it is told another, or the source says the same.
     assert_eq!(last(public, "./dist/public.d.ts.map"), "build");
     assert_eq!(last("dist/src/index.d.ts", "dist/src/index.d.ts"), "build");
+    // Nor what runs the file itself, removes it, or does more; nor a check.
+    let file = "./dist/main.js";
+    for (name, command) in [
+        ("start", "node ./dist/main.js"),
+        ("serve", "nodemon server.js ./dist/main.js"),
+        ("clean", "rimraf ./dist/main.js"),
+        ("compile", "node use.js ./dist/main.js && node server.js"),
+        ("test", "node test.js ./dist/main.js"),
+    ] {
+        assert_eq!(last_of(file, name, command, ""), "build", "{command}");
+    }
+    assert!(last_of(file, "use", "node use.js ./dist/main.js", "").ends_with("npm run use"));
+    // Nor what pnpm writes by itself.
+    let config = r#""typings":"./dist/main.js""#;
+    let by_pnpm = last_of(file, "use", "node use.js ./dist/main.js", config);
+    assert_eq!(by_pnpm, "build");
 }
 
 #[test]
