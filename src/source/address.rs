@@ -56,6 +56,11 @@ const PAGES: [&str; 18] = [
     "-",
 ];
 
+/// Where forges show what a repository publishes as a site: below a host of its owner's, the repository
+/// is the first part of the path (GitHub documentation, "Types of GitHub Pages sites"; GitLab
+/// documentation, "GitLab Pages default domain names and URLs").
+const SITES: [(&str, &str); 2] = [(".github.io", "github.com"), (".gitlab.io", "gitlab.com")];
+
 /// Hosts where a repository is always `owner/name`, whatever follows.
 const TWO_SEGMENT_HOSTS: [&str; 2] = ["github.com", "bitbucket.org"];
 
@@ -262,6 +267,9 @@ fn reduce(mut url: Url) -> Result<(Url, Option<String>), &'static str> {
         url.set_host(Some(&host))
             .map_err(|_| "its host is malformed")?;
     }
+    if let Some(repository) = published_by(&url) {
+        url = repository;
+    }
     url.set_query(None);
     url.set_fragment(None);
     // Credentials in published metadata are never used.
@@ -299,6 +307,20 @@ fn reduce(mut url: Url) -> Result<(Url, Option<String>), &'static str> {
     }
     url.set_path(&segments.join("/"));
     Ok((url, directory))
+}
+
+/// The repository that publishes a site which a forge shows.
+fn published_by(url: &Url) -> Option<Url> {
+    let host = url.host_str()?;
+    let (owner, forge) = SITES
+        .iter()
+        .find_map(|(end, forge)| Some((host.strip_suffix(end)?, forge)))?;
+    let name = url.path_segments()?.find(|segment| !segment.is_empty())?;
+    // What lies at the owner's own site is no other repository's.
+    let is_page = name.ends_with(".html");
+    (!is_page && !owner.contains('.'))
+        .then(|| Url::parse(&format!("https://{forge}/{owner}/{name}")))?
+        .ok()
 }
 
 /// The folder in `tree/<ref>/<folder>` (also GitLab's `-/tree/<ref>/<folder>`).
@@ -389,6 +411,28 @@ mod tests {
             "  https://git.example/o/r\n",
         ] {
             assert_eq!(cleaned(text, false), "https://git.example/o/r", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_site_that_a_forge_shows_names_the_repository_that_publishes_it() {
+        for (text, expected) in [
+            ("http://o.github.io/r/", "https://github.com/o/r"),
+            (
+                "https://o.github.io/r/guide/a.html#x",
+                "https://github.com/o/r",
+            ),
+            ("https://o.gitlab.io/r", "https://gitlab.com/o/r"),
+            // The owner's own site is of no repository that it names.
+            ("https://o.github.io/", "refused"),
+            (
+                "https://o.github.io/index.html",
+                "https://o.github.io/index.html",
+            ),
+            ("https://github.io/r", "https://github.io/r"),
+            ("https://a.b.github.io/r", "https://a.b.github.io/r"),
+        ] {
+            assert_eq!(cleaned(text, false), expected, "{text}");
         }
     }
 

@@ -59,9 +59,10 @@ impl Backend {
         })
     }
 
-    /// The object whose hooks build with it, where a source that does not name it may be built by it
-    /// all the same: each but setuptools comes with a command of its own, or of its project, and not
-    /// all of them look at what the source names (poetry 1, `poetry build`).
+    /// The object whose hooks build with it, where any source that does not name it may be built by it
+    /// all the same: each but setuptools, for which that takes a `setup.py`, comes with a command of its
+    /// own, or of its project, and not all of them look at what the source names (poetry 1, `poetry
+    /// build`).
     pub(super) const fn object(self) -> Option<&'static str> {
         Some(match self {
             Self::Flit => "flit_core.buildapi",

@@ -23,7 +23,7 @@ mod zone;
 use super::{Candidate, Error, Facts};
 use crate::model::{ArtifactKind, RecoveredFact};
 use asked::{Hooks, may_answer};
-use backend::{Backend, Generator, generator};
+use backend::{Backend, Generator, LEGACY, generator};
 use debian::{distributed, sorts_requirements};
 use python::{BEFORE_3_12, pythons};
 use requirements::{BuildSystem, before_own_command, builds_itself, declared, requirements};
@@ -85,9 +85,14 @@ impl Told {
         let named = Backend::of_object(&declared.build_backend);
         let other = backend
             .object()
+            .or_else(|| facts.tree.contains_key("setup.py").then_some(LEGACY))
             .filter(|_| named.is_some_and(|named| !named.is_kin(backend)));
         if let Some(object) = other {
             object.clone_into(&mut declared.build_backend);
+        }
+        if other == Some(LEGACY) {
+            // Running setup.py asks for nothing that the source declares.
+            declared.requires = vec!["setuptools".to_owned()];
         }
         Ok(Self {
             ran_another: other.is_some(),

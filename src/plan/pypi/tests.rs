@@ -322,6 +322,27 @@ fn a_source_that_does_not_name_the_wheels_backend_is_built_by_it_all_the_same() 
     );
     let named = |object| format!("[build-system]\nrequires = []\nbuild-backend = \"{object}\"\n");
     assert!(hook("poetry-core 1.8.1", &named("setuptools.build_meta")).is_some());
+    // One with a setup.py is by running that, which asks for nothing that the source declares.
+    let by_setup = |generator: &str, object: &str| {
+        let mut situation = situation(generator);
+        situation.tree_file("setup.py", "setup()");
+        let project = format!(
+            "[build-system]\nrequires = [\"poetry_core<2\"]\nbuild-backend = \"{object}\"\n"
+        );
+        situation.tree_file("pyproject.toml", &project);
+        let plan = situation.candidates().expect("plans").remove(0).plan;
+        let called = plan.build.last().expect("a build").run.join(" ");
+        let is_legacys = called.ends_with("build_wheel setuptools.build_meta:__legacy__");
+        let asked = format!("{:?}", plan.prepare).contains("poetry");
+        (is_legacys, asked)
+    };
+    for generator in ["bdist_wheel (0.37.1)", "setuptools (75.0.0)"] {
+        let of = |object| by_setup(generator, object);
+        assert_eq!(of("poetry.core.masonry.api"), (true, false), "{generator}");
+        assert_eq!(of("setuptools.build_meta"), (false, true), "{generator}");
+    }
+    let no_setup = hook("bdist_wheel (0.37.1)", &named("poetry.core.masonry.api"));
+    assert_eq!(no_setup, None);
     // What pip takes by itself, or is told, it builds with; and one of the source's own may call
     // any.
     assert_eq!(hook("setuptools (75.0.0)", ""), None);
