@@ -571,6 +571,18 @@ fn what_an_old_npm_looks_for_by_its_version_has_another_version_stand_in() {
 }
 
 #[test]
+fn a_scope_with_a_registry_of_its_own_is_looked_for_where_all_else_is() {
+    let rc = "package-lock = false\n@s:registry=https://other.example/\n# @t:registry=x\n";
+    let dir = source(&[("package.json", MANIFEST), (".npmrc", rc)]);
+    let text = "#!/usr/bin/env node\nconst told = Object.keys(process.env).filter((name) => name.includes('@'));\n\
+        require('fs').writeFileSync('calls', told.map((name) => `${name}=${process.env[name]}`).join());\n";
+    let npm = installer_of(dir.path(), "npm", text);
+    let (done, told) = mend_by(&npm, "http://127.0.0.1:1/npm", dir.path(), &["install"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(told, "npm_config_@s:registry=http://127.0.0.1:1/npm/");
+}
+
+#[test]
 fn what_is_gone_of_yarns_lock_file_has_the_version_nearest_to_it_stand_in() {
     const VERSIONS: &str = r#"{"versions": {"8.0.0": {}, "9.0.0": {}, "9.0.2": {}, "9.0.1-rc.1": {}, "9.1.0": {},
   "9.0.1": {"dependencies": {"dev-need": "^1", "dev-mac": "^2"}, "optionalDependencies": {"dev-mac": "^2"}}}}"#;

@@ -90,8 +90,18 @@ const OF_PNPM = {
   pnpm_config_strict_store_pkg_content_check: "false",
 };
 
+// The source's scopes that have a registry of their own (npm documentation, "npmrc", "scope"), which is
+// not there: what is asked for of them is looked for where all else is.
+const OF_SCOPE = /^[ \t]*(@[^\s:=]+):registry[ \t]*=/gm;
+function ofScopes() {
+  const text = isThere(".npmrc") ? fs.readFileSync(".npmrc", "utf8") : "";
+  const env = {};
+  for (let one; (one = OF_SCOPE.exec(text)); ) env[`npm_config_${one[1]}:registry`] = process.env.npm_config_registry;
+  return env;
+}
+
 function install() {
-  const env = Object.assign({}, process.env, isPnpm ? OF_PNPM : {});
+  const env = Object.assign({}, process.env, isPnpm ? OF_PNPM : {}, ofScopes());
   const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28, env });
   process.stdout.write(done.stdout + done.stderr);
   return done;
