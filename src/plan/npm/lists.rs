@@ -218,8 +218,8 @@ fn project(facts: &Facts<'_>) -> Option<String> {
     Some(told["name"].as_str()?.to_owned())
 }
 
-/// Tells a task of the root's by the source's files.
-type TaskOf = fn(&BTreeMap<String, Vec<u8>>) -> Option<String>;
+/// Tells what runs a task of the root's by the source's files; nothing where it has none.
+type TaskOf = fn(&BTreeMap<String, Vec<u8>>) -> Vec<String>;
 
 /// The package whose scripts are run.
 struct Package<'a> {
@@ -332,7 +332,7 @@ impl Package<'_> {
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
         if scripts.is_empty() && cwd != self.own {
-            lists.extend(self.by_roots_task(tasks::of_root));
+            lists.extend(self.by_roots_task(|tree| tasks::of_root(tree).into_iter().collect()));
         }
         let built = self.by_root().or_else(|| lists.first().cloned());
         let formatted = built.and_then(|list| self.formatted(list));
@@ -400,13 +400,16 @@ impl Package<'_> {
 
     /// What builds all packages of the repository by its file of tasks.
     fn by_roots_task(&self, told: TaskOf) -> Option<List> {
-        let text = told(self.facts.tree)?;
-        Some(self.plain(vec![Call::Command {
-            text,
-            env: BTreeMap::new(),
-            cwd: "src".to_owned(),
-            why: "the root's file of tasks has one that builds",
-        }]))
+        let commands = told(self.facts.tree).into_iter();
+        let calls: Vec<Call> = commands
+            .map(|text| Call::Command {
+                text,
+                env: BTreeMap::new(),
+                cwd: "src".to_owned(),
+                why: "the root's file of tasks has one that builds",
+            })
+            .collect();
+        (!calls.is_empty()).then(|| self.plain(calls))
     }
 
     /// What a script of another name or a task runner builds, where no script does whose name

@@ -36,17 +36,59 @@ const FOR_PUBLISHING: &str = "prepublish-build";
 const PUBLISHING: [&str; 2] = ["publish", "release"];
 const BUILDING: [&str; 4] = ["build", "dist", "compile", "all"];
 
-/// What runs the first, where the root's file of tasks has it.
-pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
-    let rules = roots_rules(tree);
-    let is_there = rules.iter().any(|rule| rule.is_of(FOR_PUBLISHING));
-    is_there.then(|| format!("make {FOR_PUBLISHING}"))
+/// What runs the first, where the root's file of tasks has it, and then what that runs after it before
+/// it publishes.
+pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let text = roots_text(tree);
+    let rules = rules_of(&text);
+    if !rules.iter().any(|rule| rule.is_of(FOR_PUBLISHING)) {
+        return Vec::new();
+    }
+    let after = between_building_and_publishing(&text);
+    std::iter::once(format!("make {FOR_PUBLISHING}"))
+        .chain(after)
+        .collect()
+}
+
+/// What the first rule that has something there runs between the task that builds for publishing (or the
+/// one that this is a part of, by its name) and a command that publishes.
+fn between_building_and_publishing(text: &str) -> Vec<String> {
+    let builds = |command: &str| {
+        let mut words = command.split_whitespace();
+        let is_make = words.any(|word| ["$(MAKE)", "${MAKE}", "make"].contains(&word));
+        let of_publishing = |name: &str| name == FOR_PUBLISHING || name == "prepublish";
+        is_make && words.next_back().is_some_and(of_publishing)
+    };
+    let publishes = |command: &str| command.split_whitespace().any(|word| word == "publish");
+    let mut after: Option<Vec<&str>> = None;
+    for line in text.lines() {
+        let Some(command) = line.strip_prefix('\t') else {
+            // Conditions stand at the beginning of a line, and part no rule.
+            if line.contains(':') {
+                after = None;
+            }
+            continue;
+        };
+        // How make is told what to print and to go on after ("Makefile Execution").
+        let command = command.trim_start_matches(['@', '-', '+']).trim();
+        if builds(command) {
+            after = Some(Vec::new());
+        } else if !publishes(command) {
+            after = after.map(|after| after.into_iter().chain([command]).collect());
+        } else if let Some(after) = after.take().filter(|after| !after.is_empty()) {
+            // What make's variables are is not known.
+            let known = after.iter().filter(|command| !command.contains('$'));
+            return known.map(|command| (*command).to_owned()).collect();
+        }
+    }
+    Vec::new()
 }
 
 /// What runs the task of the root that builds: the one that what publishes asks for, or else the one that is
 /// called so.
 pub(super) fn of_root(tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
-    let rules = roots_rules(tree);
+    let text = roots_text(tree);
+    let rules = rules_of(&text);
     let publishes = |rule: &&Rule| PUBLISHING.iter().any(|name| rule.is_of(name));
     let asked: Vec<&String> = rules
         .iter()
@@ -75,14 +117,16 @@ impl Rule {
     }
 }
 
-/// The rules of the Makefile at the repository's root. Variables are left as they stand.
-fn roots_rules(tree: &BTreeMap<String, Vec<u8>>) -> Vec<Rule> {
-    let Some(text) = tree.get("/Makefile") else {
-        return Vec::new();
-    };
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+/// The Makefile at the repository's root; nothing where there is none.
+fn roots_text(tree: &BTreeMap<String, Vec<u8>>) -> String {
+    let bytes = tree.get("/Makefile").map_or(&[][..], Vec::as_slice);
     // A line that ends so goes on ("Makefile Syntax").
-    let text = String::from_utf8_lossy(text).replace("\\\n", " ");
+    String::from_utf8_lossy(bytes).replace("\\\n", " ")
+}
+
+/// The rules of a Makefile. Variables are left as they stand.
+fn rules_of(text: &str) -> Vec<Rule> {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
     text.lines()
         // What begins with a tab is a command.
         .filter(|line| !line.starts_with(['\t', '#']))
@@ -137,10 +181,42 @@ mod tests {
             for_publishing(&BTreeMap::from([(name.to_owned(), text.into())]))
         };
         let text = "build:\n\tgulp\n\nprepublish-build: clean\n\tX=1 make build\n";
-        assert_eq!(of("/Makefile", text), Some("make prepublish-build".into()));
-        assert_eq!(of("Makefile", text), None);
-        assert_eq!(of("/Makefile", "prepublish-build-site:\n\tgulp\n"), None);
-        assert_eq!(of("/Makefile", "build:\n\tmake prepublish-build\n"), None);
+        assert_eq!(of("/Makefile", text), ["make prepublish-build"]);
+        for (file, text) in [
+            ("Makefile", text),
+            ("/Makefile", "prepublish-build-site:\n\tgulp\n"),
+            ("/Makefile", "build:\n\tmake prepublish-build\n"),
+        ] {
+            assert!(of(file, text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_runs_between_building_for_publishing_and_that_runs_after_it() {
+        let of = |rules: &str| {
+            let text = format!("prepublish-build:\n\tx\n\n{rules}");
+            let found = for_publishing(&BTreeMap::from([("/Makefile".to_owned(), text.into())]));
+            found[1..].join("; ")
+        };
+        let with = |build: &str, between: &str, publish: &str| {
+            of(&format!(
+                "try:\nifneq (A, B)\n\texit 1\nendif\n\t{build}\n{between}\t{publish}\n\tmake clean\n"
+            ))
+        };
+        let publish = "REGISTRY=x $(YARN) tool publish --yes";
+        for build in ["$(MAKE) prepublish-build", "@IS=1 $(MAKE) prepublish"] {
+            assert_eq!(
+                with(build, "\t-node set.js clean\n", publish),
+                "node set.js clean"
+            );
+        }
+        let build = "$(MAKE) prepublish-build";
+        assert_eq!(with(build, "", publish), "");
+        assert_eq!(with(build, "\tnode $(SET)\n\tb\n", publish), "b");
+        // Neither after another task, nor in another rule, nor where nothing is published.
+        assert_eq!(with("$(MAKE) prepublish-site", "\ta\n", publish), "");
+        assert_eq!(with(build, "\ta\nother:\n", publish), "");
+        assert_eq!(with(build, "\ta\n", "tool version"), "");
     }
 
     #[test]
