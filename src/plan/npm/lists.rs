@@ -160,6 +160,10 @@ pub(super) fn lists(
     if likeliest.folder.is_none() && made::is_told(facts) {
         lists.insert(0, of_made_folder(&likeliest, facts));
     }
+    if likeliest.folder.is_none() && manifest.has(made::PACKAGING) {
+        let packaged = of.plain(vec![of.runs(made::PACKAGING, "it makes what is published")]);
+        lists.insert(lists.len().min(1), of_made_folder(&packaged, facts));
+    }
     if let Some(text) = semantic_release::prepares(facts) {
         let mut prepared = lists.first().cloned().unwrap_or_else(nothing);
         prepared.calls.push(Call::Command {

@@ -19,6 +19,9 @@ pub(super) const FOLDER: &str = "made";
 const CLEANER: &str = "clean-publish";
 const CLEAN: &str = "clean-publish --without-publish";
 
+/// The script that makes a folder to be published, by its name.
+pub(super) const PACKAGING: &str = "package";
+
 /// Whether the published manifest lacks all scripts, or all that is for development, which the
 /// source's has: no packer takes the whole away.
 pub(super) fn is_told(facts: &Facts<'_>) -> bool {

@@ -1304,6 +1304,31 @@ fn a_script_that_is_told_what_the_published_manifest_names_runs_after_all_that_b
 }
 
 #[test]
+fn a_script_that_packages_makes_a_folder_that_is_tried_after_the_likeliest() {
+    let folders = |scripts: &str| {
+        let mut situation = Situation::npm();
+        situation.tree_file("package.json", &format!(r#"{{"scripts":{{{scripts}}}}}"#));
+        let plans = situation.candidates().expect("plans");
+        let runs = |found: &Candidate| {
+            let mut steps = found.plan.build.iter().filter(|step| step.may_fail);
+            let last = steps.next_back()?.run.last()?.clone();
+            let finds = |step: &Step| step.run.iter().any(|word| word.ends_with("made.cjs"));
+            Some((last, found.plan.build.iter().any(finds)))
+        };
+        let mut all: Vec<_> = plans.iter().filter_map(runs).collect();
+        all.dedup();
+        all.truncate(2);
+        all
+    };
+    let found = folders(r#""build":"tsc","package":"sh package.sh""#);
+    assert_eq!(found[0], ("build".to_owned(), false));
+    let (last, finds) = &found[1];
+    assert!(last.ends_with("\nnpm run package") && *finds, "{last}");
+    let without = folders(r#""build":"tsc","packages":"sh package.sh""#);
+    assert!(without.iter().all(|(_, finds)| !finds), "{without:?}");
+}
+
+#[test]
 fn a_task_runner_builds_where_no_script_does() {
     let runs = |scripts: &str, file: &str| {
         let built = first_built(scripts, file);
