@@ -94,7 +94,7 @@ pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> O
         let text = match call {
             Call::Command { text, cwd, .. } if cwd == ROOT => narrowing.of_text(text),
             Call::Script { name, alone, cwd } if cwd == ROOT && alone.is_none() => {
-                narrowing.of_script(name, 0)
+                narrowing.of_script(name, 0, true)
             }
             Call::Command { .. } | Call::Script { .. } | Call::Version { .. } => None,
         };
@@ -198,7 +198,7 @@ impl Narrowing<'_> {
             _ => return None,
         };
         if told.is_empty() {
-            return self.of_script(&name, depth);
+            return self.of_script(&name, depth, manager == "npm");
         }
         // What is told beside is told Turborepo alone, which takes its own option with it.
         let called = self.root.command_of(&name).and_then(runner);
@@ -218,15 +218,22 @@ impl Narrowing<'_> {
         is_told.then(|| format!("{command} --filter={}", self.package.name))
     }
 
-    /// What a script of the root's runs, for one package, where it runs a runner for all and no other
-    /// script runs around it.
-    fn of_script(&mut self, name: &str, depth: usize) -> Option<String> {
-        let around = ["pre", "post"].map(|around| format!("{around}{name}"));
-        if depth == MAX_DEPTH || around.iter().any(|script| self.root.has(script)) {
+    /// What a script of the root's runs, for one package, where it runs a runner for all; with what npm
+    /// runs around it (npm documentation, "scripts", "Pre & Post Scripts"), which of the others not all run.
+    fn of_script(&mut self, name: &str, depth: usize, by_npm: bool) -> Option<String> {
+        let root = self.root;
+        let has_around = ["pre", "post"].map(|around| root.has(&format!("{around}{name}")));
+        if depth == MAX_DEPTH || (!by_npm && has_around.contains(&true)) {
             return None;
         }
-        let root = self.root;
-        self.of_chain(root.command_of(name)?, depth + 1)
+        let own = self.of_chain(root.command_of(name)?, depth + 1)?;
+        let [before, after] = ["pre", "post"].map(|around| format!("{around}{name}"));
+        let mut around = |script: &str| {
+            let narrowed = self.of_chain(root.command_of(script)?, depth + 1);
+            Some(narrowed.unwrap_or_else(|| format!("npm run {script}")))
+        };
+        let all = [around(&before), Some(own), around(&after)];
+        Some(all.into_iter().flatten().collect::<Vec<_>>().join(" && "))
     }
 
     /// The call of a runner for one package, where it is one for all, or for others.
@@ -420,7 +427,7 @@ mod tests {
         }
         let lerna = |range: &str, text: &str| {
             let root = format!(
-                r#"{{"devDependencies":{{"lerna":"{range}"}},"scripts":{{"build":"lerna run --scope a --scope=b build","around":"lerna run x","postaround":"y"}}}}"#
+                r#"{{"devDependencies":{{"lerna":"{range}"}},"scripts":{{"build":"lerna run --scope a --scope=b build","around":"lerna run x","postaround":"y","prearound":"npm run y","y":"lerna run y"}}}}"#
             );
             narrowed_by(&root, text, "src", None)
         };
@@ -438,8 +445,15 @@ mod tests {
             Some("nx run-many -t build --projects=@s/x")
         );
         assert_eq!(nx("nx run-many -t build --projects=\"a, b\"", None), None);
-        // What runs around a script does not run with its text.
-        assert_eq!(lerna("4", "npm run around"), None);
+        // What npm runs around a script stays around its text; others may run none of it.
+        assert_eq!(
+            lerna("4", "npm run around").as_deref(),
+            Some(
+                "lerna run y --scope=@s/x --include-dependencies && \
+                 lerna run x --scope=@s/x --include-dependencies && npm run postaround"
+            )
+        );
+        assert_eq!(lerna("4", "yarn around"), None);
         // Nor is a project's name an option.
         assert_eq!(nx("nx run-many -t build", Some("--all")), None);
     }
