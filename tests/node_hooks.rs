@@ -545,13 +545,14 @@ fn what_is_gone_of_npms_lock_file_has_the_version_nearest_to_it_stand_in() {
 #[test]
 fn what_an_old_npm_looks_for_by_its_version_has_another_version_stand_in() {
     const VERSIONS: &str = r#"{"versions": {"9.0.1": {}}}"#;
-    let calls_of = |said: &str| {
-        let lock = npm_lock("9.0.0");
+    // An installer that says so until this is locked, and what is locked at each of its calls.
+    let locked = |asked: &str, until: &str, said: &str| {
+        let lock = npm_lock("9.0.0").replace("\"version\": \"9.0.0\"", asked);
         let manifest = r#"{"dependencies": {"other": "^9.0.0"}}"#;
         let dir = source(&[("package.json", manifest), ("package-lock.json", &lock)]);
         let text = format!(
-            "#!/bin/sh\n{{ echo \"call $*\"; grep -o -E '\"version\": \"9[^,]*' package-lock.json; }} >> calls\n\
-             grep -q other-9.0.1 package-lock.json && exit 0\n{said}\nexit 1\n"
+            "#!/bin/sh\necho $* $(grep -o -E '(npm:other@|\")9[^,]*' package-lock.json) >> calls\n\
+             grep -q '{until}' package-lock.json && exit 0\necho '{said}' >&2\nexit 1\n"
         );
         let npm = installer_of(dir.path(), "npm", &text);
         let served = registry(&[("other", VERSIONS)]);
@@ -560,26 +561,72 @@ fn what_an_old_npm_looks_for_by_its_version_has_another_version_stand_in() {
         assert_eq!(read(dir.path(), "package.json"), manifest);
         calls
     };
-    let first = "call ci\n\"version\": \"9.0.0\"\ncall ci\n";
-    // As npm 6 says it.
-    let said = "echo 'npm ERR! notarget No matching version found for other@9.0.0.' >&2";
-    assert_eq!(calls_of(said), format!("{first}\"version\": \"9.0.1\"\n"));
+    let own = "\"version\": \"9.0.0\"";
+    // As npm 6 says it, also of one by another name.
+    let said = "npm ERR! notarget No matching version found for other@9.0.0.";
+    let calls = locked(own, "other-9.0.1", said);
+    assert_eq!(calls, "ci \"9.0.0\"\nci \"9.0.1\"\n");
+    let alias = "\"version\": \"npm:other@9.0.0\"";
+    let calls = locked(alias, "other-9.0.1", said);
+    assert_eq!(calls, "ci npm:other@9.0.0\"\nci npm:other@9.0.1\"\n");
+    // It looks so for what stands in where the registry lists what it has no more, too.
+    let gone = "npm ERR! 404 Not Found - GET http://127.0.0.1/npm/other/-/other-9.0.0.tgz";
+    let calls = locked(own, "\"9.0.1\"", gone);
+    assert_eq!(calls, "ci \"9.0.0\"\nci \"9.0.0\"\nci \"9.0.1\"\n");
     // Later ones say so by the way, and install what is locked by its place.
-    let said = "echo 'npm WARN old lockfile   notarget No matching version found for other@9.0.0.' >&2\n\
-        echo 'npm error 404 Not Found - GET http://127.0.0.1/npm/other/-/other-9.0.0.tgz' >&2";
-    assert_eq!(calls_of(said), format!("{first}\"version\": \"9.0.0\"\n"));
+    let by_the_way = format!(
+        "npm WARN old lockfile   notarget No matching version found for other@9.0.0.\n{gone}"
+    );
+    let calls = locked(own, "other-9.0.1", &by_the_way);
+    assert_eq!(calls, "ci \"9.0.0\"\nci \"9.0.0\"\n");
+}
+
+#[test]
+fn what_an_old_npm_does_not_find_and_nothing_stands_in_for_is_resolved_anew() {
+    const VERSIONS: &str = r#"{"versions": {"9.1.0": {}}}"#;
+    // Another installer's lock file beside it changes nothing.
+    let yarns = "# yarn lockfile v1\n\n\nother@^9.0.0:\n  version \"9.0.0\"\n  resolved \"http://127.0.0.1/npm/other/-/other-9.0.0.tgz#0\"\n";
+    let lock = npm_lock("9.0.0");
+    let files = [
+        ("package.json", MANIFEST),
+        ("package-lock.json", &lock),
+        ("yarn.lock", yarns),
+    ];
+    let dir = source(&files);
+    let text = "#!/bin/sh\necho $* >> calls\ngrep -q other-9 package-lock.json || exit 0\n\
+        echo 'npm ERR! notarget No matching version found for other@9.0.0.' >&2\nexit 1\n";
+    let npm = installer_of(dir.path(), "npm", text);
+    let served = registry(&[("other", VERSIONS)]);
+    let (done, calls) = mend_by(&npm, &served, dir.path(), &["ci"]);
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!(calls, "ci\ninstall --no-save\n");
+    assert_eq!(read(dir.path(), "package-lock.json"), lock);
+    assert_eq!(read(dir.path(), "yarn.lock"), yarns);
 }
 
 #[test]
 fn a_scope_with_a_registry_of_its_own_is_looked_for_where_all_else_is() {
     let rc = "package-lock = false\n@s:registry=https://other.example/\n# @t:registry=x\n";
     let dir = source(&[("package.json", MANIFEST), (".npmrc", rc)]);
-    let text = "#!/usr/bin/env node\nconst told = Object.keys(process.env).filter((name) => name.includes('@'));\n\
-        require('fs').writeFileSync('calls', told.map((name) => `${name}=${process.env[name]}`).join());\n";
-    let npm = installer_of(dir.path(), "npm", text);
+    let npm = installer_of(dir.path(), "npm", "#!/bin/sh\ncp .npmrc calls\n");
     let (done, told) = mend_by(&npm, "http://127.0.0.1:1/npm", dir.path(), &["install"]);
     assert!(done.status.success(), "{done:?}");
-    assert_eq!(told, "npm_config_@s:registry=http://127.0.0.1:1/npm/");
+    assert_eq!(told, "package-lock = false\n\n# @t:registry=x\n");
+    assert_eq!(read(dir.path(), ".npmrc"), rc);
+
+    // What is locked is installed so where it could not be before; else nothing is.
+    let lock = npm_lock("1.0.0");
+    for (rc, is_mended) in [(rc, true), ("registry=x\n", false)] {
+        let files = [
+            ("package.json", MANIFEST),
+            (".npmrc", rc),
+            ("package-lock.json", &lock),
+        ];
+        let dir = source(&files);
+        let npm = installer_of(dir.path(), "npm", "#!/bin/sh\ncp .npmrc calls\n");
+        let (done, _) = mend_by(&npm, "http://127.0.0.1:1/npm", dir.path(), &["ci"]);
+        assert_eq!(done.status.success(), is_mended, "{rc}");
+    }
 }
 
 #[test]

@@ -56,10 +56,10 @@ const PAGES: [&str; 18] = [
     "-",
 ];
 
-/// Where forges show what a repository publishes as a site: below a host of its owner's, the repository
-/// is the first part of the path (GitHub documentation, "Types of GitHub Pages sites"; GitLab
-/// documentation, "GitLab Pages default domain names and URLs").
-const SITES: [(&str, &str); 2] = [(".github.io", "github.com"), (".gitlab.io", "gitlab.com")];
+/// Where a forge shows what a repository publishes as a site: below a host of its owner's, the repository
+/// is the first part of the path (GitHub documentation, "Types of GitHub Pages sites"). At others the
+/// path begins with a group, or the host is of one repository by a name of its own.
+const SITES: (&str, &str) = (".github.io", "github.com");
 
 /// Hosts where a repository is always `owner/name`, whatever follows.
 const TWO_SEGMENT_HOSTS: [&str; 2] = ["github.com", "bitbucket.org"];
@@ -139,8 +139,12 @@ fn bad(text: &str, reason: &str) -> Error {
 /// First parts of paths that are no owner's, where a repository is `owner/name` otherwise.
 const NO_OWNERS: [&str; 3] = ["sponsors", "orgs", "apps"];
 
-/// The repository that an address is a page of, where its host alone tells that it is one.
+/// The repository that an address is a page of, where its host alone tells that it is one. A site that
+/// one publishes is not: links lead to many of others.
 pub(super) fn repository_of_page(address: &str) -> Option<String> {
+    if Url::parse(address).is_ok_and(|url| published_by(&url).is_some()) {
+        return None;
+    }
     let upstream = clean(address, false).ok()?.upstream;
     let host = upstream.0.host_str()?;
     let is_repository = match upstream.segments().as_slice() {
@@ -312,9 +316,8 @@ fn reduce(mut url: Url) -> Result<(Url, Option<String>), &'static str> {
 /// The repository that publishes a site which a forge shows.
 fn published_by(url: &Url) -> Option<Url> {
     let host = url.host_str()?;
-    let (owner, forge) = SITES
-        .iter()
-        .find_map(|(end, forge)| Some((host.strip_suffix(end)?, forge)))?;
+    let (end, forge) = SITES;
+    let owner = host.strip_suffix(end)?;
     let name = url.path_segments()?.find(|segment| !segment.is_empty())?;
     // What lies at the owner's own site is no other repository's.
     let is_page = name.ends_with(".html");
@@ -422,7 +425,7 @@ mod tests {
                 "https://o.github.io/r/guide/a.html#x",
                 "https://github.com/o/r",
             ),
-            ("https://o.gitlab.io/r", "https://gitlab.com/o/r"),
+            ("https://o.gitlab.io/r", "https://o.gitlab.io/r"),
             // The owner's own site is of no repository that it names.
             ("https://o.github.io/", "refused"),
             (
@@ -434,6 +437,7 @@ mod tests {
         ] {
             assert_eq!(cleaned(text, false), expected, "{text}");
         }
+        assert_eq!(repository_of_page("https://o.github.io/r/"), None);
     }
 
     #[test]

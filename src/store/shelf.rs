@@ -20,6 +20,10 @@ use super::Error;
 /// in days, seldom enough to cost nothing.
 pub const NOTED_EVERY: Duration = Duration::from_secs(3600);
 
+/// How often a thing is opened once more that is set aside and put back meanwhile: each of that takes
+/// another listing.
+const MOST_OPENED: usize = 100;
+
 /// Blocks of `st_blocks` (POSIX.1-2017, `sys/stat.h`, as Linux counts: stat(2)).
 const BLOCK: u64 = 512;
 
@@ -43,13 +47,19 @@ pub struct Thing {
 /// Notes that a thing is used now. Returns whether it is there: one that is being taken
 /// away is not. What cannot be noted (the thing is another user's, say) is no error.
 pub fn note_use(path: &Path) -> bool {
-    let file = loop {
-        match fs::File::open(path) {
-            Ok(file) => break file,
+    let mut opened = fs::File::open(path);
+    for _ in 0..MOST_OPENED {
+        match &opened {
             // What has its name back since then was not noted, and is opened once more.
-            Err(error) if error.kind() == ErrorKind::NotFound && path.exists() => {}
-            Err(error) => return error.kind() != ErrorKind::NotFound && path.exists(),
+            Err(error) if error.kind() == ErrorKind::NotFound && path.exists() => {
+                opened = fs::File::open(path);
+            }
+            _ => break,
         }
+    }
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) => return error.kind() != ErrorKind::NotFound && path.exists(),
     };
     let used = file.metadata().and_then(|metadata| metadata.modified());
     // A time to come is one that a wrong clock left: it is set right.

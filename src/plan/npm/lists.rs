@@ -160,10 +160,6 @@ pub(super) fn lists(
     if likeliest.folder.is_none() && made::is_told(facts) {
         lists.insert(0, of_made_folder(&likeliest, facts));
     }
-    if likeliest.folder.is_none() && manifest.has(made::PACKAGING) {
-        let packaged = of.plain(vec![of.runs(made::PACKAGING, "it makes what is published")]);
-        lists.insert(lists.len().min(1), of_made_folder(&packaged, facts));
-    }
     if let Some(text) = semantic_release::prepares(facts) {
         let mut prepared = lists.first().cloned().unwrap_or_else(nothing);
         prepared.calls.push(Call::Command {
@@ -198,6 +194,10 @@ pub(super) fn lists(
             }
         }
     }
+    if likeliest.folder.is_none() && manifest.has_own_program(made::PACKAGING) {
+        let packaged = of.plain(vec![of.runs(made::PACKAGING, "it makes what is published")]);
+        lists.insert(lists.len().min(1), of_made_folder(&packaged, facts));
+    }
     let mut lists: Vec<List> = lists
         .into_iter()
         .flat_map(|list| narrowed(&list).into_iter().chain([list]))
@@ -221,9 +221,6 @@ fn project(facts: &Facts<'_>) -> Option<String> {
     let told: serde_json::Value = serde_json::from_slice(bytes).ok()?;
     Some(told["name"].as_str()?.to_owned())
 }
-
-/// Tells what runs a task of the root's by the source's files; nothing where it has none.
-type TaskOf = fn(&BTreeMap<String, Vec<u8>>) -> Vec<String>;
 
 /// The package whose scripts are run.
 struct Package<'a> {
@@ -321,9 +318,9 @@ impl Package<'_> {
             (scripts, _) => (scripts, self.manifest, self.own.as_str()),
         };
         let mut lists: Vec<List> = self
-            .by_roots_task(tasks::for_publishing)
-            .filter(|_| cwd != self.own)
+            .by_roots_publishing()
             .into_iter()
+            .filter(|_| cwd != self.own)
             .chain(scripts.iter().map(|run| self.plain(called(run, of, cwd))))
             .collect();
         // What publishing runs alone may have been run before, by tests say, with what npm runs
@@ -336,7 +333,8 @@ impl Package<'_> {
         lists.extend(self.by_root().filter(|_| cwd != "src"));
         lists.extend(self.by_tasks());
         if scripts.is_empty() && cwd != self.own {
-            lists.extend(self.by_roots_task(|tree| tasks::of_root(tree).into_iter().collect()));
+            let task = tasks::of_root(self.facts.tree);
+            lists.extend(task.map(|task| self.by_roots_tasks(vec![task])));
         }
         let built = self.by_root().or_else(|| lists.first().cloned());
         let formatted = built.and_then(|list| self.formatted(list));
@@ -402,18 +400,31 @@ impl Package<'_> {
         Some(self.plain(std::iter::once(root).chain(own).collect()))
     }
 
-    /// What builds all packages of the repository by its file of tasks.
-    fn by_roots_task(&self, told: TaskOf) -> Option<List> {
-        let commands = told(self.facts.tree).into_iter();
-        let calls: Vec<Call> = commands
-            .map(|text| Call::Command {
-                text,
-                env: BTreeMap::new(),
-                cwd: "src".to_owned(),
-                why: "the root's file of tasks has one that builds",
-            })
-            .collect();
-        (!calls.is_empty()).then(|| self.plain(calls))
+    /// What builds all packages of the repository for publishing by its file of tasks; with what that runs
+    /// then, and without.
+    fn by_roots_publishing(&self) -> Vec<List> {
+        let Some(task) = tasks::for_publishing(self.facts.tree) else {
+            return Vec::new();
+        };
+        let after = tasks::before_publishing(self.facts.tree);
+        let plain = self.by_roots_tasks(vec![task.clone()]);
+        let with_it = std::iter::once(task).chain(after).collect();
+        let mut lists = vec![self.by_roots_tasks(with_it)];
+        if lists.iter().all(|list| list.calls != plain.calls) {
+            lists.push(plain);
+        }
+        lists
+    }
+
+    /// What runs from the root by its file of tasks.
+    fn by_roots_tasks(&self, commands: Vec<String>) -> List {
+        let call = |text| Call::Command {
+            text,
+            env: BTreeMap::new(),
+            cwd: "src".to_owned(),
+            why: "the root's file of tasks has one that builds",
+        };
+        self.plain(commands.into_iter().map(call).collect())
     }
 
     /// What a script of another name or a task runner builds, where no script does whose name

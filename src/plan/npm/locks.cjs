@@ -47,6 +47,9 @@ function parsed(text) {
   }
 }
 
+// The version that one says; of another name it is `npm:` and a name, too.
+const versionIn = (entry) => String(entry.version).replace(/^npm:.*@/, "");
+
 // Every entry of npm's lock files, nested or not, with what holds it.
 function entriesOfNpms(lock) {
   const found = [];
@@ -255,7 +258,7 @@ async function withoutInNpms(text, file, isByVersion) {
   const lock = parsed(text);
   const isIt = ([, , entry]) => {
     const [, name, resolved] = resolvedBy(entry);
-    return resolved === file || (isByVersion && name && tarball(name, entry.version) === file);
+    return resolved === file || (isByVersion && name && tarball(name, versionIn(entry)) === file);
   };
   const named = entriesOfNpms(lock).filter(isIt);
   const gone = await goneOf(named.map(([, , entry]) => resolvedBy(entry)[1]), file);
@@ -269,7 +272,7 @@ async function withoutInNpms(text, file, isByVersion) {
       console.log(`${name} ${version} is gone: ${found} is taken`);
       // Else it keeps its version there, which npm holds against the ranges that it is asked for by, and
       // against nothing of the package.
-      if (isByVersion) entry.version = found;
+      if (isByVersion) entry.version = String(entry.version).replace(versionIn(entry), found);
       entry.resolved = entry.resolved.replace(/[^/]+$/, tarball(name, found));
       entry.integrity = await integrityOf(name, found);
     } else {

@@ -167,6 +167,20 @@ impl Manifest {
         self.scripts.get(script)?.as_str()
     }
 
+    /// Whether this script runs a program of the repository's own.
+    pub(super) fn has_own_program(&self, script: &str) -> bool {
+        let words: Vec<&str> = self
+            .command_of(script)
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        match words[..] {
+            ["sh" | "bash" | "node", path, ..] => path.contains(['/', '.']),
+            [path, ..] => path.starts_with("./") || path.starts_with("scripts/"),
+            [] => false,
+        }
+    }
+
     /// The script that runs a program of the repository's own with this word, and nothing else: by
     /// its name, what such a one does with a file is not known, but others' (a server's, say, or
     /// what removes files) is.

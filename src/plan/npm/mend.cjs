@@ -59,8 +59,12 @@ const MANIFEST = "package.json";
 
 const isThere = (file) => fs.existsSync(file);
 let [program, ...words] = process.argv.slice(2);
-const isPnpm = /(^|\/)pnpm$/.test(program);
-const locks = (isPnpm ? [PNPMS] : LOCKS).filter(isThere);
+const [, called] = /([^/]*)$/.exec(program);
+const isPnpm = called === "pnpm";
+// Of several lock files an installer goes by its own.
+const OF_PROGRAM = { pnpm: [PNPMS], npm: LOCKS.filter((name) => name !== YARNS), yarn: [YARNS] };
+const ownLocks = (OF_PROGRAM[called] || LOCKS).filter(isThere);
+const locks = isPnpm || ownLocks.length ? ownLocks : LOCKS.filter(isThere);
 // The first of a file has it as it was, and so comes last.
 const putBacks = [keep([...locks, MANIFEST].filter(isThere))];
 
@@ -90,18 +94,22 @@ const OF_PNPM = {
   pnpm_config_strict_store_pkg_content_check: "false",
 };
 
-// The source's scopes that have a registry of their own (npm documentation, "npmrc", "scope"), which is
-// not there: what is asked for of them is looked for where all else is.
-const OF_SCOPE = /^[ \t]*(@[^\s:=]+):registry[ \t]*=/gm;
-function ofScopes() {
-  const text = isThere(".npmrc") ? fs.readFileSync(".npmrc", "utf8") : "";
-  const env = {};
-  for (let one; (one = OF_SCOPE.exec(text)); ) env[`npm_config_${one[1]}:registry`] = process.env.npm_config_registry;
-  return env;
+// Takes the registries away that the source's scopes have of their own (npm documentation, "npmrc",
+// "scope"), which are not there, so that what is asked for of them is looked for where all else is;
+// whether there were any. No variable does: a shell that starts an installer keeps none with such a name.
+const SETTINGS = ".npmrc";
+const OF_SCOPE = /^[ \t]*@[^\s:=]+:registry[ \t]*=.*$/gm;
+function leaveOutScopes() {
+  const text = isThere(SETTINGS) ? fs.readFileSync(SETTINGS, "utf8") : "";
+  const left = text.replace(OF_SCOPE, "");
+  if (left === text) return false;
+  putBacks.push(keep([SETTINGS]));
+  fs.writeFileSync(SETTINGS, left);
+  return true;
 }
 
 function install() {
-  const env = Object.assign({}, process.env, isPnpm ? OF_PNPM : {}, ofScopes());
+  const env = Object.assign({}, process.env, isPnpm ? OF_PNPM : {});
   const done = spawnSync(program, words, { encoding: "utf8", maxBuffer: 1 << 28, env });
   process.stdout.write(done.stdout + done.stderr);
   return done;
@@ -253,38 +261,44 @@ async function strike(gone, isByVersion) {
   return { isNamed: ways.length > 0, isWhole: ways.length > 0 && ways.every(Boolean) };
 }
 
-// The packages that are lacking, but those of which another version stands in now where npm looks for what
-// is locked by its version.
-async function lackingIn(said) {
-  const lacking = toldBy(LACKING, said);
-  let isStoodIn = false;
+// Strikes what npm looks for by its version and does not find, and takes what was among these out of
+// those that are lacking: it is installed otherwise now.
+async function strikeByVersion(said, lacking) {
+  const all = { isNamed: false, isWhole: true };
   for (let one; !isPnpm && (one = NO_VERSION.exec(said)); ) {
     const [, name, version] = one;
-    const { isWhole } = await strike(new Set([tarball(name, version)]), true);
-    if (isWhole) lacking.delete(name);
-    isStoodIn = isStoodIn || isWhole;
+    const { isNamed, isWhole } = await strike(new Set([tarball(name, version)]), true);
+    if (isNamed) lacking.delete(name);
+    all.isNamed = all.isNamed || isNamed;
+    all.isWhole = all.isWhole && (isWhole || !isNamed);
   }
-  return { lacking, isStoodIn };
+  return all;
 }
 
 async function mend() {
   const swept = unwritten();
-  let mended = leaveOut();
-  let isLoose = mended;
+  const isUnscoped = leaveOutScopes();
+  let isLoose = leaveOut();
+  let mended = isUnscoped || isLoose;
+  const struck = new Set();
   let done = install();
   for (let tries = 0; done.status !== 0 && !done.signal && tries < MOST; tries += 1) {
     const said = (done.stdout + done.stderr).replace(BY_THE_WAY, "");
     let gone = toldBy(GONE, said);
     if (!gone.size && SOME_GONE.test(said) && isThere(YARNS))
       gone = await goneOfAll(fs.readFileSync(YARNS, "utf8"));
-    const { lacking, isStoodIn } = gone.size ? { lacking: toldBy(LACKING, said) } : await lackingIn(said);
+    const lacking = toldBy(LACKING, said);
+    const byVersion = gone.size ? { isNamed: false } : await strikeByVersion(said, lacking);
     const isLess = await takeOut(lacking);
     // What fails otherwise by what stands in may do where no more than that is held to.
-    const isStale = !isLoose && !isStoodIn && (STALE.test(said) || (mended && !gone.size));
-    if (!isLess && !isStoodIn && !(locks.length && (gone.size || isStale))) break;
-    const { isNamed, isWhole } = await strike(gone);
+    const isStale = !isLoose && !byVersion.isNamed && (STALE.test(said) || (mended && !gone.size));
+    if (!isLess && !byVersion.isNamed && !(locks.length && (gone.size || isStale))) break;
+    // Up to 6 npm looks for what stands in by the version that is locked, too.
+    const isAgain = [...gone].some((file) => struck.has(file));
+    const { isNamed, isWhole } = byVersion.isNamed ? byVersion : await strike(gone, isAgain);
+    for (const file of gone) struck.add(file);
     if (gone.size && !isNamed && isLoose && !isLess) break;
-    if (!isLoose && !((isWhole || isStoodIn) && !isLess && !isStale)) {
+    if (!isLoose && !(isWhole && !isLess && !isStale)) {
       loosen();
       isLoose = true;
     }

@@ -25,8 +25,8 @@ const NOT_RELEASING: [&str; 5] = ["canary", "nightly", "preview", "snapshot", "d
 /// calls: scripts that call each other multiply, and no publisher runs a thousand.
 const MAX_COMMANDS: usize = 1_000;
 
-/// The most bytes of commands that are read of all workflows and scripts, each as often as it is
-/// come by: many times what any repository has, and read in seconds.
+/// The most bytes of commands and their environments that are read of all workflows and scripts, each
+/// as often as it is come by: many times what any repository has, and read in seconds.
 const MAX_READ: usize = 16 << 20;
 
 /// How deep scripts that call scripts are followed.
@@ -110,11 +110,18 @@ fn place(name: &str) -> (bool, bool) {
 struct Reading<'a> {
     tree: &'a BTreeMap<String, Vec<u8>>,
     package: &'a Package<'a>,
-    /// How much of commands may still be.
+    /// How many bytes may still be.
     left: Cell<usize>,
 }
 
 impl Reading<'_> {
+    /// Whether so many bytes more are read; counts them then.
+    fn may_read(&self, bytes: usize) -> bool {
+        let left = self.left.get().checked_sub(bytes);
+        self.left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
     /// The likeliest job of a workflow that publishes this package, or that may: of several one that
     /// is named so. Asked for are those that are named after publishing something else, or not, and those
     /// that publish, or that may.
@@ -255,6 +262,10 @@ impl<'a> Run<'a> {
             for of in [workflow, job, step] {
                 env.extend(environment(&of["env"]));
             }
+            let size = env.iter().map(|(name, value)| name.len() + value.len());
+            if !self.reading.may_read(size.sum()) {
+                continue;
+            }
             let text = step["run"].as_str().unwrap_or_default();
             if self.block(text, &cwd, &env) {
                 return true;
@@ -318,8 +329,9 @@ impl<'a> Run<'a> {
     /// call. None where a block cannot be parted, becomes more than `left` commands, or where no more
     /// is read.
     fn expand(&self, text: &str, cwd: &str, depth: usize, left: &mut usize) -> Option<Vec<String>> {
-        let unread = &self.reading.left;
-        unread.set(unread.get().checked_sub(text.len())?);
+        if !self.reading.may_read(text.len()) {
+            return None;
+        }
         let mut all = Vec::new();
         for command in commands(text)? {
             *left = left.checked_sub(1)?;

@@ -36,52 +36,69 @@ const FOR_PUBLISHING: &str = "prepublish-build";
 const PUBLISHING: [&str; 2] = ["publish", "release"];
 const BUILDING: [&str; 4] = ["build", "dist", "compile", "all"];
 
-/// What runs the first, where the root's file of tasks has it, and then what that runs after it before
-/// it publishes.
-pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
-    let text = roots_text(tree);
-    let rules = rules_of(&text);
-    if !rules.iter().any(|rule| rule.is_of(FOR_PUBLISHING)) {
-        return Vec::new();
-    }
-    let after = between_building_and_publishing(&text);
-    std::iter::once(format!("make {FOR_PUBLISHING}"))
-        .chain(after)
-        .collect()
+/// What runs the first, where the root's file of tasks has it.
+pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Option<String> {
+    let rules = rules_of(&roots_text(tree));
+    let is_there = rules.iter().any(|rule| rule.is_of(FOR_PUBLISHING));
+    is_there.then(|| format!("make {FOR_PUBLISHING}"))
 }
+
+/// How a line begins that is for make itself, and part of no rule (GNU make manual, "Syntax of
+/// Conditionals").
+const CONDITIONS: [&str; 6] = ["ifeq", "ifneq", "ifdef", "ifndef", "else", "endif"];
+
+/// The most commands that are taken of a rule: none that publishes does more in between.
+const MOST_BETWEEN: usize = 10;
 
 /// What the first rule that has something there runs between the task that builds for publishing (or the
 /// one that this is a part of, by its name) and a command that publishes.
-fn between_building_and_publishing(text: &str) -> Vec<String> {
+pub(super) fn before_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let builds = |command: &str| {
         let mut words = command.split_whitespace();
         let is_make = words.any(|word| ["$(MAKE)", "${MAKE}", "make"].contains(&word));
-        let of_publishing = |name: &str| name == FOR_PUBLISHING || name == "prepublish";
-        is_make && words.next_back().is_some_and(of_publishing)
+        is_make && words.next_back().is_some_and(is_of_publishing)
     };
     let publishes = |command: &str| command.split_whitespace().any(|word| word == "publish");
     let mut after: Option<Vec<&str>> = None;
-    for line in text.lines() {
+    for line in roots_text(tree).lines() {
         let Some(command) = line.strip_prefix('\t') else {
-            // Conditions stand at the beginning of a line, and part no rule.
-            if line.contains(':') {
-                after = None;
+            match line.split_whitespace().next() {
+                // Which of two is run is not known.
+                Some("else") => after = None,
+                Some(word) if CONDITIONS.contains(&word) || word.starts_with('#') => {}
+                _ if line.contains(':') => {
+                    let asks = line.split_whitespace().skip(1).any(is_of_publishing);
+                    after = asks.then(Vec::new);
+                }
+                _ => {}
             }
             continue;
         };
         // How make is told what to print and to go on after ("Makefile Execution").
         let command = command.trim_start_matches(['@', '-', '+']).trim();
+        if command.starts_with("echo ") || command.starts_with('#') {
+            continue;
+        }
         if builds(command) {
             after = Some(Vec::new());
-        } else if !publishes(command) {
-            after = after.map(|after| after.into_iter().chain([command]).collect());
-        } else if let Some(after) = after.take().filter(|after| !after.is_empty()) {
-            // What make's variables are is not known.
-            let known = after.iter().filter(|command| !command.contains('$'));
-            return known.map(|command| (*command).to_owned()).collect();
+        } else if publishes(command) {
+            if let Some(after) = after.take().filter(|after| !after.is_empty()) {
+                // What make's variables are is not known.
+                let known = after.iter().filter(|command| !command.contains('$'));
+                return known.map(|command| (*command).to_owned()).collect();
+            }
+        } else if let Some(after) = &mut after
+            && after.len() < MOST_BETWEEN
+        {
+            after.push(command);
         }
     }
     Vec::new()
+}
+
+/// Whether a task builds for publishing, or has that among what it does, by its name.
+fn is_of_publishing(task: &str) -> bool {
+    task == FOR_PUBLISHING || task == "prepublish"
 }
 
 /// What runs the task of the root that builds: the one that what publishes asks for, or else the one that is
@@ -181,13 +198,13 @@ mod tests {
             for_publishing(&BTreeMap::from([(name.to_owned(), text.into())]))
         };
         let text = "build:\n\tgulp\n\nprepublish-build: clean\n\tX=1 make build\n";
-        assert_eq!(of("/Makefile", text), ["make prepublish-build"]);
+        assert_eq!(of("/Makefile", text), Some("make prepublish-build".into()));
         for (file, text) in [
             ("Makefile", text),
             ("/Makefile", "prepublish-build-site:\n\tgulp\n"),
             ("/Makefile", "build:\n\tmake prepublish-build\n"),
         ] {
-            assert!(of(file, text).is_empty(), "{text}");
+            assert_eq!(of(file, text), None, "{text}");
         }
     }
 
@@ -195,8 +212,8 @@ mod tests {
     fn what_runs_between_building_for_publishing_and_that_runs_after_it() {
         let of = |rules: &str| {
             let text = format!("prepublish-build:\n\tx\n\n{rules}");
-            let found = for_publishing(&BTreeMap::from([("/Makefile".to_owned(), text.into())]));
-            found[1..].join("; ")
+            let tree = BTreeMap::from([("/Makefile".to_owned(), text.into())]);
+            before_publishing(&tree).join("; ")
         };
         let with = |build: &str, between: &str, publish: &str| {
             of(&format!(
@@ -217,6 +234,12 @@ mod tests {
         assert_eq!(with("$(MAKE) prepublish-site", "\ta\n", publish), "");
         assert_eq!(with(build, "\ta\nother:\n", publish), "");
         assert_eq!(with(build, "\ta\n", "tool version"), "");
+        // A remark is none, and of two branches neither is taken.
+        let remarked = "# first: clean up\n\t@echo publish it\n\ta\n";
+        assert_eq!(with(build, remarked, publish), "a");
+        assert_eq!(with(build, "ifdef X\n\ta\nelse\n\tb\nendif\n", publish), "");
+        let asked = format!("go: lint prepublish-build\n\ta\n\t{publish}\n");
+        assert_eq!(of(&asked), "a");
     }
 
     #[test]
