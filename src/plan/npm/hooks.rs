@@ -52,14 +52,24 @@ pub(super) fn hooks(facts: &Facts<'_>, with_clock: bool) -> Vec<Hook> {
         (None, Source::Git { git, .. }) if with_clock => Some(clock(
             git.commit_time.to_string(),
             git.commit_time,
-            format!(
-                "{} text(s) of the package name the commit's year where the source does not, as programs take it from the clock: it begins when the commit was made",
-                facts.made_with_year
-            ),
+            why_then(facts),
         )),
         _ => None,
     };
     line_ends.into_iter().chain(clock).collect()
+}
+
+/// Why the clock begins when the commit was made.
+fn why_then(facts: &Facts<'_>) -> String {
+    let shown = facts.made_with_year;
+    let told = if shown > 0 {
+        format!(
+            "{shown} text(s) of the package name the commit's year where the source does not, as programs take it from the clock"
+        )
+    } else {
+        "the source asks browserslist for what depends on the day".to_owned()
+    };
+    format!("{told}: it begins when the commit was made")
 }
 
 /// The file that sets the clock.
@@ -82,6 +92,34 @@ pub(super) fn option(hooks: &[Hook]) -> Option<(String, String)> {
     let read = |hook: &Hook| format!("--require {WORK_DIR}/{}", hook.file.0);
     let all: Vec<String> = hooks.iter().map(read).collect();
     (!all.is_empty()).then(|| ("NODE_OPTIONS".to_owned(), all.join(" ")))
+}
+
+/// Where a source says what it builds for (browserslist, `README.md`, "Config File").
+const TARGETS: [&str; 4] = [
+    "package.json",
+    "/package.json",
+    ".browserslistrc",
+    "/.browserslistrc",
+];
+
+/// Whether what the source builds for depends on the day (browserslist, `README.md`, "Full List": what is
+/// maintained, and the last years), so that its build asks what time it is.
+pub(super) fn asks_a_clock(facts: &Facts<'_>) -> bool {
+    let texts = TARGETS.iter().filter_map(|file| facts.tree.get(*file));
+    let depends = |text: &str| {
+        let words: Vec<&str> = text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .collect();
+        words.windows(3).any(|three| match three {
+            ["maintained", "node", "versions"] => true,
+            ["last", number, "year" | "years"] => number.parse::<u32>().is_ok(),
+            _ => false,
+        })
+    };
+    texts
+        .map(|bytes| String::from_utf8_lossy(bytes).to_ascii_lowercase())
+        .any(|text| depends(&text))
 }
 
 /// Whether the package shows that its build may have asked what time it is, or what year.

