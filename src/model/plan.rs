@@ -201,8 +201,8 @@ pub enum RecoveredFact {
     /// have which the build wrote anew, but for those of its first phase and its last. For a
     /// build whose texts say where they begin when they were made, that time, from a day before
     /// the commit to thirty after it, so no more than 22 bits; and for one whose texts name the
-    /// commit's year, when the commit was made, so that nothing finer is read out of the
-    /// artifact then than whether they do.
+    /// commit's year, or whose source builds for what depends on the day, when the commit was
+    /// made, so that nothing finer is read out of the artifact then than whether they do.
     BuildClock {
         /// Seconds since the Unix epoch.
         seconds: i64,
