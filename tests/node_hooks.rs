@@ -32,11 +32,10 @@ fn node(hook: &str, program: &str) -> String {
 fn node_at(hook: &str, clock: &str, program: &str) -> String {
     let dir = tempfile::tempdir().expect("tempdir");
     let file = dir.path().join("hook.cjs");
-    std::fs::write(&file, hook).expect("written");
+    std::fs::write(&file, hook.replace("BUILD_CLOCK", clock)).expect("written");
     let output = Command::new("node")
         .args(["-e", program])
         .env("NODE_OPTIONS", format!("--require {}", file.display()))
-        .env("BUILD_CLOCK", clock)
         .env("TZ", "UTC")
         .output()
         .expect("node runs");
@@ -607,8 +606,9 @@ fn what_an_old_npm_does_not_find_and_nothing_stands_in_for_is_resolved_anew() {
 #[test]
 fn a_scope_with_a_registry_of_its_own_is_looked_for_where_all_else_is() {
     let rc = "package-lock = false\n@s:registry=https://other.example/\n# @t:registry=x\n";
+    let lacking = "#!/bin/sh\ncp .npmrc calls\n! grep -q '^@s:' .npmrc\n";
     let dir = source(&[("package.json", MANIFEST), (".npmrc", rc)]);
-    let npm = installer_of(dir.path(), "npm", "#!/bin/sh\ncp .npmrc calls\n");
+    let npm = installer_of(dir.path(), "npm", lacking);
     let (done, told) = mend_by(&npm, "http://127.0.0.1:1/npm", dir.path(), &["install"]);
     assert!(done.status.success(), "{done:?}");
     assert_eq!(told, "package-lock = false\n\n# @t:registry=x\n");
@@ -616,14 +616,18 @@ fn a_scope_with_a_registry_of_its_own_is_looked_for_where_all_else_is() {
 
     // What is locked is installed so where it could not be before; else nothing is.
     let lock = npm_lock("1.0.0");
-    for (rc, is_mended) in [(rc, true), ("registry=x\n", false)] {
-        let files = [
+    let found = "#!/bin/sh\ncp .npmrc calls\n";
+    for (rc, npm, is_mended) in [
+        (rc, lacking, true),
+        (rc, found, false),
+        ("registry=x\n", lacking, false),
+    ] {
+        let dir = source(&[
             ("package.json", MANIFEST),
             (".npmrc", rc),
             ("package-lock.json", &lock),
-        ];
-        let dir = source(&files);
-        let npm = installer_of(dir.path(), "npm", "#!/bin/sh\ncp .npmrc calls\n");
+        ]);
+        let npm = installer_of(dir.path(), "npm", npm);
         let (done, _) = mend_by(&npm, "http://127.0.0.1:1/npm", dir.path(), &["ci"]);
         assert_eq!(done.status.success(), is_mended, "{rc}");
     }

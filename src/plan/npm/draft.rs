@@ -242,10 +242,8 @@ impl<'a> Draft<'a> {
         let hooks = hooks(self.facts, scripts.with_clock);
         self.env.extend(hooks::option(&hooks));
         for hook in hooks {
-            self.put(hook.file);
-            let variable = hook.variable.into_iter();
-            self.env
-                .extend(variable.map(|(name, value)| (name.to_owned(), value)));
+            let (name, text) = &hook.file;
+            self.put((name, text));
             self.recovered.extend(hook.recovered);
             self.about(hook.why);
         }

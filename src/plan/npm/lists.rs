@@ -174,6 +174,9 @@ pub(super) fn lists(
     let package = narrow::Package {
         name: facts.release.purl.name().as_str(),
         project: project.as_deref(),
+        by_npm: !["/yarn.lock", "/pnpm-lock.yaml"]
+            .iter()
+            .any(|lock| facts.tree.contains_key(*lock)),
     };
     let mut left = MOST_NARROWED;
     // No runner has the root among its packages.

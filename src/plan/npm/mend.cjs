@@ -115,6 +115,12 @@ function install() {
   return done;
 }
 
+// No publisher's install began over what another had left half done.
+function installAnew(swept) {
+  spawnSync("/bin/rm", ["-rf", "--", ...swept]);
+  return install();
+}
+
 // What the installer says in one of these ways: tarballs that are gone, or packages.
 function toldBy(ways, said) {
   const found = new Set();
@@ -277,11 +283,12 @@ async function strikeByVersion(said, lacking) {
 
 async function mend() {
   const swept = unwritten();
-  const isUnscoped = leaveOutScopes();
   let isLoose = leaveOut();
-  let mended = isUnscoped || isLoose;
+  let mended = isLoose;
   const struck = new Set();
   let done = install();
+  const isUnscoped = done.status !== 0 && !done.signal && leaveOutScopes();
+  if (isUnscoped) done = installAnew(swept);
   for (let tries = 0; done.status !== 0 && !done.signal && tries < MOST; tries += 1) {
     const said = (done.stdout + done.stderr).replace(BY_THE_WAY, "");
     let gone = toldBy(GONE, said);
@@ -303,10 +310,9 @@ async function mend() {
       isLoose = true;
     }
     mended = true;
-    // No publisher's install began over what another had left half done.
-    spawnSync("/bin/rm", ["-rf", "--", ...swept]);
-    done = install();
+    done = installAnew(swept);
   }
+  mended = mended || isUnscoped;
   // Where nothing is locked, no plan without this came before.
   if (mended || !locks.length) return done.status;
   console.error("nothing is gone of what is locked");

@@ -59,6 +59,8 @@ pub(super) struct Package<'a> {
     /// The name of Nx, where a file of its own says one (Nx documentation, "Project
     /// Configuration", `name`).
     pub(super) project: Option<&'a str>,
+    /// Whether scripts are run by npm, with what stands around them.
+    pub(super) by_npm: bool,
 }
 
 /// The folder of the repository's root, below the work folder.
@@ -94,7 +96,7 @@ pub(super) fn narrowed(list: &List, root: &Manifest, package: &Package<'_>) -> O
         let text = match call {
             Call::Command { text, cwd, .. } if cwd == ROOT => narrowing.of_text(text),
             Call::Script { name, alone, cwd } if cwd == ROOT && alone.is_none() => {
-                narrowing.of_script(name, 0, true)
+                narrowing.of_script(name, 0, package.by_npm)
             }
             Call::Command { .. } | Call::Script { .. } | Call::Version { .. } => None,
         };
@@ -233,7 +235,8 @@ impl Narrowing<'_> {
             Some(narrowed.unwrap_or_else(|| format!("npm run {script}")))
         };
         let all = [around(&before), Some(own), around(&after)];
-        Some(all.into_iter().flatten().collect::<Vec<_>>().join(" && "))
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        (all.len() == 1 || all.iter().all(|text| is_joinable(text))).then(|| all.join(" && "))
     }
 
     /// The call of a runner for one package, where it is one for all, or for others.
@@ -276,6 +279,15 @@ impl Narrowing<'_> {
         }
         Some(format!("{} {option}", kept.join(" ")))
     }
+}
+
+/// Whether a text says the same with another before it and after it.
+fn is_joinable(text: &str) -> bool {
+    let goes_elsewhere = |word: &str| ["cd", "pushd"].contains(&word);
+    !text.replace("&&", "").contains(['#', ';', '&', '\n'])
+        && !text
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .any(goes_elsewhere)
 }
 
 /// Whether no quote is left open.
@@ -336,7 +348,15 @@ mod tests {
             is_narrowed: false,
         };
         let name = "@s/x";
-        let found = narrowed(&list, &root, &Package { name, project })?;
+        let found = narrowed(
+            &list,
+            &root,
+            &Package {
+                name,
+                project,
+                by_npm: true,
+            },
+        )?;
         match &found.calls[..] {
             [Call::Command { text, .. }] => Some(text.clone()),
             other => panic!("{other:?}"),
@@ -454,6 +474,11 @@ mod tests {
             )
         );
         assert_eq!(lerna("4", "yarn around"), None);
+        for before in ["cd docs && x", "x;", "x &", "x # all"] {
+            let root =
+                format!(r#"{{"scripts":{{"build":"lerna run b && {before}","prebuild":"y"}}}}"#);
+            assert_eq!(narrowed_by(&root, "npm run build", "src", None), None);
+        }
         // Nor is a project's name an option.
         assert_eq!(nx("nx run-many -t build", Some("--all")), None);
     }
@@ -476,6 +501,7 @@ mod tests {
                 is_narrowed: false,
             };
             let package = Package {
+                by_npm: true,
                 name: "x",
                 project: None,
             };

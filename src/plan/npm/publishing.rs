@@ -240,6 +240,12 @@ impl<'a> Run<'a> {
         let default = [job, workflow]
             .iter()
             .find_map(|of| of["defaults"]["run"]["working-directory"].as_str());
+        let size = |env: &Value| -> usize {
+            let all = env.as_object().into_iter().flatten();
+            all.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len))
+                .sum()
+        };
+        let around = size(&workflow["env"]) + size(&job["env"]);
         for step in job["steps"].as_array().into_iter().flatten() {
             let cwd = step["working-directory"].as_str().or(default).unwrap_or("");
             let Some(cwd) = plain_folder(cwd) else {
@@ -258,15 +264,14 @@ impl<'a> Run<'a> {
             if is_handed_a_token(step) {
                 self.note_release(&[], &cwd, &cwd, &BTreeMap::new());
             }
-            let mut env = BTreeMap::new();
-            for of in [workflow, job, step] {
-                env.extend(environment(&of["env"]));
-            }
-            let size = env.iter().map(|(name, value)| name.len() + value.len());
-            if !self.reading.may_read(size.sum()) {
+            let Some(text) = step["run"].as_str() else {
                 continue;
+            };
+            if !self.reading.may_read(around + size(&step["env"])) {
+                return false;
             }
-            let text = step["run"].as_str().unwrap_or_default();
+            let of_all = [workflow, job, step].map(|of| environment(&of["env"]));
+            let env = of_all.into_iter().flatten().collect();
             if self.block(text, &cwd, &env) {
                 return true;
             }

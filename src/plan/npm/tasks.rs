@@ -45,7 +45,7 @@ pub(super) fn for_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Option<String>
 
 /// How a line begins that is for make itself, and part of no rule (GNU make manual, "Syntax of
 /// Conditionals").
-const CONDITIONS: [&str; 6] = ["ifeq", "ifneq", "ifdef", "ifndef", "else", "endif"];
+const CONDITIONS: [&str; 4] = ["ifeq", "ifneq", "ifdef", "ifndef"];
 
 /// The most commands that are taken of a rule: none that publishes does more in between.
 const MOST_BETWEEN: usize = 10;
@@ -60,12 +60,16 @@ pub(super) fn before_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Vec<String>
     };
     let publishes = |command: &str| command.split_whitespace().any(|word| word == "publish");
     let mut after: Option<Vec<&str>> = None;
-    for line in roots_text(tree).lines() {
+    let mut conditions = 0_usize;
+    let text = roots_text(tree);
+    for line in text.lines() {
         let Some(command) = line.strip_prefix('\t') else {
             match line.split_whitespace().next() {
                 // Which of two is run is not known.
                 Some("else") => after = None,
-                Some(word) if CONDITIONS.contains(&word) || word.starts_with('#') => {}
+                Some("endif") => conditions = conditions.saturating_sub(1),
+                Some(word) if CONDITIONS.contains(&word) => conditions += 1,
+                Some(word) if word.starts_with('#') => {}
                 _ if line.contains(':') => {
                     let asks = line.split_whitespace().skip(1).any(is_of_publishing);
                     after = asks.then(Vec::new);
@@ -76,7 +80,9 @@ pub(super) fn before_publishing(tree: &BTreeMap<String, Vec<u8>>) -> Vec<String>
         };
         // How make is told what to print and to go on after ("Makefile Execution").
         let command = command.trim_start_matches(['@', '-', '+']).trim();
-        if command.starts_with("echo ") || command.starts_with('#') {
+        let says = command.starts_with("echo ") && !command.contains('>');
+        // Nor is it known whether what stands in a condition is run.
+        if says || command.starts_with('#') || (conditions > 0 && !publishes(command)) {
             continue;
         }
         if builds(command) {
@@ -238,6 +244,8 @@ mod tests {
         let remarked = "# first: clean up\n\t@echo publish it\n\ta\n";
         assert_eq!(with(build, remarked, publish), "a");
         assert_eq!(with(build, "ifdef X\n\ta\nelse\n\tb\nendif\n", publish), "");
+        assert_eq!(with(build, "ifdef X\n\texit 1\nendif\n\ta\n", publish), "a");
+        assert_eq!(with(build, "\techo x > y\n", publish), "echo x > y");
         let asked = format!("go: lint prepublish-build\n\ta\n\t{publish}\n");
         assert_eq!(of(&asked), "a");
     }
