@@ -181,9 +181,8 @@ impl Manifest {
         }
     }
 
-    /// The script that runs a program of the repository's own with this word, and nothing else: by
-    /// its name, what such a one does with a file is not known, but others' (a server's, say, or
-    /// what removes files) is.
+    /// The script that hands this word to a program of the repository's own, and does nothing else.
+    /// What others do with a file is known: they serve it, say, or remove it.
     pub(super) fn script_that_is_told(&self, word: &str) -> Option<&str> {
         let is_program = |path: &str| {
             let ends = [".js", ".cjs", ".mjs"]
